@@ -1,0 +1,1 @@
+"""The loop, and the one place that permits and runs a tool call."""

@@ -1,0 +1,1 @@
+"""What the model is told: system prompt, notebook parts, budget, compaction."""

@@ -1,0 +1,1 @@
+"""Outputs and values cut down to what the model should see; pure."""

@@ -1,0 +1,1 @@
+"""A notebook as a document: cells, edits, differences, review and three backends."""

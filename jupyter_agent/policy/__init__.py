@@ -1,0 +1,1 @@
+"""Who may do what: pure rules, grants, and approvals that wait for an answer."""

@@ -1,0 +1,1 @@
+"""The words everything else speaks: messages, events, errors and the two reducers."""

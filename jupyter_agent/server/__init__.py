@@ -1,0 +1,1 @@
+"""The Jupyter server extension: routes, handlers and the socket."""

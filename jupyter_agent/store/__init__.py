@@ -1,0 +1,1 @@
+"""Sessions on disk; the only room that speaks to the database."""
