@@ -1,0 +1,101 @@
+"""Reading and writing protocol data: one validated reader and one writer for each union.
+
+`None` fields are left out. Adapters are built on first use, so importing this costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import BadFrame
+
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=256)
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return the (cached) adapter of a dataclass or union."""
+    return TypeAdapter(kind)
+
+
+def to_json(kind: Any, value: Any) -> bytes:
+    """Write a value as compact JSON bytes."""
+    return adapter(kind).dump_json(value, exclude_none=True)
+
+
+def to_data(kind: Any, value: Any) -> Any:
+    """Write a value as plain JSON data (dicts, lists, strings, numbers)."""
+    return adapter(kind).dump_python(value, mode="json", exclude_none=True)
+
+
+def from_json(kind: Any, data: bytes | str) -> Any:
+    """Read a value from JSON.
+
+    Raises:
+        BadFrame: it is not JSON, or not of this kind; the sentence names the first fault.
+    """
+    try:
+        return adapter(kind).validate_json(data)
+    except ValidationError as error:
+        raise BadFrame(_first_fault(error), cause=error) from error
+
+
+def from_data(kind: Any, data: Any) -> Any:
+    """Read a value from plain JSON data.
+
+    Raises:
+        BadFrame: it is not of this kind; the sentence names the first fault.
+    """
+    try:
+        return adapter(kind).validate_python(data)
+    except ValidationError as error:
+        raise BadFrame(_first_fault(error), cause=error) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(step) for step in fault["loc"]) or "the whole"
+    return f"Not understood: {place}: {fault['msg']}."
+
+
+class DuplicateKey(ValueError):
+    """A JSON object names a key twice."""
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise DuplicateKey(f"the key {key!r} stands twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_arguments(raw: str) -> tuple[dict[str, Any] | None, str | None]:
+    """Parse a tool call's arguments once, strictly.
+
+    Nothing at all means `{}`. Duplicate keys, NaN, anything but an object, and nesting beyond
+    Python's recursion limit are refused: what is shown must be what runs.
+
+    Returns:
+        The arguments and None, or None and why they cannot be used.
+    """
+    if not raw.strip():
+        return {}, None
+    try:
+        value = json.loads(raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except RecursionError:
+        return None, "the arguments are nested too deeply"
+    except ValueError as error:
+        return None, f"the arguments are not valid JSON: {error}"
+    if not isinstance(value, dict):
+        return None, f"the arguments must be a JSON object, not {type(value).__name__}"
+    return value, None

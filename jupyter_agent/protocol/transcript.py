@@ -1,0 +1,279 @@
+"""Session events → what a person sees: the transcript, as data.
+
+A client that joins gets `TranscriptBuilder.snapshot()` and applies later events itself, by the
+same rules (`labextension/src/protocol/transcript.ts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .errors import ErrorInfo
+from .messages import Effort, Message, ToolResultPart
+from .reduce import MessageBuilder
+from .session_events import (
+    ApprovalStart,
+    Budget,
+    NoticeLevel,
+    QuestionStart,
+    QueuedPrompt,
+    RunStatus,
+)
+from .tools import CellRef, Mode, PreviewBlock
+
+ToolStatus = Literal["waiting", "approval", "running", "ok", "error", "denied", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolState:
+    """One tool call as its card shows it; keyed by call id in `Transcript.tools`."""
+
+    call_id: str
+    tool_name: str
+    status: ToolStatus
+    title: str = ""
+    summary: str = ""
+    text: str = ""
+    cells: tuple[CellRef, ...] = ()
+    preview: tuple[PreviewBlock, ...] = ()
+    result: ToolResultPart | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageEntry:
+    """A message in the transcript; `streaming` while it grows."""
+
+    message: Message
+    streaming: bool = False
+    type: Literal["message"] = "message"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeEntry:
+    """A sentence between messages."""
+
+    level: NoticeLevel
+    text: str
+    code: str | None = None
+    type: Literal["notice"] = "notice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEntry:
+    """How a run ended, when there is something to say about it."""
+
+    run_id: str
+    status: RunStatus
+    error: ErrorInfo | None = None
+    type: Literal["run"] = "run"
+
+
+Entry = Annotated[MessageEntry | NoticeEntry | RunEntry, Field(discriminator="type")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """Everything the panel shows of a session."""
+
+    entries: tuple[Entry, ...] = ()
+    tools: dict[str, ToolState] = field(default_factory=dict)
+    approvals: tuple[ApprovalStart, ...] = ()
+    questions: tuple[QuestionStart, ...] = ()
+    queued: tuple[QueuedPrompt, ...] = ()
+    running: bool = False
+    run_id: str | None = None
+    run_started_at: datetime | None = None
+    turn: int = 0
+    budget: Budget | None = None
+    title: str = ""
+    model: str = ""
+    mode: Mode = "ask"
+    effort: Effort | None = None
+    notebook_path: str | None = None
+
+
+class TranscriptBuilder:
+    """Applies session events one by one; deterministic, without I/O.
+
+    Tool messages make no entry of their own: their results are shown on the tools' cards.
+    """
+
+    def __init__(self, start: Transcript | None = None) -> None:
+        state = start or Transcript()
+        self._entries: list[Entry] = list(state.entries)
+        self._tools = dict(state.tools)
+        self._state = state
+        self._builder: MessageBuilder | None = None
+        self._builder_at = -1
+        self._builder_id = ""
+
+    def apply(self, event: Any) -> None:
+        """Apply one event."""
+        handler = getattr(self, f"_on_{event.type}", None)
+        if handler is not None:
+            handler(event)
+
+    def snapshot(self) -> Transcript:
+        """Return the transcript so far."""
+        self._flush(streaming=True)
+        return replace(self._state, entries=tuple(self._entries), tools=dict(self._tools))
+
+    def _set(self, **changes: Any) -> None:
+        self._state = replace(self._state, **changes)
+
+    def _flush(self, *, streaming: bool) -> None:
+        if self._builder is not None:
+            self._entries[self._builder_at] = MessageEntry(
+                message=self._builder.build(), streaming=streaming
+            )
+
+    def _on_run_start(self, event: Any) -> None:
+        self._set(
+            running=True,
+            run_id=event.run_id,
+            run_started_at=event.started_at,
+            model=event.model,
+            mode=event.mode,
+            turn=0,
+        )
+
+    def _on_run_end(self, event: Any) -> None:
+        self._close_message()
+        for call_id, tool in self._tools.items():
+            if tool.status in ("waiting", "approval", "running"):
+                self._tools[call_id] = replace(tool, status="interrupted")
+        self._set(running=False, approvals=(), questions=(), run_started_at=None)
+        if event.status != "done":
+            self._entries.append(
+                RunEntry(run_id=event.run_id, status=event.status, error=event.error)
+            )
+
+    def _on_turn_start(self, event: Any) -> None:
+        self._set(turn=event.turn)
+
+    def _on_message_start(self, event: Any) -> None:
+        self._close_message()
+        message: Message = event.message
+        if message.role == "tool":
+            return
+        self._entries.append(MessageEntry(message=message, streaming=message.role == "assistant"))
+        if message.role == "assistant":
+            self._builder = MessageBuilder(
+                message.role,
+                id=message.id,
+                created_at=message.created_at,
+                parts=message.parts,
+                metadata=message.metadata,
+            )
+            self._builder_at = len(self._entries) - 1
+            self._builder_id = message.id
+
+    def _on_content(self, event: Any) -> None:
+        if self._builder is not None and event.message_id == self._builder_id:
+            self._builder.append(event)
+
+    _on_text_delta = _on_content
+    _on_thinking_delta = _on_content
+    _on_thinking_end = _on_content
+    _on_tool_call_delta = _on_content
+    _on_tool_call_end = _on_content
+
+    def _on_tool_call_start(self, event: Any) -> None:
+        self._on_content(event)
+        self._tools[event.id] = ToolState(
+            call_id=event.id, tool_name=event.name, status="waiting", title=event.name
+        )
+
+    def _on_message_end(self, event: Any) -> None:
+        if self._builder is not None and event.message_id == self._builder_id:
+            self._builder.append(event)
+            self._close_message()
+
+    def _close_message(self) -> None:
+        self._flush(streaming=False)
+        self._builder = None
+
+    def _tool(self, event: Any) -> ToolState:
+        known = self._tools.get(event.call_id)
+        name = getattr(event, "tool_name", "")
+        return known or ToolState(call_id=event.call_id, tool_name=name, status="waiting")
+
+    def _on_approval_start(self, event: Any) -> None:
+        self._tools[event.call_id] = replace(
+            self._tool(event), status="approval", title=event.title, preview=event.preview
+        )
+        self._set(approvals=(*self._state.approvals, event))
+
+    def _on_approval_end(self, event: Any) -> None:
+        if event.call_id in self._tools:
+            status: ToolStatus = "waiting" if event.decision == "allow" else "denied"
+            self._tools[event.call_id] = replace(self._tools[event.call_id], status=status)
+        rest = tuple(a for a in self._state.approvals if a.approval_id != event.approval_id)
+        self._set(approvals=rest)
+
+    def _on_question_start(self, event: Any) -> None:
+        self._set(questions=(*self._state.questions, event))
+
+    def _on_question_end(self, event: Any) -> None:
+        rest = tuple(q for q in self._state.questions if q.question_id != event.question_id)
+        self._set(questions=rest)
+
+    def _on_tool_start(self, event: Any) -> None:
+        self._tools[event.call_id] = replace(
+            self._tool(event), status="running", title=event.title, text=""
+        )
+
+    def _on_tool_update(self, event: Any) -> None:
+        tool = self._tool(event)
+        self._tools[event.call_id] = replace(
+            tool, text=event.text, cells=event.cells or tool.cells
+        )
+
+    def _on_tool_end(self, event: Any) -> None:
+        status: ToolStatus = "ok"
+        if event.result.rejected:
+            status = "denied"
+        elif event.result.is_error:
+            status = "error"
+        tool = self._tool(event)
+        self._tools[event.call_id] = replace(
+            tool,
+            status=status,
+            title=event.title,
+            summary=event.summary,
+            text="",
+            cells=event.cells,
+            preview=event.preview or tool.preview,
+            result=event.result,
+            duration=event.duration,
+        )
+
+    def _on_notice(self, event: Any) -> None:
+        self._entries.append(NoticeEntry(level=event.level, text=event.text, code=event.code))
+
+    def _on_retry(self, event: Any) -> None:
+        text = f"{event.error.message} Trying again in {event.delay:.0f} s."
+        self._entries.append(NoticeEntry(level="warning", text=text, code="retry"))
+
+    def _on_context_compacted(self, event: Any) -> None:
+        text = f"Older turns were summarised for the model: {event.before} → {event.after} tokens."
+        self._entries.append(NoticeEntry(level="info", text=text, code="context_compacted"))
+
+    def _on_budget(self, event: Any) -> None:
+        self._set(budget=event)
+
+    def _on_queue_change(self, event: Any) -> None:
+        self._set(queued=event.queued)
+
+    def _on_session_change(self, event: Any) -> None:
+        changes = {
+            name: value
+            for name in ("title", "model", "mode", "effort", "notebook_path")
+            if (value := getattr(event, name)) is not None
+        }
+        self._set(**changes)

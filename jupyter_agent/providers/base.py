@@ -1,0 +1,56 @@
+"""The provider port: one method that streams, and `complete` derived from it once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from ..protocol.errors import ParseFailed, error_from_info
+from ..protocol.models import Capabilities, ModelInfo, Request
+from ..protocol.provider_events import ProviderEvent, Response
+
+
+class Provider(Protocol):
+    """A way to reach models. One instance may serve many streams at once."""
+
+    @property
+    def name(self) -> str:
+        """Stable name, such as `anthropic`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the chosen model can do, as far as is known."""
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return the models this endpoint offers now.
+
+        Raises:
+            ProviderError: it could not be asked.
+        """
+
+    def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
+        """Stream one answer. Never raises for what the provider does wrong.
+
+        The last event is exactly one `Done` or `Failed`. Closing the generator releases the
+        connection. What the model cannot do is a `Failed` with `unsupported_capability`, before
+        any network call.
+        """
+
+    async def aclose(self) -> None:
+        """Close connections."""
+
+
+async def complete(provider: Provider, request: Request) -> Response:
+    """Return the whole answer: the aggregate of `stream`.
+
+    Raises:
+        ProviderError: the stream ended in an error.
+    """
+    async for event in provider.stream(request):
+        if event.type == "done":
+            return event.response
+        if event.type == "error":
+            raise error_from_info(event.error)
+    raise ParseFailed(
+        "The model's answer ended without a result. Try again.", provider=provider.name
+    )

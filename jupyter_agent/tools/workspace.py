@@ -1,0 +1,87 @@
+"""What the tools work on, as one port: notebooks, kernels, files, the person, and what was read.
+
+`runtime/workspace.py` implements it; tests use `jupyter_agent.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..kernel.runner import KernelRunner, Run
+from ..notebook.document import NotebookDocument
+from ..protocol.rpc import CellState
+
+
+@dataclass(slots=True)
+class ReadMemory:
+    """The source of each cell as the model last read or wrote it, by notebook path and cell id."""
+
+    cells: dict[str, dict[str, CellState]] = field(default_factory=dict)
+
+    def remember(self, path: str, cells: Sequence[CellState]) -> None:
+        """Note that the model has seen these cells as they are here."""
+        known = self.cells.setdefault(path, {})
+        for cell in cells:
+            known[cell.id] = cell
+
+    def known(self, path: str, cell_id: str) -> CellState | None:
+        """Return the cell as the model knows it, None when it has not read it."""
+        return self.cells.get(path, {}).get(cell_id)
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """A run of cells that tools can come back to by its id."""
+
+    path: str
+    run: Run
+
+
+class Workspace(Protocol):
+    """The world of one session."""
+
+    memory: ReadMemory
+    runs: dict[str, RunRecord]
+
+    @property
+    def root(self) -> Path:
+        """Folder that files and notebooks are confined to."""
+
+    @property
+    def vision(self) -> bool:
+        """Whether the model can look at images."""
+
+    def notebook_path(self, given: str | None) -> str:
+        """Return the notebook a call means: the one given, else the session's own.
+
+        Raises:
+            NotebookMissing: neither is there.
+        """
+
+    async def document(self, path: str) -> NotebookDocument:
+        """Return the notebook by the best means there is right now (tab, Y.js, file).
+
+        Raises:
+            NotebookMissing, NotANotebook: it cannot be opened.
+        """
+
+    async def runner(self, path: str) -> KernelRunner:
+        """Return the runner of the notebook's kernel, by the best means there is right now."""
+
+    async def create_notebook(
+        self, path: str, cells: Sequence[CellState], kernel_name: str | None
+    ) -> NotebookDocument:
+        """Create a notebook that does not exist yet, and open it where a tab is there.
+
+        Raises:
+            EditRefused: the path exists already, or lies outside the root.
+        """
+
+    def provenance(self) -> dict[str, str] | None:
+        """Return what is noted in the metadata of cells the agent writes, None for nothing."""
+
+    async def ask(self, call_id: str, question: str, options: Sequence[str]) -> str | None:
+        """Ask the person and wait; None when nobody answers or they decline."""
