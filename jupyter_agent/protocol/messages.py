@@ -116,13 +116,7 @@ class ToolResultPart:
 
 
 Part = Annotated[
-    TextPart
-    | ThinkingPart
-    | ImagePart
-    | AudioPart
-    | DocumentPart
-    | ToolCallPart
-    | ToolResultPart,
+    TextPart | ThinkingPart | ImagePart | AudioPart | DocumentPart | ToolCallPart | ToolResultPart,
     Field(discriminator="type"),
 ]
 
@@ -199,7 +193,9 @@ def extract_thinking(parts: Sequence[Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, ThinkingPart))
 
 
-def user_message(text: str, *attachments: Part, metadata: Mapping[str, Any] | None = None) -> Message:
+def user_message(
+    text: str, *attachments: Part, metadata: Mapping[str, Any] | None = None
+) -> Message:
     """Make a user's message from text and attachments."""
     meta = MessageMeta(extra=dict(metadata)) if metadata else MessageMeta()
     return Message(role="user", parts=(TextPart(text=text), *attachments), metadata=meta)

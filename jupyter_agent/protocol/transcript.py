@@ -230,9 +230,7 @@ class TranscriptBuilder:
 
     def _on_tool_update(self, event: Any) -> None:
         tool = self._tool(event)
-        self._tools[event.call_id] = replace(
-            tool, text=event.text, cells=event.cells or tool.cells
-        )
+        self._tools[event.call_id] = replace(tool, text=event.text, cells=event.cells or tool.cells)
 
     def _on_tool_end(self, event: Any) -> None:
         status: ToolStatus = "ok"

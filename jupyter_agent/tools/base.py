@@ -78,6 +78,9 @@ class Tool(Protocol, Generic[A]):
     def permissions(self, arguments: A) -> frozenset[Permission]:
         """What this very call needs."""
 
+    def always_ask(self, arguments: A) -> bool:
+        """Whether a person is asked each time, whatever mode and grants say."""
+
     async def preview(self, arguments: A) -> Preview:
         """Say what the call would do, without doing it.
 

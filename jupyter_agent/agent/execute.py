@@ -1,0 +1,361 @@
+"""Running tool calls: prepare → gate → run → finalise. The only place that permits a call.
+
+Every call gets exactly one result, in order. Calls run one after another, in the order the model
+gave them; neighbours that only read run side by side. A call is bound to what was shown: if the
+facts it was allowed for have changed when it is about to run, it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from ..policy.broker import Answer, fingerprint
+from ..policy.grants import Grant
+from ..policy.rules import CallFacts, Rule, Verdict, decide
+from ..protocol.errors import AgentError
+from ..protocol.messages import TextPart, ToolCallPart, ToolResultPart, new_id
+from ..protocol.session_events import ApprovalStart, SessionEvent, ToolEnd, ToolStart, ToolUpdate
+from ..protocol.tools import GrantScope, Mode
+from ..tools.base import Preview, Tool, ToolCallContext, ToolOutput, failure, text_output
+from .limits import Spent
+
+
+class IntentLog(Protocol):
+    """Durable notes around each call, so that a crash never leads to a second run."""
+
+    async def begin(self, call: ToolCallPart) -> None:
+        """Note that the call is about to run; returns when that is on disk."""
+
+    async def end(self, result: ToolResultPart) -> None:
+        """Note its result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A decision on one call made ahead by the caller instead of the gate."""
+
+    approved: bool
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Permits:
+    """What the gate decides by. `grants` grows when a person allows more than one call."""
+
+    mode: Callable[[], Mode]
+    ask: Callable[[ApprovalStart], Awaitable[Answer]]
+    rules: Sequence[Rule] = ()
+    grants: Callable[[], Sequence[Grant]] = tuple
+    grant: Callable[[Grant], None] = lambda grant: None
+    expires_at: Callable[[], Any] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    call: ToolCallPart
+    tool: Tool[Any]
+    arguments: BaseModel
+    preview: Preview
+    facts: CallFacts
+
+
+class Executor:
+    """Runs the tool calls of one run.
+
+    Args:
+        run_id: the run, part of what approvals are bound to.
+        tools: by name.
+        permits: what the gate decides by.
+        emit: takes the events for watchers.
+        intents: durable notes around each call.
+        spent: the run's limits.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        tools: Mapping[str, Tool[Any]],
+        permits: Permits,
+        emit: Callable[[SessionEvent], None],
+        intents: IntentLog,
+        spent: Spent,
+    ) -> None:
+        self._run_id = run_id
+        self._tools = tools
+        self._permits = permits
+        self._emit = emit
+        self._intents = intents
+        self._spent = spent
+
+    async def run_calls(
+        self,
+        calls: Sequence[ToolCallPart],
+        results: dict[str, ToolResultPart],
+        confirmations: Sequence[Confirmation] | None = None,
+    ) -> None:
+        """Run calls in order, filling `results` by call id as each ends.
+
+        When it is cancelled, `results` holds what was finished and what was cut short.
+
+        Raises:
+            ValueError: `confirmations` is not one for each call. Nothing has run.
+            BudgetExceeded: a limit of the run is reached.
+        """
+        if confirmations is not None and len(confirmations) != len(calls):
+            raise ValueError(
+                f"{len(confirmations)} confirmations for {len(calls)} tool calls: "
+                "there must be exactly one for each."
+            )
+        ahead = dict(zip((call.id for call in calls), confirmations or (), strict=False))
+        for group in self._groups(calls):
+            for call in group:
+                self._spent.begin_call(f"{call.name} {call.arguments_raw}")
+            done = await asyncio.gather(
+                *(self._run_one(call, ahead.get(call.id), results) for call in group)
+            )
+            results.update({result.tool_call_id: result for result in done})
+
+    def _groups(self, calls: Sequence[ToolCallPart]) -> list[list[ToolCallPart]]:
+        groups: list[list[ToolCallPart]] = []
+        side_by_side = False
+        for call in calls:
+            tool = self._tools.get(call.name)
+            reads = tool is not None and tool.parallel
+            if groups and reads and side_by_side:
+                groups[-1].append(call)
+            else:
+                groups.append([call])
+            side_by_side = reads
+        return groups
+
+    async def _run_one(
+        self,
+        call: ToolCallPart,
+        confirmation: Confirmation | None,
+        results: dict[str, ToolResultPart],
+    ) -> ToolResultPart:
+        try:
+            prepared = await self._prepare(call)
+            if isinstance(prepared, ToolOutput):
+                return self._finalise(call, prepared)
+            refusal = await self._gate(prepared, confirmation)
+            if refusal is not None:
+                return self._finalise(call, refusal, rejected=True, title=prepared.preview.title)
+            return await self._run(prepared)
+        except asyncio.CancelledError:
+            results[call.id] = self._finalise(call, interrupted_output())
+            raise
+
+    async def _prepare(self, call: ToolCallPart) -> _Prepared | ToolOutput:
+        """Validate the call and ask the tool what it would do. An output means it cannot."""
+        if call.parse_error is not None or call.arguments is None:
+            why = call.parse_error or "there are no arguments"
+            return _invalid(call, f"{why}. Nothing was run; send the call again.")
+        tool = self._tools.get(call.name)
+        if tool is None:
+            near = difflib.get_close_matches(call.name, self._tools, n=3)
+            known = ", ".join(near or sorted(self._tools))
+            return _invalid(call, f"There is no tool {call.name!r}. There are: {known}.")
+        try:
+            arguments = tool.arguments.model_validate(call.arguments)
+        except ValidationError as error:
+            return _invalid(call, _faults(error))
+        try:
+            permissions = tool.permissions(arguments)
+            preview = await tool.preview(arguments)
+        except AgentError as error:
+            return failure(error, title=call.name)
+        facts = CallFacts(
+            tool_name=call.name,
+            permissions=permissions,
+            always_ask=tool.always_ask(arguments),
+            notebook_path=dict(preview.bound_to).get("notebook"),
+        )
+        return _Prepared(call, tool, arguments, preview, facts)
+
+    async def _gate(
+        self, prepared: _Prepared, confirmation: Confirmation | None
+    ) -> ToolOutput | None:
+        """Return None when the call may run, else the output that tells the model why not."""
+        verdict = decide(
+            prepared.facts,
+            mode=self._permits.mode(),
+            rules=self._permits.rules,
+            grants=self._permits.grants(),
+        )
+        if verdict.effect == "deny":
+            return refused_output(verdict.reason)
+        if confirmation is not None:
+            return None if confirmation.approved else refused_output(confirmation.reason)
+        if verdict.effect == "allow":
+            return None
+        return await self._ask(prepared, verdict)
+
+    async def _ask(self, prepared: _Prepared, verdict: Verdict) -> ToolOutput | None:
+        call, facts = prepared.call, prepared.facts
+        scopes: tuple[GrantScope, ...] = ("once",)
+        if not facts.always_ask:
+            scopes = ("once", "session", "notebook") if facts.notebook_path else ("once", "session")
+        approval = ApprovalStart(
+            approval_id=new_id("apr"),
+            call_id=call.id,
+            tool_name=call.name,
+            title=prepared.preview.title,
+            permissions=tuple(sorted(facts.permissions)),
+            arguments=call.arguments or {},
+            preview=prepared.preview.blocks,
+            fingerprint=self._fingerprint(call, prepared.preview),
+            scopes=scopes,
+            expires_at=self._permits.expires_at(),
+        )
+        answer = await self._permits.ask(approval)
+        if not answer.allow:
+            return refused_output(answer.reason)
+        # What was shown must be what runs: look again, now that time has passed.
+        try:
+            current = await prepared.tool.preview(prepared.arguments)
+        except AgentError as error:
+            return failure(error)
+        if self._fingerprint(call, current) != approval.fingerprint:
+            return refused_output(
+                "What this call was allowed for changed while it waited, so it did not run. "
+                "Read the cells again and repeat the call if it is still right."
+            )
+        if answer.scope != "once":
+            self._permits.grant(
+                Grant(
+                    scope=answer.scope,
+                    tool_name=call.name,
+                    permissions=facts.permissions,
+                    notebook_path=facts.notebook_path if answer.scope == "notebook" else None,
+                )
+            )
+        return None
+
+    def _fingerprint(self, call: ToolCallPart, preview: Preview) -> str:
+        return fingerprint(
+            {
+                "run": self._run_id,
+                "call": call.id,
+                "tool": call.name,
+                "arguments": call.arguments,
+                "bound_to": [list(fact) for fact in preview.bound_to],
+            }
+        )
+
+    async def _run(self, prepared: _Prepared) -> ToolResultPart:
+        call, tool, title = prepared.call, prepared.tool, prepared.preview.title
+        await self._intents.begin(call)
+        self._emit(ToolStart(call_id=call.id, tool_name=call.name, title=title))
+        context = ToolCallContext(
+            call_id=call.id,
+            run_id=self._run_id,
+            update=lambda text, cells: self._emit(
+                ToolUpdate(call_id=call.id, text=text, cells=tuple(cells))
+            ),
+        )
+        started = time.monotonic()
+        try:
+            output = await asyncio.wait_for(tool.run(prepared.arguments, context), tool.deadline)
+        except asyncio.TimeoutError:
+            output = text_output(
+                f"TIMED_OUT: {call.name} did not finish within {tool.deadline:.0f} s.",
+                is_error=True,
+                summary="timed out",
+            )
+        except AgentError as error:
+            output = failure(error)
+        except asyncio.CancelledError:
+            await self._intents.end(_result(call, interrupted_output()))
+            raise
+        except Exception as error:  # a tool's bug is a result, never the end of the run
+            output = text_output(
+                f"TOOL_ERROR: {type(error).__name__}: {error}",
+                is_error=True,
+                summary=f"{type(error).__name__}",
+            )
+        result = self._finalise(
+            call, output, title=title, duration=time.monotonic() - started, preview=prepared.preview
+        )
+        await self._intents.end(result)
+        return result
+
+    def _finalise(
+        self,
+        call: ToolCallPart,
+        output: ToolOutput,
+        *,
+        rejected: bool = False,
+        title: str | None = None,
+        duration: float | None = None,
+        preview: Preview | None = None,
+    ) -> ToolResultPart:
+        result = _result(call, output, rejected=rejected)
+        self._emit(
+            ToolEnd(
+                call_id=call.id,
+                tool_name=call.name,
+                result=result,
+                title=output.title or title or call.name,
+                summary=output.summary,
+                cells=output.cells,
+                preview=output.preview or (preview.blocks if preview else ()),
+                duration=duration,
+            )
+        )
+        return result
+
+
+def refused_output(reason: str | None) -> ToolOutput:
+    """Return what the model reads of a call that was not allowed."""
+    text = "REJECTED: this call was not allowed and did not run."
+    if reason:
+        text += f"\nReason: {reason}"
+    return text_output(text, is_error=True, summary=reason or "not allowed")
+
+
+def interrupted_output() -> ToolOutput:
+    """Return what the model reads of a call that was stopped, or lost in a crash."""
+    return text_output(
+        "INTERRUPTED: this call was stopped before it ended; it may have had part of its effect. "
+        "Look at the notebook before you repeat it.",
+        is_error=True,
+        summary="interrupted",
+    )
+
+
+def interrupted_result(call: ToolCallPart) -> ToolResultPart:
+    """Return the result of a call that was stopped, or lost in a crash."""
+    return _result(call, interrupted_output())
+
+
+def _result(call: ToolCallPart, output: ToolOutput, *, rejected: bool = False) -> ToolResultPart:
+    return ToolResultPart(
+        tool_call_id=call.id,
+        tool_name=call.name,
+        content=output.content or (TextPart(text="(nothing)"),),
+        is_error=output.is_error,
+        rejected=rejected,
+    )
+
+
+def _invalid(call: ToolCallPart, why: str) -> ToolOutput:
+    return text_output(
+        f"INVALID_CALL: {call.name}: {why}", is_error=True, summary="call not understood"
+    )
+
+
+def _faults(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False)[:8]:
+        place = ".".join(str(step) for step in fault["loc"]) or "arguments"
+        lines.append(f"{place}: {fault['msg']}")
+    return "; ".join(lines) + ". Nothing was run; correct the arguments and call again."

@@ -1,0 +1,70 @@
+"""What people said while the agent works: steering enters at the next step, the queue after it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ..protocol.messages import Message
+from ..protocol.session_events import QueueChange, QueuedPrompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A prompt that waits for its turn."""
+
+    message: Message
+    delivery: Literal["steer", "queue"]
+
+
+class Inbox:
+    """Two visible pulls, one list: `take_steering` within a run, `take_next` between runs."""
+
+    def __init__(self, emit: Callable[[QueueChange], None]) -> None:
+        self._waiting: deque[Waiting] = deque()
+        self._emit = emit
+
+    def put(self, message: Message, delivery: Literal["steer", "queue"]) -> None:
+        """Add a prompt."""
+        self._waiting.append(Waiting(message=message, delivery=delivery))
+        self._changed()
+
+    def take_steering(self) -> list[Message]:
+        """Remove and return what is meant for the current run, in order."""
+        taken = [item.message for item in self._waiting if item.delivery == "steer"]
+        if taken:
+            self._waiting = deque(item for item in self._waiting if item.delivery != "steer")
+            self._changed()
+        return taken
+
+    def take_next(self) -> Message | None:
+        """Remove and return the prompt that starts the next run."""
+        if not self._waiting:
+            return None
+        item = self._waiting.popleft()
+        self._changed()
+        return item.message
+
+    def remove(self, message_id: str) -> bool:
+        """Take a prompt back; returns whether it still waited."""
+        rest = deque(item for item in self._waiting if item.message.id != message_id)
+        found = len(rest) != len(self._waiting)
+        if found:
+            self._waiting = rest
+            self._changed()
+        return found
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def _changed(self) -> None:
+        self._emit(
+            QueueChange(
+                queued=tuple(
+                    QueuedPrompt(id=item.message.id, text=item.message.text, delivery=item.delivery)
+                    for item in self._waiting
+                )
+            )
+        )

@@ -1,0 +1,260 @@
+"""The agent's loop: ask the model, run its tools, tell it what came out, until it is done.
+
+Each turn: steering in → build the request → stream the answer → run its calls → next turn. What
+the loop knows of notebooks, stores and settings arrives as callables; every provider event is
+turned into the loop's own events here, and nobody downstream sees another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..protocol.errors import AgentError, BudgetExceeded, ErrorInfo, error_from_info
+from ..protocol.messages import Message, MessageMeta, ToolResultPart, new_id
+from ..protocol.models import Request
+from ..protocol.provider_events import Response
+from ..protocol.reduce import MessageBuilder
+from ..protocol.session_events import (
+    MessageEnd,
+    MessageStart,
+    MessageTextDelta,
+    MessageThinkingDelta,
+    MessageThinkingEnd,
+    MessageToolCallDelta,
+    MessageToolCallEnd,
+    MessageToolCallStart,
+    Notice,
+    RunStatus,
+    SessionEvent,
+    TurnEnd,
+    TurnStart,
+)
+from ..protocol.usage import Usage
+from ..providers.base import Provider
+from .execute import Executor, interrupted_result
+from .inbox import Inbox
+from .limits import Spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended; `error` says why unless it is `done` or `stopped`."""
+
+    status: RunStatus
+    error: ErrorInfo | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Loop:
+    """One run. `history` is the conversation; the loop appends to it and calls `record` for each.
+
+    `build_request` makes the question from the history; `price` tells the cost of a usage.
+    """
+
+    provider: Provider
+    executor: Executor
+    inbox: Inbox
+    history: list[Message]
+    spent: Spent
+    emit: Callable[[SessionEvent], None]
+    record: Callable[[Message], Awaitable[None]]
+    build_request: Callable[[Sequence[Message]], Awaitable[Request]]
+    on_usage: Callable[[Usage | None, Request], None] = lambda usage, request: None
+    _partial: MessageBuilder | None = None
+    _partial_started: float = 0.0
+
+    async def run(self) -> Outcome:
+        """Work until the model is done. Cancelling it is Stop: the outcome is then `stopped`.
+
+        The history is left so that it can be continued: every tool call has its result.
+        """
+        try:
+            while await self._turn():
+                pass
+        except asyncio.CancelledError:
+            await asyncio.shield(self._close_partial())
+            return Outcome(status="stopped")
+        except BudgetExceeded as error:
+            return Outcome(status="limit", error=error.info())
+        except AgentError as error:
+            await self._close_partial()
+            return Outcome(status="failed", error=error.info())
+        return Outcome(status="done")
+
+    async def _turn(self) -> bool:
+        """Run one turn; returns whether another must follow."""
+        turn = self.spent.begin_turn()
+        await self._take_steering()
+        self.emit(TurnStart(turn=turn))
+        request = await self.build_request(self.history)
+        response = await self._answer(request)
+        calls = response.message.tool_calls
+        if calls:
+            await self._run_calls(response.message)
+        self.emit(TurnEnd(turn=turn))
+        if calls:
+            return True
+        if response.finish.raw == "pause_turn":
+            return True
+        self._explain(response)
+        return await self._take_steering()
+
+    async def _take_steering(self) -> bool:
+        messages = self.inbox.take_steering()
+        for message in messages:
+            await self._append_whole(message)
+        return bool(messages)
+
+    async def _append_whole(self, message: Message) -> None:
+        self.history.append(message)
+        self.emit(MessageStart(message=message))
+        self.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
+        await self.record(message)
+
+    async def _answer(self, request: Request) -> Response:
+        """Stream one answer into events and the history.
+
+        Raises:
+            ProviderError: it failed; nothing of it will run.
+        """
+        message_id = new_id("msg")
+        started = time.monotonic()
+        first: float | None = None
+        thinking_since: float | None = None
+        stream = self.provider.stream(request)
+        try:
+            async for event in stream:
+                if event.type == "usage":
+                    continue
+                if event.type == "error":
+                    await self._close_partial()
+                    raise error_from_info(event.error)
+                if event.type == "done":
+                    return await self._finish(event.response, request, message_id, started, first)
+                if self._partial is None:
+                    first = time.monotonic() - started
+                    self._open_partial(message_id, started)
+                assert self._partial is not None
+                duration = None
+                if event.type == "thinking_delta" and thinking_since is None:
+                    thinking_since = time.monotonic()
+                elif event.type == "thinking_end" and thinking_since is not None:
+                    duration = time.monotonic() - thinking_since
+                    thinking_since = None
+                self._partial.append(event)
+                self.emit(_to_session_event(message_id, event, duration))
+        finally:
+            await stream.aclose()
+        raise error_from_info(
+            ErrorInfo(
+                code="stream_interrupted",
+                message="The model's answer broke off. Nothing of it was run. Try again.",
+                retryable=True,
+                provider=self.provider.name,
+                model=request.model,
+            )
+        )
+
+    def _open_partial(self, message_id: str, started: float) -> None:
+        start = Message(id=message_id, role="assistant", parts=())
+        self._partial = MessageBuilder("assistant", id=message_id, created_at=start.created_at)
+        self._partial_started = started
+        self.emit(MessageStart(message=start))
+
+    async def _finish(
+        self,
+        response: Response,
+        request: Request,
+        message_id: str,
+        started: float,
+        first: float | None,
+    ) -> Response:
+        if self._partial is None:
+            self._open_partial(message_id, started)
+        assert self._partial is not None
+        metadata = replace(
+            response.message.metadata,
+            provider=self.provider.name,
+            model=request.model,
+            time_to_first_token=first,
+            total_duration=time.monotonic() - started,
+            usage=response.usage,
+            finish=response.finish,
+            effort=request.effort,
+        )
+        message = self._partial.build(metadata)
+        self._partial = None
+        self.history.append(message)
+        self.emit(MessageEnd(message_id=message.id, metadata=metadata))
+        await self.record(message)
+        self.on_usage(response.usage, request)
+        return replace(response, message=message)
+
+    async def _close_partial(self) -> None:
+        """Keep what an unfinished answer said; its calls will never run."""
+        if self._partial is None:
+            return
+        builder, self._partial = self._partial, None
+        metadata = MessageMeta(
+            provider=self.provider.name,
+            interrupted=True,
+            total_duration=time.monotonic() - self._partial_started,
+        )
+        built = builder.build(metadata)
+        kept = tuple(part for part in built.parts if part.type != "tool_call")
+        self.emit(MessageEnd(message_id=built.id, metadata=metadata))
+        if any(part.type == "text" and part.text.strip() for part in kept):
+            message = replace(built, parts=tuple(p for p in kept if p.type == "text"))
+            self.history.append(message)
+            await self.record(message)
+
+    async def _run_calls(self, message: Message) -> None:
+        results: dict[str, ToolResultPart] = {}
+        try:
+            await self.executor.run_calls(message.tool_calls, results)
+        finally:
+            # Stop, a limit or a bug may have cut the calls short: each still gets its result,
+            # or every later request would be refused.
+            parts = tuple(
+                results.get(call.id) or interrupted_result(call) for call in message.tool_calls
+            )
+            await asyncio.shield(self._append_whole(Message(role="tool", parts=parts)))
+
+    def _explain(self, response: Response) -> None:
+        """Say what a person should know about how the answer ended."""
+        text = {
+            "length": "The answer was cut at the model's output limit. Say “go on” to continue.",
+            "content_filter": "The provider's content filter cut this answer.",
+            "refusal": "The model declined to answer this.",
+            "context_overflow": "The conversation no longer fits the model. Start a new session.",
+        }.get(response.finish.kind)
+        if text:
+            self.emit(Notice(level="warning", text=text, code=response.finish.kind))
+
+
+_SESSION_EVENTS: dict[str, Callable[..., Any]] = {
+    "text_delta": MessageTextDelta,
+    "thinking_delta": MessageThinkingDelta,
+    "tool_call_start": MessageToolCallStart,
+    "tool_call_delta": MessageToolCallDelta,
+    "tool_call_end": MessageToolCallEnd,
+}
+
+
+def _to_session_event(message_id: str, event: Any, duration: float | None) -> SessionEvent:
+    if event.type == "thinking_end":
+        made: SessionEvent = MessageThinkingEnd(
+            message_id=message_id,
+            signature=event.signature,
+            redacted_data=event.redacted_data,
+            provider_metadata=event.provider_metadata,
+            duration=duration,
+        )
+        return made
+    fields = {name: getattr(event, name) for name in event.__slots__ if name != "type"}
+    made = _SESSION_EVENTS[event.type](message_id=message_id, **fields)
+    return made
