@@ -1,0 +1,238 @@
+"""A provider played by a script: the keyless demo, tests, and bug reports.
+
+It streams through the same assembler as the adapters do, so nothing behind it can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from ..protocol.errors import ErrorInfo, ProviderError
+from ..protocol.models import Capabilities, ModelInfo, Request
+from ..protocol.provider_events import ProviderEvent
+from ..protocol.usage import Finish, Usage
+from ._assemble import Assembler
+from ._guards import check_request
+
+_PIECE = re.compile(r"\S+\s*|\s+")
+_ARGUMENT_PIECE = 24  # characters
+
+EVERYTHING = Capabilities(
+    tools=True,
+    streaming=True,
+    vision=True,
+    audio=True,
+    documents=True,
+    thinking=True,
+    effort_levels=("xhigh", "high", "medium", "low", "minimal", "none"),
+    tool_choice=True,
+    parallel_tools=True,
+    prefill=True,
+    system_prompt=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Answer text, streamed word by word."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """Thinking, streamed word by word; a signature closes its block."""
+
+    text: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call. A string is sent as it is, so a script can also write broken arguments."""
+
+    name: str
+    arguments: dict[str, Any] | str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The answer ends in this error."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Token counts."""
+
+    usage: Usage
+
+
+# A `Finish` says why the answer ended; without one it is `stop`, or `tool_calls`.
+Step = Say | Think | Call | Wait | Fail | Report | Finish
+Script = Callable[[Request], Iterable[Step] | AsyncIterable[Step]]
+
+
+class ScriptedProvider:
+    """Plays a script. It is called anew for each request and reads `request.messages`.
+
+    `requests` keeps what was asked, for tests. What the script raises is not caught: a fault of
+    the script should be seen; a `ProviderError` it raises becomes the answer's error.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        name: str = "demo",
+        *,
+        model: str = "demo",
+        pace: float = 0.0,
+        capabilities: Capabilities = EVERYTHING,
+    ) -> None:
+        """Take the script.
+
+        Args:
+            script: returns the steps of one answer.
+            name: the provider's name.
+            model: the one model it offers.
+            pace: seconds between two pieces of text.
+            capabilities: what it claims to be able to do.
+        """
+        self._script = script
+        self._name = name
+        self._model = model
+        self._pace = pace
+        self._capabilities = capabilities
+        self.requests: list[Request] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    async def list_models(self) -> list[ModelInfo]:
+        return [
+            ModelInfo(
+                id=f"{self._name}/{self._model}",
+                provider=self._name,
+                name=self._model,
+                label=self._model,
+                capabilities=self._capabilities,
+            )
+        ]
+
+    async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
+        self.requests.append(request)
+        assembler = Assembler(provider=self._name, model=request.model, effort=request.effort)
+        try:
+            check_request(request, self._capabilities, self._name)
+            async with aclosing(_steps(self._script(request))) as steps:
+                async for step in steps:
+                    async with aclosing(self._play(step, assembler)) as events:
+                        async for event in events:
+                            yield event
+                    if assembler.ended:
+                        return
+            if not assembler.finished:
+                assembler.finish("stop")
+            assembler.end()
+        except ProviderError as error:
+            assembler.fail(error)
+        for event in assembler.take():
+            yield event
+
+    async def _play(self, step: Step, assembler: Assembler) -> AsyncGenerator[ProviderEvent, None]:
+        pieces: list[tuple[Callable[[str], None], str]]
+        match step:
+            case Say():
+                pieces = [(assembler.text, piece) for piece in _PIECE.findall(step.text)]
+            case Think():
+                pieces = [(assembler.thinking, piece) for piece in _PIECE.findall(step.text)]
+            case Wait():
+                pieces = []
+                await asyncio.sleep(step.seconds)
+            case Call():
+                pieces = _call_pieces(step, assembler)
+            case _:
+                pieces = []
+        for put, piece in pieces:
+            put(piece)
+            for event in assembler.take():
+                yield event
+            await asyncio.sleep(self._pace)
+        _close(step, assembler)
+        for event in assembler.take():
+            yield event
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def _call_pieces(step: Call, assembler: Assembler) -> list[tuple[Callable[[str], None], str]]:
+    raw = step.arguments if isinstance(step.arguments, str) else json.dumps(step.arguments)
+    key = id(step)
+    while assembler.has_call(key):
+        key += 1
+
+    def put(piece: str) -> None:
+        assembler.call(key, id=step.id, name=step.name, arguments=piece)
+
+    def end(_: str) -> None:
+        assembler.end_call(key)
+
+    starts = range(0, len(raw), _ARGUMENT_PIECE)
+    cuts = [raw[start : start + _ARGUMENT_PIECE] for start in starts] or [""]
+    return [*((put, cut) for cut in cuts), (end, "")]
+
+
+def _close(step: Step, assembler: Assembler) -> None:
+    match step:
+        case Think():
+            assembler.end_thinking(step.signature)
+        case Fail():
+            assembler.fail(step.error)
+        case Report(usage=usage):
+            assembler.usage(
+                input=usage.input,
+                output=usage.output,
+                total=usage.total or usage.input + usage.output,
+                cache_read=usage.cache_read,
+                cache_write=usage.cache_write,
+                reasoning=usage.reasoning,
+            )
+        case Finish():
+            assembler.finish(step.kind, step.raw)
+        case _:
+            pass
+
+
+async def _steps(steps: Iterable[Step] | AsyncIterable[Step]) -> AsyncGenerator[Step, None]:
+    if isinstance(steps, AsyncIterable):
+        iterator: AsyncIterator[Step] = aiter(steps)
+        try:
+            async for step in iterator:
+                yield step
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
+        return
+    for step in steps:
+        yield step
