@@ -84,7 +84,7 @@ class MessageBuilder:
         self.init_from_parts(parts)
 
     def init_from_parts(self, parts: Iterable[Part]) -> None:
-        """Start from existing parts: what streams in next continues them (prefill)."""
+        """Start from existing parts: what streams in next continues them (prefill, snapshot)."""
         for part in parts:
             if isinstance(part, TextPart):
                 closed = part.provider_metadata is not None
@@ -103,6 +103,9 @@ class MessageBuilder:
                         part.provider_metadata,
                     )
                 )
+            elif isinstance(part, ToolCallPart) and _is_unfinished(part):
+                self.start_call(part.id, part.index, part.name)
+                self.append_call(part.id, part.arguments_raw)
             else:
                 self._open.append(_Open("fixed", closed=True, fixed=part))
 
@@ -221,6 +224,10 @@ class MessageBuilder:
         part = _Open(kind)
         self._open.append(part)
         return part
+
+
+def _is_unfinished(call: ToolCallPart) -> bool:
+    return call.arguments is None and call.parse_error is None
 
 
 def reduce_message(events: Iterable[Any], role: Role = "assistant") -> Message:

@@ -46,10 +46,14 @@ class ToolState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageEntry:
-    """A message in the transcript; `streaming` while it grows."""
+    """A message in the transcript; `streaming` while it grows.
+
+    `thinking_durations` holds the seconds of each thinking block that ended, 0 where unknown.
+    """
 
     message: Message
     streaming: bool = False
+    thinking_durations: tuple[float, ...] = ()
     type: Literal["message"] = "message"
 
 
@@ -111,6 +115,8 @@ class TranscriptBuilder:
         self._builder: MessageBuilder | None = None
         self._builder_at = -1
         self._builder_id = ""
+        self._durations: tuple[float, ...] = ()
+        self._reopen()
 
     def apply(self, event: Any) -> None:
         """Apply one event."""
@@ -129,7 +135,9 @@ class TranscriptBuilder:
     def _flush(self, *, streaming: bool) -> None:
         if self._builder is not None:
             self._entries[self._builder_at] = MessageEntry(
-                message=self._builder.build(), streaming=streaming
+                message=self._builder.build(),
+                streaming=streaming,
+                thinking_durations=self._durations,
             )
 
     def _on_run_start(self, event: Any) -> None:
@@ -163,15 +171,26 @@ class TranscriptBuilder:
             return
         self._entries.append(MessageEntry(message=message, streaming=message.role == "assistant"))
         if message.role == "assistant":
-            self._builder = MessageBuilder(
-                message.role,
-                id=message.id,
-                created_at=message.created_at,
-                parts=message.parts,
-                metadata=message.metadata,
-            )
-            self._builder_at = len(self._entries) - 1
-            self._builder_id = message.id
+            self._open_message(message, len(self._entries) - 1)
+
+    def _reopen(self) -> None:
+        """Go on with the message that was growing when the snapshot was taken."""
+        for at, entry in enumerate(self._entries):
+            if isinstance(entry, MessageEntry) and entry.streaming:
+                self._open_message(entry.message, at)
+                self._durations = entry.thinking_durations
+
+    def _open_message(self, message: Message, at: int) -> None:
+        self._builder = MessageBuilder(
+            message.role,
+            id=message.id,
+            created_at=message.created_at,
+            parts=message.parts,
+            metadata=message.metadata,
+        )
+        self._builder_at = at
+        self._builder_id = message.id
+        self._durations = ()
 
     def _on_content(self, event: Any) -> None:
         if self._builder is not None and event.message_id == self._builder_id:
@@ -179,9 +198,13 @@ class TranscriptBuilder:
 
     _on_text_delta = _on_content
     _on_thinking_delta = _on_content
-    _on_thinking_end = _on_content
     _on_tool_call_delta = _on_content
     _on_tool_call_end = _on_content
+
+    def _on_thinking_end(self, event: Any) -> None:
+        if self._builder is not None and event.message_id == self._builder_id:
+            self._builder.append(event)
+            self._durations = (*self._durations, event.duration or 0)
 
     def _on_tool_call_start(self, event: Any) -> None:
         self._on_content(event)
