@@ -1,1 +1,1 @@
-"""Sessions on disk; the only room that speaks to the database."""
+"""Sessions on disk: one SQLite file, used from one thread. Read `sessions.py` first."""

@@ -1,0 +1,170 @@
+"""A session's words: its events by sequence number, a snapshot of them, its messages, its blobs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from .leases import Leases
+
+
+class Journal(Leases):
+    """Events, snapshot, messages, checkpoints and blobs."""
+
+    async def append_events(self, session_id: str, first_seq: int, events: Sequence[bytes]) -> None:
+        """Append events; the first has number `first_seq`. Each call is one commit: batch them."""
+        rows = [(session_id, first_seq + i, json) for i, json in enumerate(events)]
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+
+        await self._fenced(session_id, change)
+
+    async def events_after(
+        self, session_id: str, seq: int, limit: int = 1000
+    ) -> list[tuple[int, bytes]]:
+        """Return at most `limit` events numbered above `seq`, in order."""
+
+        def query(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
+            return connection.execute(
+                "SELECT seq, json FROM events WHERE session_id = ? AND seq > ? "
+                "ORDER BY seq LIMIT ?",
+                (session_id, seq, limit),
+            ).fetchall()
+
+        return await self._database.read(query)
+
+    async def last_seq(self, session_id: str) -> int:
+        """Return the number of the last event, 0 when there is none; pruned events count."""
+
+        def query(connection: sqlite3.Connection) -> int:
+            row = connection.execute(
+                "SELECT max(coalesce((SELECT max(seq) FROM events WHERE session_id = ?1), 0), "
+                "coalesce((SELECT seq FROM snapshots WHERE session_id = ?1), 0))",
+                (session_id,),
+            ).fetchone()
+            return int(row[0])
+
+        return await self._database.read(query)
+
+    async def put_snapshot(
+        self, session_id: str, seq: int, json: bytes, *, keep_after: int | None = None
+    ) -> None:
+        """Store the transcript as it stands after event `seq`.
+
+        With `keep_after`, events up to that number (never beyond `seq`) are dropped in the same
+        commit: a client that is further behind gets the snapshot.
+        """
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO snapshots VALUES (?, ?, ?) ON CONFLICT (session_id) DO UPDATE "
+                "SET seq = excluded.seq, json = excluded.json WHERE excluded.seq >= seq",
+                (session_id, seq, json),
+            )
+            if keep_after is not None:
+                connection.execute(
+                    "DELETE FROM events WHERE session_id = ? AND seq <= ?",
+                    (session_id, min(keep_after, seq)),
+                )
+
+        await self._fenced(session_id, change)
+
+    async def snapshot(self, session_id: str) -> tuple[int, bytes] | None:
+        """Return the stored transcript and the number of the last event in it."""
+
+        def query(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
+            row: tuple[int, bytes] | None = connection.execute(
+                "SELECT seq, json FROM snapshots WHERE session_id = ?", (session_id,)
+            ).fetchone()
+            return row
+
+        return await self._database.read(query)
+
+    async def put_message(
+        self, session_id: str, position: int, message_id: str, json: bytes
+    ) -> None:
+        """Store the message at a position (from 0), replacing what was there."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?)",
+                (session_id, position, message_id, json),
+            )
+
+        await self._fenced(session_id, change)
+
+    async def messages(self, session_id: str) -> list[bytes]:
+        """Return the messages in order."""
+
+        def query(connection: sqlite3.Connection) -> list[bytes]:
+            rows = connection.execute(
+                "SELECT json FROM messages WHERE session_id = ? ORDER BY position", (session_id,)
+            )
+            return [row[0] for row in rows]
+
+        return await self._database.read(query)
+
+    async def truncate_messages(self, session_id: str, position: int) -> None:
+        """Drop the messages from `position` on."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "DELETE FROM messages WHERE session_id = ? AND position >= ?",
+                (session_id, position),
+            )
+
+        await self._fenced(session_id, change)
+
+    async def put_checkpoint(self, session_id: str, checkpoint_id: str, json: bytes) -> None:
+        """Store a checkpoint, replacing one of the same id."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)",
+                (session_id, checkpoint_id, json),
+            )
+
+        await self._fenced(session_id, change)
+
+    async def checkpoints(self, session_id: str) -> list[tuple[str, bytes]]:
+        """Return the checkpoints as (id, JSON), oldest first."""
+
+        def query(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
+            return connection.execute(
+                "SELECT checkpoint_id, json FROM checkpoints WHERE session_id = ? ORDER BY rowid",
+                (session_id,),
+            ).fetchall()
+
+        return await self._database.read(query)
+
+    async def delete_checkpoints(self, session_id: str, checkpoint_ids: Iterable[str]) -> None:
+        """Drop checkpoints that are no longer wanted."""
+        rows = [(session_id, checkpoint_id) for checkpoint_id in checkpoint_ids]
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "DELETE FROM checkpoints WHERE session_id = ? AND checkpoint_id = ?", rows
+            )
+
+        await self._fenced(session_id, change)
+
+    async def put_blob(self, data: bytes) -> str:
+        """Store bytes once and return their SHA-256 in hexadecimal."""
+        digest = sha256(data).hexdigest()
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest, data))
+
+        await self._database.write(change)
+        return digest
+
+    async def blob(self, digest: str) -> bytes | None:
+        """Return stored bytes, None when there are none of that hash."""
+
+        def query(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute("SELECT data FROM blobs WHERE hash = ?", (digest,)).fetchone()
+            return row[0] if row is not None else None
+
+        return await self._database.read(query)
