@@ -49,7 +49,10 @@ export default defineConfig(
     extends: [tseslint.configs.recommended, reactHooks.configs.flat['recommended-latest']],
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }
+      ],
       curly: 'error',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'error'
