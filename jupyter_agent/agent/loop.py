@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..protocol.errors import AgentError, BudgetExceeded, ErrorInfo, error_from_info
@@ -66,6 +66,8 @@ class Loop:
     on_usage: Callable[[Usage | None, Request], None] = lambda usage, request: None
     _partial: MessageBuilder | None = None
     _partial_started: float = 0.0
+    _known_ids: set[str] = field(default_factory=set)
+    _renamed: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> Outcome:
         """Work until the model is done. Cancelling it is Stop: the outcome is then `stopped`.
@@ -121,6 +123,8 @@ class Loop:
         Raises:
             ProviderError: it failed; nothing of it will run.
         """
+        self._known_ids = {call.id for message in self.history for call in message.tool_calls}
+        self._renamed = {}
         message_id = new_id("msg")
         started = time.monotonic()
         first: float | None = None
@@ -139,6 +143,7 @@ class Loop:
                     first = time.monotonic() - started
                     self._open_partial(message_id, started)
                 assert self._partial is not None
+                event = self._own_id(event)
                 duration = None
                 if event.type == "thinking_delta" and thinking_since is None:
                     thinking_since = time.monotonic()
@@ -158,6 +163,18 @@ class Loop:
                 model=request.model,
             )
         )
+
+    def _own_id(self, event: Any) -> Any:
+        """Rename a call whose id was used before in this conversation: some servers reuse theirs,
+        and results, cards and the store go by id.
+        """
+        if not event.type.startswith("tool_call_"):
+            return event
+        if event.type == "tool_call_start":
+            taken = event.id in self._known_ids or event.id in self._renamed.values()
+            self._renamed[event.id] = new_id("call") if taken else event.id
+        own = self._renamed.get(event.id, event.id)
+        return event if own == event.id else replace(event, id=own)
 
     def _open_partial(self, message_id: str, started: float) -> None:
         start = Message(id=message_id, role="assistant", parts=())

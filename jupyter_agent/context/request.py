@@ -1,0 +1,122 @@
+"""History → request: the system prompt in front, tool results fenced, old images replaced.
+
+Nothing here changes the history itself: what people see is never shortened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..digest.fence import Fence
+from ..protocol.messages import (
+    AudioPart,
+    DocumentPart,
+    Effort,
+    ImagePart,
+    Message,
+    TextPart,
+    ToolResultPart,
+    system_message,
+)
+from ..protocol.models import Request, ToolDefinition
+
+IMAGE_TOKENS = 500
+CHARACTERS_PER_TOKEN = 4
+
+
+def build_request(
+    history: Sequence[Message],
+    *,
+    model: str,
+    system: str,
+    fence: Fence,
+    tools: Sequence[ToolDefinition],
+    effort: Effort | None = None,
+    max_tokens: int | None = None,
+    keep_images: int = 4,
+) -> Request:
+    """Make the question to the model.
+
+    Args:
+        history: the conversation, oldest first.
+        model: the model's name at its provider.
+        system: the system prompt, given anew with each request.
+        fence: what tells data from instructions in this session.
+        tools: what the model may call.
+        effort: how much to think, None for the model's own way.
+        max_tokens: bound of the answer, None for the provider's.
+        keep_images: images of tool results that are sent again, the latest ones.
+    """
+    messages = [
+        _fence_results(message, fence) if message.role == "tool" else message
+        for message in _drop_old_images(history, keep_images)
+    ]
+    return Request(
+        model=model,
+        messages=(system_message(system), *messages),
+        tools=tuple(tools),
+        tool_choice="auto" if tools else None,
+        effort=effort,
+        max_tokens=max_tokens,
+    )
+
+
+def estimate_tokens(messages: Sequence[Message]) -> int:
+    """Estimate the size of messages: four characters a token, 500 tokens an image."""
+    characters = 0
+    images = 0
+    for message in messages:
+        for part in message.parts:
+            more, seen = _size(part)
+            characters += more
+            images += seen
+    return characters // CHARACTERS_PER_TOKEN + images * IMAGE_TOKENS
+
+
+def _size(part: object) -> tuple[int, int]:
+    if isinstance(part, ToolResultPart):
+        sizes = [_size(inner) for inner in part.content]
+        return sum(size[0] for size in sizes), sum(size[1] for size in sizes)
+    if isinstance(part, (ImagePart, AudioPart, DocumentPart)):
+        return 0, 1
+    text = getattr(part, "text", None) or getattr(part, "arguments_raw", "")
+    return len(text), 0
+
+
+def _fence_results(message: Message, fence: Fence) -> Message:
+    parts = []
+    for part in message.parts:
+        if isinstance(part, ToolResultPart):
+            content = tuple(
+                replace(inner, text=fence.wrap(inner.text, f"result of {part.tool_name}"))
+                if isinstance(inner, TextPart)
+                else inner
+                for inner in part.content
+            )
+            part = replace(part, content=content)
+        parts.append(part)
+    return replace(message, parts=tuple(parts))
+
+
+def _drop_old_images(history: Sequence[Message], keep: int) -> list[Message]:
+    """Replace all but the latest `keep` images of tool results by a short text."""
+    left = keep
+    kept: list[Message] = []
+    for message in reversed(history):
+        if message.role == "tool":
+            parts = []
+            for part in reversed(message.parts):
+                if isinstance(part, ToolResultPart):
+                    content = []
+                    for inner in reversed(part.content):
+                        if isinstance(inner, ImagePart):
+                            if left <= 0:
+                                inner = TextPart(text="[an image you have already looked at]")
+                            left -= 1
+                        content.append(inner)
+                    part = replace(part, content=tuple(reversed(content)))
+                parts.append(part)
+            message = replace(message, parts=tuple(reversed(parts)))
+        kept.append(message)
+    return kept[::-1]

@@ -1,0 +1,61 @@
+"""Holding a session: one runner at a time, across processes.
+
+The lease is short and renewed while the work goes on, so that after a crash another process can
+take over within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..protocol.errors import AgentError, SessionBusy
+
+TTL = 6.0
+RENEW_EVERY = 2.0
+
+
+class Lease:
+    """One holding of a session's lease."""
+
+    def __init__(self, store: Any, session_id: str, holder: str) -> None:
+        self._store = store
+        self._session_id = session_id
+        self._holder = holder
+        self._renewal: asyncio.Task[None] | None = None
+
+    async def acquire(self) -> None:
+        """Take the lease; waits for one that nobody renews any more to run out.
+
+        Raises:
+            SessionBusy: another process holds it and goes on holding it.
+        """
+        deadline = asyncio.get_running_loop().time() + TTL + 1.0
+        while True:
+            try:
+                await self._store.acquire_lease(self._session_id, self._holder, TTL)
+                break
+            except SessionBusy:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+                await asyncio.sleep(0.25)
+        self._renewal = asyncio.get_running_loop().create_task(self._renew())
+
+    async def release(self) -> None:
+        """Let go of it, if it was taken."""
+        if self._renewal is None:
+            return
+        self._renewal.cancel()
+        await asyncio.gather(self._renewal, return_exceptions=True)
+        self._renewal = None
+        await self._store.release_lease(self._session_id)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            try:
+                await self._store.renew_lease(self._session_id, TTL)
+            except SessionBusy:
+                return  # taken over: every further write is refused by its fence
+            except AgentError:
+                continue  # the store is unavailable for a moment; tried again

@@ -1,0 +1,353 @@
+"""All sessions of one process: created, found, listed, forked, deleted, and their list watched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ..agent.limits import Limits
+from ..config import Settings
+from ..kernel.directory import KernelDirectory
+from ..kernel.runner import KernelRunner
+from ..notebook.frontend import BrowserChannel
+from ..policy.rules import Rule
+from ..protocol.codec import to_json
+from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
+from ..protocol.frames import ServerStatus, SessionSummary
+from ..protocol.messages import Message, new_id, now
+from ..protocol.models import ModelInfo
+from ..protocol.tools import Mode
+from ..store.rows import SessionRow
+from ..tools.toolset import build_tools
+from .access import ModelAccess
+from .export import markdown
+from .history import transcript_of
+from .journal import Journal
+from .lease import Lease
+from .recovery import load_history, load_journal, recover
+from .session import Session, SessionParts, Settled
+from .workspace import SessionWorkspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What sessions of this process can reach."""
+
+    root: Path
+    kernels: KernelDirectory | None = None
+    browser: BrowserChannel | None = None
+    shell: KernelRunner | None = None
+
+
+class SessionManager:
+    """The sessions of one process.
+
+    Args:
+        settings: what the administrator and the person chose.
+        store: opened at first use by `open_store()`.
+        world: what the sessions can reach.
+        access: opens models.
+        overrides: more or other `SessionParts` for every session (the command line's and the
+            API's way to ask a person).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        open_store: Callable[[], Any],
+        world: World,
+        access: ModelAccess,
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.world = world
+        self.access = access
+        self._open_store = open_store
+        self._overrides = overrides or {}
+        self._store: Any = None
+        self._opening = asyncio.Lock()
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._sessions: dict[str, Session] = {}
+        self._watchers: list[Callable[[], None]] = []
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+    async def start(self) -> None:
+        """Put in order what a crash of an earlier process left behind."""
+        store = await self.store()
+        for session_id in {session_id for session_id, _ in await store.open_runs()}:
+            row = await store.session(session_id)
+            if row is not None:
+                await self._load(row)
+
+    async def aclose(self) -> None:
+        """End every run, write everything, close the store."""
+        for session in list(self._sessions.values()):
+            await session.aclose()
+        self._sessions.clear()
+        if self._store is not None:
+            await self._store.aclose()
+
+    async def store(self) -> Any:
+        """Return the store, opened at first use."""
+        async with self._opening:
+            if self._store is None:
+                self._store = await self._open_store()
+            return self._store
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the list of sessions changes; returns a function that ends it."""
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback) if callback in self._watchers else None
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        *,
+        owner: str,
+        notebook_path: str | None = None,
+        model: str | None = None,
+        mode: Mode | None = None,
+        title: str | None = None,
+    ) -> SessionSummary:
+        """Create a session.
+
+        Raises:
+            UnknownModel, MissingKey: the model cannot be used.
+            NotAllowed: the mode is forbidden here.
+        """
+        mode = mode or self.settings.default_mode
+        if mode not in self.settings.allowed_modes:
+            raise NotAllowed(f"Mode {mode} is not allowed here.")
+        model = model or self.settings.default_model or ""
+        if model:
+            self.access.open(model)
+        time = now().isoformat()
+        row = SessionRow(
+            id=new_id("ses"),
+            owner=owner,
+            title=title or "",
+            notebook_path=notebook_path,
+            model=model,
+            mode="ask" if mode == "auto" else mode,  # auto is never saved
+            effort=None,
+            created_at=time,
+            updated_at=time,
+        )
+        store = await self.store()
+        await store.create_session(row)
+        session = await self._load(row)
+        session.settled.mode = mode
+        self._changed()
+        return self._summary(row)
+
+    async def list(self, *, owner: str, notebook_path: str | None = None) -> list[SessionSummary]:
+        """Return the owner's sessions, the latest first."""
+        store = await self.store()
+        return [self._summary(row) for row in await store.list_sessions(owner, notebook_path)]
+
+    async def get(self, session_id: str, *, owner: str) -> Session:
+        """Return a session, loaded.
+
+        Raises:
+            UnknownSession: there is none of that id that belongs to the owner.
+        """
+        return await self._load(await self._row(session_id, owner))
+
+    async def rename(self, session_id: str, title: str, *, owner: str) -> None:
+        """Rename a session."""
+        session = await self.get(session_id, owner=owner)
+        await session.configure(title=title)
+
+    async def delete(self, session_id: str, *, owner: str) -> None:
+        """Stop a session and delete it with everything it holds."""
+        await self._row(session_id, owner)
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            await session.aclose()
+        await (await self.store()).delete_session(session_id)
+        self._changed()
+
+    async def fork(self, session_id: str, message_id: str, *, owner: str) -> SessionSummary:
+        """Start a new session from the conversation up to, and with, a message.
+
+        Raises:
+            UnknownSession: the session has no such message.
+        """
+        origin = await self.get(session_id, owner=owner)
+        ids = [message.id for message in origin.history]
+        if message_id not in ids:
+            raise UnknownSession("This session has no such message.")
+        kept = _whole_turns(origin.history[: ids.index(message_id) + 1])
+        summary = await self.create(
+            owner=owner,
+            notebook_path=origin.settled.notebook_path,
+            model=origin.settled.model or None,
+            title=f"{origin.settled.title} (fork)"[:120],
+        )
+        store = await self.store()
+        for position, message in enumerate(kept):
+            await store.put_message(summary.id, position, message.id, to_json(Message, message))
+        session = self._sessions.pop(summary.id)
+        await session.journal.aclose()
+        transcript = transcript_of(kept, session.settled)
+        await Journal(summary.id, store, seq=1, transcript=transcript).checkpoint()
+        return self._summary(await self._row(summary.id, owner))
+
+    async def export_markdown(self, session_id: str, *, owner: str) -> str:
+        """Return the conversation as Markdown."""
+        session = await self.get(session_id, owner=owner)
+        return markdown(session.journal.transcript)
+
+    async def status(self) -> ServerStatus:
+        """Return what the panel needs to know when it starts."""
+        from .. import __version__
+        from ..demo import DEMO_PROMPT
+
+        return ServerStatus(
+            version=__version__,
+            default_model=self.settings.default_model or None,
+            default_mode=self.settings.default_mode,
+            modes=self.settings.allowed_modes,
+            open_panel=self.settings.open_panel,
+            demo_prompt=DEMO_PROMPT,
+            looked_for=self.access.looked_for(),
+        )
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the models one can choose, those that are ready first."""
+        return await self.access.models()
+
+    async def providers(self) -> list[dict[str, Any]]:
+        """Return the providers, with whether they have a key; never the key."""
+        return await self.access.providers()
+
+    async def set_provider(
+        self, name: str, *, key: str | None = None, base_url: str | None = None
+    ) -> None:
+        """Store a key or an address for a provider."""
+        await self.access.set_provider(name, key=key, base_url=base_url)
+
+    async def remove_provider(self, name: str) -> None:
+        """Remove what is stored for a provider."""
+        await self.access.remove_provider(name)
+
+    async def test_provider(self, name: str, model: str | None = None) -> dict[str, Any]:
+        """Ask a provider for its models, and say in words how that went."""
+        return await self.access.test_provider(name, model)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    async def _row(self, session_id: str, owner: str) -> SessionRow:
+        row: SessionRow | None = await (await self.store()).session(session_id)
+        if row is None or row.owner != owner:
+            raise UnknownSession("There is no such session. It may have been deleted.")
+        return row
+
+    async def _load(self, row: SessionRow) -> Session:
+        async with self._loading.setdefault(row.id, asyncio.Lock()):
+            session = self._sessions.get(row.id)
+            if session is None:
+                session = await self._open(row)
+                self._sessions[row.id] = session
+            return session
+
+    async def _open(self, row: SessionRow) -> Session:
+        store = await self.store()
+        journal = await load_journal(store, row.id)
+        history = await load_history(store, row.id)
+        await self._recover(row.id, journal, history)
+        session = Session(self._parts(row, store, journal, history))
+        session.on_change = self._changed
+        workspace = SessionWorkspace(
+            root=self.world.root,
+            notebook=row.notebook_path,
+            kernels=self.world.kernels,
+            browser=self.world.browser,
+            shell=self.world.shell,
+            vision=lambda: session.vision,
+            question=session.broker.question,
+            on_change=session.notebook_changed,
+            provenance=session.provenance if self.settings.provenance else lambda: None,
+        )
+        session.equip(workspace, build_tools(workspace))
+        return session
+
+    async def _recover(self, session_id: str, journal: Journal, history: list[Message]) -> None:
+        store = await self.store()
+        if not journal.transcript.running and not await store.open_runs(session_id):
+            return
+        lease = Lease(store, session_id, self._holder)
+        try:
+            await lease.acquire()
+        except SessionBusy:
+            return  # another process is working on it: shown as it is, not touched
+        try:
+            await recover(store, session_id, journal, history)
+        finally:
+            await lease.release()
+
+    def _parts(
+        self, row: SessionRow, store: Any, journal: Journal, history: list[Message]
+    ) -> SessionParts:
+        settings = self.settings
+        parts = {
+            "session_id": row.id,
+            "holder": self._holder,
+            "store": store,
+            "journal": journal,
+            "history": history,
+            "settled": Settled(
+                model=row.model,
+                mode=row.mode,  # type: ignore[arg-type]
+                effort=row.effort,  # type: ignore[arg-type]
+                title=row.title,
+                notebook_path=row.notebook_path,
+            ),
+            "access": self.access,
+            "limits": Limits(
+                max_turns=settings.max_turns,
+                max_calls=settings.max_calls,
+                max_tokens=settings.max_tokens,
+                max_cost=settings.max_cost,
+                max_seconds=settings.max_seconds,
+            ),
+            "allowed_modes": settings.allowed_modes,
+            "rules": tuple(Rule(**rule) for rule in settings.rules),
+            "instructions": settings.instructions,
+            **self._overrides,
+        }
+        return SessionParts(**parts)
+
+    def _summary(self, row: SessionRow) -> SessionSummary:
+        session = self._sessions.get(row.id)
+        return SessionSummary(
+            id=row.id,
+            title=session.settled.title if session else row.title,
+            notebook_path=row.notebook_path,
+            model=session.settled.model if session else row.model,
+            mode=session.settled.mode if session else row.mode,  # type: ignore[arg-type]
+            effort=row.effort,  # type: ignore[arg-type]
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            status=session.status if session else "idle",
+            messages=len(session.history) if session else row.messages,
+        )
+
+    def _changed(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher()
+
+
+def _whole_turns(history: list[Message]) -> list[Message]:
+    """Drop a last answer whose calls have no results: no provider would take it."""
+    if history and history[-1].tool_calls:
+        return history[:-1]
+    return history

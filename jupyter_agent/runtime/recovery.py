@@ -1,0 +1,90 @@
+"""What a crash left behind, put in order: runs marked interrupted, every call given a result.
+
+A call whose intent is on disk without a result may or may not have had its effect. It is told to
+the model as such and never run again by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..agent.execute import interrupted_result
+from ..protocol.codec import from_json, to_json
+from ..protocol.messages import Message, TextPart, ToolCallPart, ToolResultPart
+from ..protocol.session_events import RunEnd, SessionEvent
+from ..protocol.transcript import Transcript, TranscriptBuilder
+from .journal import Journal
+
+
+async def load_history(store: Any, session_id: str) -> list[Message]:
+    """Read the messages of a session."""
+    return [from_json(Message, data) for data in await store.messages(session_id)]
+
+
+async def load_journal(store: Any, session_id: str) -> Journal:
+    """Rebuild a session's journal from its snapshot and the events after it."""
+    kept = await store.snapshot(session_id)
+    seq, transcript = 0, Transcript()
+    if kept is not None:
+        seq, transcript = kept[0], from_json(Transcript, kept[1])
+    builder = TranscriptBuilder(transcript)
+    while events := await store.events_after(session_id, seq, 2_000):
+        for number, data in events:
+            builder.apply(from_json(SessionEvent, data))
+            seq = number
+    return Journal(session_id, store, seq=seq, transcript=builder.snapshot())
+
+
+async def recover(store: Any, session_id: str, journal: Journal, history: list[Message]) -> bool:
+    """Close what a crash cut off; returns whether there was anything.
+
+    Call it holding the session's lease, with nothing running.
+    """
+    runs = [run_id for _, run_id in await store.open_runs(session_id)]
+    if not runs and not journal.transcript.running:
+        return False
+    await _answer_calls(store, session_id, runs, history)
+    for run_id in runs or [journal.transcript.run_id or ""]:
+        journal.emit(RunEnd(run_id=run_id, status="interrupted"))
+        if runs:
+            await store.end_run(session_id, run_id, "interrupted")
+    await store.void_approvals(session_id)
+    await journal.checkpoint()
+    return True
+
+
+async def _answer_calls(
+    store: Any, session_id: str, runs: list[str], history: list[Message]
+) -> None:
+    """Give each call of the last answer its result: the stored one, or why there is none."""
+    if not history or not history[-1].tool_calls:
+        return
+    parts = tuple(
+        [await _result_of(store, session_id, runs, call) for call in history[-1].tool_calls]
+    )
+    message = Message(role="tool", parts=parts)
+    history.append(message)
+    await store.put_message(session_id, len(history) - 1, message.id, to_json(Message, message))
+
+
+async def _result_of(
+    store: Any, session_id: str, runs: list[str], call: ToolCallPart
+) -> ToolResultPart:
+    for run_id in reversed(runs):
+        intent = await store.intent(session_id, run_id, call.id)
+        if intent is None:
+            continue
+        if intent.result is not None:
+            result: ToolResultPart = from_json(ToolResultPart, intent.result)
+            return result
+        return interrupted_result(call)
+    return ToolResultPart(
+        tool_call_id=call.id,
+        tool_name=call.name,
+        content=(
+            TextPart(
+                text="NOT_RUN: the program ended before this call could run. Nothing was done."
+            ),
+        ),
+        is_error=True,
+    )

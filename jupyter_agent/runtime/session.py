@@ -1,0 +1,506 @@
+"""One conversation: its inbox, its run, its approvals, its watchers, its place in the store.
+
+A session lives in the process that runs it; clients come and go. `history` is what the model is
+told, `journal` what people see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..agent.execute import Executor, Permits
+from ..agent.inbox import Inbox
+from ..agent.limits import Limits, Spent
+from ..agent.loop import Loop, Outcome
+from ..context.prompt import PromptFacts, system_prompt
+from ..context.request import build_request, estimate_tokens
+from ..digest.fence import Fence
+from ..models.pricing import cost
+from ..policy.broker import Answer, Broker
+from ..policy.grants import Grant
+from ..policy.rules import Rule
+from ..protocol.codec import to_json
+from ..protocol.errors import AgentError, ErrorInfo, NotAllowed
+from ..protocol.frames import Events, Snapshot
+from ..protocol.messages import (
+    Effort,
+    ImagePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    new_id,
+    now,
+)
+from ..protocol.models import ModelInfo, Request
+from ..protocol.rpc import ApplyResult, Change
+from ..protocol.session_events import (
+    ApprovalStart,
+    Budget,
+    MessageEnd,
+    MessageStart,
+    NotebookChange,
+    Notice,
+    Retry,
+    RunEnd,
+    RunStart,
+    SessionChange,
+)
+from ..protocol.tools import CellAction, CellRef, GrantScope, Mode
+from ..protocol.usage import Usage
+from ..tools.base import Tool, definition
+from .access import Access, ModelAccess
+from .journal import Journal, Watcher
+from .lease import Lease
+from .workspace import SessionWorkspace
+
+STOP_DEADLINE = 0.8
+TITLE_LENGTH = 60
+
+
+@dataclass(slots=True)
+class Settled:
+    """The session's own choices, changed by `configure`."""
+
+    model: str
+    mode: Mode
+    effort: Effort | None = None
+    title: str = ""
+    notebook_path: str | None = None
+
+
+@dataclass(kw_only=True)
+class SessionParts:
+    """What a session is made of; put together in `manager.py`."""
+
+    session_id: str
+    holder: str
+    store: Any
+    journal: Journal
+    history: list[Message]
+    settled: Settled
+    access: ModelAccess
+    limits: Limits
+    allowed_modes: tuple[Mode, ...]
+    rules: Sequence[Rule] = ()
+    instructions: str = ""
+    attended: Callable[[], bool] = lambda: True
+    ask: Callable[[ApprovalStart], Awaitable[Answer]] | None = None
+    extra_tools: Sequence[Tool[Any]] = ()
+    grants: list[Grant] = field(default_factory=list)
+
+
+class _Intents:
+    """The store's ledger of calls, for one run (the executor's `IntentLog` port)."""
+
+    def __init__(self, store: Any, session_id: str, run_id: str) -> None:
+        self._store = store
+        self._session_id = session_id
+        self._run_id = run_id
+
+    async def begin(self, call: ToolCallPart) -> None:
+        arguments = call.arguments_raw.encode("utf-8", "replace")
+        await self._store.put_intent(self._session_id, self._run_id, call.id, call.name, arguments)
+
+    async def end(self, result: ToolResultPart) -> None:
+        status = "error" if result.is_error else "ok"
+        data = to_json(ToolResultPart, result)
+        await self._store.finish_intent(
+            self._session_id, self._run_id, result.tool_call_id, data, status
+        )
+
+
+class Session:
+    """One conversation. Safe to call from one event loop."""
+
+    def __init__(self, parts: SessionParts) -> None:
+        self.id = parts.session_id
+        self.settled = parts.settled
+        self.journal = parts.journal
+        self.history = parts.history
+        self._parts = parts
+        self._store = parts.store
+        self._inbox = Inbox(self.journal.emit)
+        self._broker = Broker(self.journal.emit, attended=parts.attended)
+        self._fence = Fence()
+        self._run: asyncio.Task[None] | None = None
+        self._run_id: str | None = None
+        self._seen: deque[str] = deque(maxlen=256)
+        self._model: ModelInfo | None = None
+        self.workspace: SessionWorkspace | None = None
+        self.tools: dict[str, Tool[Any]] = {}
+        self.on_change: Callable[[], None] = lambda: None
+
+    # -- what the manager needs --------------------------------------------------------------
+
+    def equip(self, workspace: SessionWorkspace, tools: Sequence[Tool[Any]]) -> None:
+        """Give the session its workspace and tools (after making it: they call back into it)."""
+        self.workspace = workspace
+        self.tools = {tool.name: tool for tool in (*tools, *self._parts.extra_tools)}
+
+    @property
+    def broker(self) -> Broker:
+        """The open approvals and questions."""
+        return self._broker
+
+    @property
+    def vision(self) -> bool:
+        """Whether the model in use can look at images."""
+        return self._model is not None and self._model.capabilities.vision
+
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return self._run is not None and not self._run.done()
+
+    @property
+    def status(self) -> Literal["idle", "running", "waiting", "interrupted"]:
+        """What the session is doing."""
+        if self.running:
+            return "waiting" if self._broker.waiting else "running"
+        return "interrupted" if self.interrupted else "idle"
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the last run was cut by a crash or a restart and can be resumed."""
+        entries = self.journal.transcript.entries
+        last = entries[-1] if entries else None
+        return last is not None and last.type == "run" and last.status == "interrupted"
+
+    def notebook_changed(self, path: str, result: ApplyResult, changes: Sequence[Change]) -> None:
+        """Tell the watchers of changes the agent made to a notebook."""
+        actions: dict[str, CellAction] = {
+            "insert": "inserted",
+            "set_source": "edited",
+            "set_type": "edited",
+            "clear_outputs": "edited",
+            "delete": "deleted",
+            "move": "moved",
+        }
+        positions = {cell_id: place for place, cell_id in enumerate(result.order, start=1)}
+        cells = tuple(
+            CellRef(
+                cell_id=change.id,
+                action=actions[change.type],
+                number=positions.get(change.id),
+                path=path,
+            )
+            for change in changes
+        )
+        self.journal.emit(NotebookChange(path=path, revision=result.revision, cells=cells))
+
+    def provenance(self) -> dict[str, str]:
+        """Return what is noted on cells the agent writes."""
+        return {"session": self.id, "model": self.settled.model}
+
+    # -- what clients call --------------------------------------------------------------------
+
+    async def attach(
+        self, watcher: Watcher, after: int | None
+    ) -> tuple[Snapshot | Events, Callable[[], None]]:
+        """Begin to watch from event `after`."""
+        return self.journal.attach(watcher, after)
+
+    async def prompt(
+        self,
+        text: str,
+        images: Sequence[ImagePart] = (),
+        *,
+        delivery: Literal["steer", "queue"] = "steer",
+        op_id: str | None = None,
+    ) -> None:
+        """Say something: starts a run, or steers or queues behind the one going on.
+
+        Durable when it returns. The same `op_id` again does nothing.
+        """
+        if op_id is not None:
+            if op_id in self._seen:
+                return
+            self._seen.append(op_id)
+        text = text.strip()
+        if not text and not images:
+            raise NotAllowed("The prompt is empty.")
+        message = Message(role="user", parts=(TextPart(text=text), *images))
+        if self.running:
+            self._inbox.put(message, delivery)
+        else:
+            self._start(message)
+        await self.journal.flush()
+
+    async def stop(self) -> None:
+        """End the run now: the model's stream, waiting approvals, and what the kernel runs."""
+        task, run_id = self._run, self._run_id
+        if task is None or task.done():
+            return
+        task.cancel()
+        interrupt = asyncio.ensure_future(self._interrupt())
+        await asyncio.wait({task}, timeout=STOP_DEADLINE)
+        if not task.done() and run_id is not None:
+            await self._end(run_id, Outcome(status="stopped"))
+        await asyncio.wait({interrupt}, timeout=STOP_DEADLINE)
+
+    async def resume(self) -> None:
+        """Go on with an interrupted run, with the conversation as it was."""
+        if self.running:
+            raise NotAllowed("The session is running already.")
+        if not self.interrupted:
+            raise NotAllowed("There is no interrupted run to resume.")
+        self._start(None)
+        await self.journal.flush()
+
+    async def approve(
+        self,
+        approval_id: str,
+        *,
+        fingerprint: str,
+        allow: bool,
+        scope: GrantScope = "once",
+        reason: str | None = None,
+    ) -> None:
+        """Answer an approval.
+
+        Raises:
+            NotAllowed: it is settled already, or the answer is for something else.
+        """
+        self._broker.answer(
+            approval_id, fingerprint=fingerprint, allow=allow, scope=scope, reason=reason
+        )
+
+    async def answer(self, question_id: str, answer: str | None) -> None:
+        """Answer a question of the model.
+
+        Raises:
+            NotAllowed: it is answered already.
+        """
+        self._broker.reply(question_id, answer)
+
+    async def configure(
+        self,
+        *,
+        model: str | None = None,
+        mode: Mode | None = None,
+        effort: Effort | None = None,
+        title: str | None = None,
+    ) -> None:
+        """Change the session's settings; a new model takes effect with the next run.
+
+        Raises:
+            NotAllowed: the mode is forbidden here.
+            UnknownModel: there is no such model.
+        """
+        if mode is not None and mode not in self._parts.allowed_modes:
+            raise NotAllowed(f"Mode {mode} is not allowed here.")
+        if model is not None:
+            self._parts.access.open(model)
+        changes = {"model": model, "mode": mode, "effort": effort, "title": title}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        for name, value in changes.items():
+            setattr(self.settled, name, value)
+        # Auto is for now, not for ever: it is not kept beyond this process.
+        kept = {name: value for name, value in changes.items() if value != "auto"}
+        if kept:
+            await self._store.update_session(self.id, **kept)
+        self.journal.emit(SessionChange(**changes))  # type: ignore[arg-type]
+        self.on_change()
+
+    async def unqueue(self, prompt_id: str) -> None:
+        """Take a waiting prompt back."""
+        self._inbox.remove(prompt_id)
+
+    async def wait(self) -> None:
+        """Wait until no run goes on."""
+        while self._run is not None and not self._run.done():
+            await asyncio.shield(self._run)
+
+    async def aclose(self) -> None:
+        """End the run, write everything, let go of kernels and tabs. Kernels stay."""
+        await self.stop()
+        await self.journal.aclose()
+        if self.workspace is not None:
+            await self.workspace.aclose()
+
+    # -- a run ---------------------------------------------------------------------------------
+
+    def _start(self, message: Message | None) -> None:
+        self._run_id = new_id("run")
+        start = RunStart(
+            run_id=self._run_id,
+            model=self.settled.model,
+            mode=self.settled.mode,
+            started_at=now(),
+        )
+        self.journal.emit(start)
+        if message is not None:
+            self._show(message)
+        self._run = asyncio.get_running_loop().create_task(self._run_all(self._run_id, message))
+        self.on_change()
+
+    def _show(self, message: Message) -> None:
+        self.journal.emit(MessageStart(message=message))
+        self.journal.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
+
+    async def _run_all(self, run_id: str, message: Message | None) -> None:
+        """Run a prompt, then whatever was queued behind it."""
+        lease = Lease(self._store, self.id, self._parts.holder)
+        outcome = await self._run_guarded(run_id, message, lease)
+        await self._end(run_id, outcome)
+        await lease.release()
+        if outcome.status == "done" and len(self._inbox):
+            following = self._inbox.take_next()
+            if following is not None:
+                self._start(following)
+
+    async def _run_guarded(self, run_id: str, message: Message | None, lease: Lease) -> Outcome:
+        try:
+            await lease.acquire()
+            await self._store.start_run(self.id, run_id)
+            if message is not None:
+                self.history.append(message)
+                await self._record(message)
+                await self._name_after(message)
+            return await self._work(run_id)
+        except asyncio.CancelledError:
+            return Outcome(status="stopped")
+        except AgentError as error:
+            return Outcome(status="failed", error=error.info())
+        except Exception as error:  # a defect of ours: shown as such, and the session lives on
+            info = ErrorInfo(
+                code="internal_error",
+                message=f"The agent failed on its own fault ({type(error).__name__}). "
+                "The server's log has the details.",
+            )
+            _log().exception("run %s of session %s failed", run_id, self.id)
+            return Outcome(status="failed", error=info)
+
+    async def _work(self, run_id: str) -> Outcome:
+        access = self._parts.access.open(self.settled.model, self._on_retry)
+        self._model = access.model
+        spent = Spent(self._parts.limits)
+        executor = Executor(
+            run_id=run_id,
+            tools=self.tools,
+            permits=self._permits(),
+            emit=self.journal.emit,
+            intents=_Intents(self._store, self.id, run_id),
+            spent=spent,
+        )
+        loop = Loop(
+            provider=access.provider,
+            executor=executor,
+            inbox=self._inbox,
+            history=self.history,
+            spent=spent,
+            emit=self.journal.emit,
+            record=self._record,
+            build_request=self._request_builder(access),
+            on_usage=lambda usage, request: self._count(usage, request, spent, access.model),
+        )
+        try:
+            return await loop.run()
+        finally:
+            await access.provider.aclose()
+
+    def _permits(self) -> Permits:
+        return Permits(
+            mode=lambda: self.settled.mode,
+            ask=self._parts.ask or self._broker.ask,
+            rules=self._parts.rules,
+            grants=lambda: self._parts.grants,
+            grant=self._parts.grants.append,
+            expires_at=self._broker.expires_at,
+        )
+
+    def _request_builder(self, access: Access) -> Callable[[Sequence[Message]], Awaitable[Request]]:
+        definitions = [definition(tool) for tool in self.tools.values()]
+
+        async def build(history: Sequence[Message]) -> Request:
+            facts = PromptFacts(
+                mode=self.settled.mode,
+                data_rule=self._fence.rule,
+                notebook_path=self.settled.notebook_path,
+                instructions=self._parts.instructions,
+            )
+            return build_request(
+                history,
+                model=access.model.name,
+                system=system_prompt(facts),
+                fence=self._fence,
+                tools=definitions if access.model.capabilities.tools else (),
+                effort=self.settled.effort,
+            )
+
+        return build
+
+    def _count(self, usage: Usage | None, request: Request, spent: Spent, model: ModelInfo) -> None:
+        """Add an answer's usage; where the provider tells none, an estimate stands in."""
+        if usage is None or not (usage.input or usage.output):
+            sent = estimate_tokens(request.messages)
+            answered = estimate_tokens(self.history[-1:])
+            usage = Usage(input=sent, output=answered, total=sent + answered)
+        price = cost(usage, model.price) if model.price is not None else None
+        spent.add(usage, price)
+        before = self.journal.transcript.budget
+        session_usage = (before.session_usage if before else Usage()) + usage
+        session_cost = before.session_cost if before else None
+        if price is not None:
+            session_cost = (session_cost or 0.0) + price
+        self.journal.emit(
+            Budget(
+                usage=spent.usage,
+                session_usage=session_usage,
+                cost=spent.cost,
+                session_cost=session_cost,
+                context_tokens=usage.input + usage.output,
+                context_window=model.context_window,
+            )
+        )
+
+    def _on_retry(self, attempt: int, delay: float, error: ErrorInfo) -> None:
+        self.journal.emit(Retry(attempt=attempt, delay=delay, error=error))
+
+    async def _record(self, message: Message) -> None:
+        """Make a message of the history durable."""
+        position = next(
+            i for i in range(len(self.history) - 1, -1, -1) if self.history[i] is message
+        )
+        await self._store.put_message(self.id, position, message.id, to_json(Message, message))
+
+    async def _name_after(self, message: Message) -> None:
+        if self.settled.title:
+            return
+        line = " ".join(message.text.split())
+        title = line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
+        self.settled.title = title or "Image"
+        await self._store.update_session(self.id, title=self.settled.title)
+        self.journal.emit(SessionChange(title=self.settled.title))
+        self.on_change()
+
+    async def _end(self, run_id: str, outcome: Outcome) -> None:
+        """Close a run once; whoever comes second does nothing."""
+        if self._run_id != run_id:
+            return
+        self._run_id = None
+        self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
+        try:
+            await self._store.end_run(self.id, run_id, outcome.status)
+            await self.journal.checkpoint()
+        except AgentError as error:
+            self.journal.emit(Notice(level="error", text=error.user_message, code=error.code))
+        self.on_change()
+
+    async def _interrupt(self) -> None:
+        if self.workspace is not None:
+            try:
+                await self.workspace.interrupt()
+            except AgentError as error:
+                self.journal.emit(Notice(level="warning", text=error.user_message, code=error.code))
+
+
+def _log() -> Any:
+    import logging
+
+    return logging.getLogger("jupyter_agent")

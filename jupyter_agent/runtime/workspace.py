@@ -1,0 +1,311 @@
+"""What the tools of one session work on: notebooks and kernels, by the best means at the moment.
+
+The means are chosen anew for each operation: the browser tab that has the notebook open, else the
+file; cells run in the tab with an observer, else headless. When a tab goes away in the middle,
+the work goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ..kernel.client import KernelClientRunner
+from ..kernel.directory import KernelDirectory, KernelHandle
+from ..kernel.observed import ObservedRunner
+from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
+from ..notebook.document import NotebookDocument, Outputs
+from ..notebook.file import FileNotebook
+from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
+from ..protocol.errors import EditRefused, NoKernel, NotebookMissing
+from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
+from ..tools.workspace import ReadMemory, RunRecord
+
+Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
+OnChange = Callable[[str, ApplyResult, Sequence[Change]], None]
+
+
+class AnyNotebook:
+    """A notebook by whichever backend fits at each call (the `NotebookDocument` port)."""
+
+    def __init__(
+        self, path: str, file: FileNotebook, browser: BrowserChannel | None, on_change: OnChange
+    ) -> None:
+        self.path = path
+        self._file = file
+        self._browser = browser
+        self._on_change = on_change
+
+    @property
+    def backend(self) -> Literal["frontend", "ydoc", "file"]:
+        """By what means it is reached right now."""
+        return self._best().backend
+
+    def _best(self) -> NotebookDocument:
+        if self._browser is not None and self._browser.owner(self.path):
+            return FrontendNotebook(self.path, self._browser)
+        return self._file
+
+    async def read(self, outputs: Outputs = "none") -> NotebookState:
+        """Return the notebook."""
+        try:
+            return await self._best().read(outputs)
+        except TabGone:
+            return await self._file.read(outputs)
+
+    async def apply(
+        self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
+    ) -> ApplyResult:
+        """Apply changes. If the tab went away with them, the file decides: what the tab had
+        saved already makes this stale, and the model looks again.
+        """
+        try:
+            result = await self._best().apply(changes, expect, op_id=op_id)
+        except TabGone:
+            result = await self._file.apply(changes, expect, op_id=op_id)
+        self._on_change(self.path, result, changes)
+        return result
+
+    async def set_outputs(
+        self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
+    ) -> None:
+        """Replace a cell's outputs."""
+        try:
+            await self._best().set_outputs(cell_id, outputs, execution_count)
+        except TabGone:
+            await self._file.set_outputs(cell_id, outputs, execution_count)
+
+    async def save(self) -> None:
+        """Make it durable."""
+        try:
+            await self._best().save()
+        except TabGone:
+            await self._file.save()
+
+
+class AnyRunner:
+    """A notebook's kernel by whichever runner fits at each call (the `KernelRunner` port)."""
+
+    def __init__(
+        self,
+        document: AnyNotebook,
+        kernels: KernelDirectory,
+        browser: BrowserChannel | None,
+    ) -> None:
+        self._document = document
+        self._path = document.path
+        self._kernels = kernels
+        self._browser = browser
+        self._direct: dict[str, KernelClientRunner] = {}
+        self._observed: dict[str, ObservedRunner] = {}
+        self._runs: dict[str, Run] = {}
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's state."""
+        handle = await self._kernels.find(self._path)
+        if handle is None:
+            return KernelStatus(state="none")
+        return await self._client(handle).status()
+
+    async def start_run(
+        self, cells: Sequence[CellSource], *, stop_on_error: bool = True, op_id: str
+    ) -> Run:
+        """Begin to run cells, in the tab if one has the notebook open."""
+        if op_id in self._runs:
+            return self._runs[op_id]
+        handle = await self._kernels.find(self._path)
+        if handle is None:
+            state = await self._document.read()
+            handle = await self._kernels.start(self._path, state.kernel_name)
+        runner: KernelRunner = self._client(handle)
+        if self._browser is not None and self._browser.owner(self._path):
+            runner = self._observer(handle, self._browser)
+        run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
+        self._runs[op_id] = run
+        return run
+
+    async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
+        """Run code silently from the server's own client."""
+        return await self._client(await self._running()).evaluate(code, deadline=deadline)
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs."""
+        await self._client(await self._running()).interrupt()
+
+    async def restart(self) -> None:
+        """Restart the kernel."""
+        await self._client(await self._running()).restart()
+
+    async def aclose(self) -> None:
+        """Let go of the clients; the kernels stay."""
+        for runner in (*self._observed.values(), *self._direct.values()):
+            await runner.aclose()
+        self._observed.clear()
+        self._direct.clear()
+
+    async def _running(self) -> KernelHandle:
+        handle = await self._kernels.find(self._path)
+        if handle is None:
+            raise NoKernel(f"No kernel runs for {self._path}. Run a cell to start one.")
+        return handle
+
+    def _client(self, handle: KernelHandle) -> KernelClientRunner:
+        runner = self._direct.get(handle.kernel_id)
+        if runner is None:
+            runner = KernelClientRunner(handle, sink=self._sink)
+            self._direct[handle.kernel_id] = runner
+        return runner
+
+    def _observer(self, handle: KernelHandle, browser: BrowserChannel) -> ObservedRunner:
+        runner = self._observed.get(handle.kernel_id)
+        if runner is None:
+
+            async def execute(
+                op_id: str,
+                cell_ids: Sequence[str],
+                stop_on_error: bool,
+                on_progress: Callable[[dict[str, Any]], None],
+            ) -> dict[str, Any]:
+                result: dict[str, Any] = await browser.call(
+                    self._path,
+                    "notebook.run",
+                    {
+                        "path": self._path,
+                        "cell_ids": list(cell_ids),
+                        "stop_on_error": stop_on_error,
+                    },
+                    op_id=op_id,
+                    deadline=None,
+                    on_progress=on_progress,
+                )
+                return result
+
+            runner = ObservedRunner(handle, execute=execute, sink=self._sink, lost=(TabGone,))
+            self._observed[handle.kernel_id] = runner
+        return runner
+
+    async def _sink(self, record: CellRecord) -> None:
+        await self._document.set_outputs(record.cell_id, record.outputs, record.execution_count)
+
+
+class SessionWorkspace:
+    """The `Workspace` port of one session.
+
+    Args:
+        root: folder of files and notebooks.
+        notebook: the session's notebook, relative to root.
+        kernels: where kernels are found and started; None: none may.
+        browser: the tabs; None: there are none.
+        shell: a runner for code without a notebook (the shell this process is in).
+        vision: whether the model can look at images, asked at each call.
+        question: asks the person.
+        on_change: told of each applied batch of changes.
+        provenance: what is noted on cells the agent writes.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        notebook: str | None,
+        kernels: KernelDirectory | None,
+        browser: BrowserChannel | None = None,
+        shell: KernelRunner | None = None,
+        vision: Callable[[], bool],
+        question: Question,
+        on_change: OnChange,
+        provenance: Callable[[], dict[str, str] | None],
+    ) -> None:
+        self.memory = ReadMemory()
+        self.runs: dict[str, RunRecord] = {}
+        self._root = root
+        self._notebook = notebook
+        self._kernels = kernels
+        self._browser = browser
+        self._shell = shell
+        self._vision = vision
+        self._question = question
+        self._on_change = on_change
+        self._provenance = provenance
+        self._documents: dict[str, AnyNotebook] = {}
+        self._runners: dict[str, AnyRunner] = {}
+
+    @property
+    def root(self) -> Path:
+        """Folder that files and notebooks are confined to."""
+        return self._root
+
+    @property
+    def vision(self) -> bool:
+        """Whether the model can look at images."""
+        return self._vision()
+
+    def notebook_path(self, given: str | None) -> str:
+        """Return the notebook a call means."""
+        path = given or self._notebook
+        if not path:
+            raise NotebookMissing(
+                "This session has no notebook. Name one, or create one with create_notebook."
+            )
+        return path
+
+    async def document(self, path: str) -> AnyNotebook:
+        """Return the notebook at a path."""
+        if path not in self._documents:
+            file = FileNotebook(self._confined(path), path=path)
+            self._documents[path] = AnyNotebook(path, file, self._browser, self._on_change)
+        return self._documents[path]
+
+    async def runner(self, path: str) -> KernelRunner:
+        """Return the runner of the notebook's kernel."""
+        if self._kernels is None:
+            if self._shell is not None:
+                return self._shell
+            raise NoKernel("No kernel may be started here.")
+        if path not in self._runners:
+            self._runners[path] = AnyRunner(await self.document(path), self._kernels, self._browser)
+        return self._runners[path]
+
+    async def shell(self) -> KernelRunner:
+        """Return the runner for code without a notebook."""
+        if self._shell is None:
+            raise NoKernel("There is no shell to run code in; name a notebook.")
+        return self._shell
+
+    async def create_notebook(
+        self, path: str, cells: Sequence[CellState], kernel_name: str | None
+    ) -> AnyNotebook:
+        """Create a notebook, and open it in the person's tab if there is one."""
+        await FileNotebook.create(self._confined(path), cells, kernel_name)
+        if self._notebook is None:
+            self._notebook = path
+        if self._browser is not None and self._browser.connected:
+            await self._browser.open(path)
+        return await self.document(path)
+
+    def provenance(self) -> dict[str, str] | None:
+        """Return what is noted on cells the agent writes."""
+        return self._provenance()
+
+    async def ask(self, call_id: str, question: str, options: Sequence[str]) -> str | None:
+        """Ask the person and wait."""
+        return await self._question(call_id, question, options)
+
+    async def interrupt(self) -> None:
+        """Interrupt every kernel in which a run of this session has not ended."""
+        for path in {record.path for record in self.runs.values() if not record.run.finished}:
+            runner = await self.runner(path)
+            await runner.interrupt()
+
+    async def aclose(self) -> None:
+        """Let go of kernels and tabs."""
+        for runner in self._runners.values():
+            await runner.aclose()
+
+    def _confined(self, path: str) -> Path:
+        root = self._root.resolve()
+        target = (root / path).resolve()
+        if not target.is_relative_to(root):
+            raise EditRefused(f"{path} lies outside the folder the agent may work in.")
+        return target

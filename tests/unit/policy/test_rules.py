@@ -1,0 +1,98 @@
+"""Deny beats ask beats allow, from every scope (R22)."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_agent.policy.grants import Grant
+from jupyter_agent.policy.rules import MODES, CallFacts, Rule, decide
+
+PERMISSIONS = ("read", "write", "exec", "network")
+permission_sets = st.frozensets(st.sampled_from(PERMISSIONS), min_size=1)
+rules = st.lists(
+    st.builds(
+        Rule,
+        effect=st.sampled_from(["allow", "ask", "deny"]),
+        tool=st.sampled_from(["*", "edit_*", "edit_cells", "run_cells"]),
+        permission=st.none() | st.sampled_from(PERMISSIONS),
+    ),
+    max_size=4,
+)
+calls = st.builds(
+    CallFacts,
+    tool_name=st.sampled_from(["edit_cells", "run_cells", "read_cells"]),
+    permissions=permission_sets,
+    always_ask=st.booleans(),
+    notebook_path=st.none() | st.just("a.ipynb"),
+)
+grants = st.lists(
+    st.builds(
+        Grant,
+        scope=st.sampled_from(["session", "notebook"]),
+        tool_name=st.sampled_from(["edit_cells", "run_cells"]),
+        permissions=permission_sets,
+        notebook_path=st.none() | st.sampled_from(["a.ipynb", "b.ipynb"]),
+    ),
+    max_size=3,
+)
+modes = st.sampled_from(list(MODES))
+
+
+@given(call=calls, mode=modes, rules=rules, grants=grants)
+def test_nothing_lifts_a_deny(call, mode, rules, grants):
+    denied = any(rule.effect == "deny" and rule.matches(call) for rule in rules)
+    denied |= any(MODES[mode][permission] == "deny" for permission in call.permissions)
+    verdict = decide(call, mode=mode, rules=rules, grants=grants)
+    assert (verdict.effect == "deny") == denied
+
+
+@given(call=calls, mode=modes, rules=rules, grants=grants)
+def test_a_rule_that_asks_and_a_call_that_always_asks_are_never_allowed_unasked(
+    call, mode, rules, grants
+):
+    asks = call.always_ask or any(r.effect == "ask" and r.matches(call) for r in rules)
+    if asks:
+        verdict = decide(call, mode=mode, rules=rules, grants=grants)
+        assert verdict.effect in ("ask", "deny")
+
+
+@given(call=calls, mode=modes, rules=rules, grants=grants, more=rules)
+def test_more_denies_never_permit_more(call, mode, rules, grants, more):
+    order = {"deny": 0, "ask": 1, "allow": 2}
+    stricter = [rule for rule in more if rule.effect == "deny"]
+    before = decide(call, mode=mode, rules=rules, grants=grants)
+    after = decide(call, mode=mode, rules=[*rules, *stricter], grants=grants)
+    assert order[after.effect] <= order[before.effect]
+
+
+def facts(*permissions, **more):
+    return CallFacts(tool_name="edit_cells", permissions=frozenset(permissions), **more)
+
+
+def test_the_modes_permit_what_they_say():
+    assert decide(facts("read"), mode="plan").effect == "allow"
+    assert decide(facts("write"), mode="plan").effect == "deny"
+    assert decide(facts("write"), mode="ask").effect == "ask"
+    assert decide(facts("read"), mode="ask").effect == "allow"
+    assert decide(facts("write"), mode="edits").effect == "allow"
+    assert decide(facts("write", "exec"), mode="edits").effect == "ask"
+    assert decide(facts("write", "exec", "network"), mode="auto").effect == "allow"
+
+
+def test_a_call_that_names_no_permission_is_not_trusted():
+    assert decide(facts(), mode="ask").effect == "ask"
+    assert decide(facts(), mode="plan").effect == "deny"
+
+
+def test_a_grant_covers_its_own_tool_permissions_and_notebook_alone():
+    grant = Grant(
+        scope="notebook",
+        tool_name="edit_cells",
+        permissions=frozenset({"write"}),
+        notebook_path="a.ipynb",
+    )
+    here = {"mode": "ask", "grants": [grant]}
+    assert decide(facts("write", notebook_path="a.ipynb"), **here).effect == "allow"
+    assert decide(facts("write", notebook_path="b.ipynb"), **here).effect == "ask"
+    assert decide(facts("write", "exec", notebook_path="a.ipynb"), **here).effect == "ask"
