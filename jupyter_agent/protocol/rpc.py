@@ -147,7 +147,7 @@ class ApplyParams:
 
     First every `expect` is compared; then every change's cells and anchors must exist (cells
     inserted earlier in the batch count). `metadata` of a change is merged at top level into the
-    cell's. Saved to disk afterwards.
+    cell's; a null removes the key. Saved to disk afterwards.
     """
 
     path: str
@@ -157,12 +157,16 @@ class ApplyParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """What is in the document after it: the touched cells that exist, read back, and the order."""
+    """What is in the document after it: the touched cells that exist, read back, and the order.
+
+    `notes` are sentences about what else was repaired on the way, such as missing ids.
+    """
 
     revision: int
     cells: tuple[CellState, ...]
     order: tuple[str, ...]
     saved: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
