@@ -1,0 +1,129 @@
+"""Everything a developer does, by name: `python3 scripts/dev.py <name> [arguments]`.
+
+Each command first makes what it needs of the environment; see `environment.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from environment import (
+    FRONT_END,
+    PYTHON,
+    ROOT,
+    build_front_end,
+    ensure_chromium,
+    make_environment,
+    run,
+)
+
+
+def setup(_: list[str]) -> int:
+    """Make `.venv`, install everything, link the front end into it."""
+    make_environment()
+    link = ("jupyter-builder", "develop", ".", "--overwrite")
+    return ensure_chromium() | build_front_end() | run(*link)
+
+
+def check(_: list[str]) -> int:
+    """Lint, format, types, imports; Python and TypeScript; and the front end's own tests."""
+    make_environment()
+    return report(failed_checks())
+
+
+def test(arguments: list[str]) -> int:
+    """Run every check and every test; `--fast`: unit and contract tests only."""
+    if "--fast" in arguments:
+        make_environment()
+        rest = [argument for argument in arguments if argument != "--fast"]
+        return run(PYTHON, "-m", "pytest", "tests/unit", "tests/contract", *rest)
+    failed = [] if ensure_chromium() == 0 else ["chromium"]
+    make_environment()
+    failed += failed_checks()
+    failed += ["front end"] if build_front_end() else []
+    failed += ["pytest"] if run(PYTHON, "-m", "pytest", *arguments) else []
+    return report(failed)
+
+
+def e2e(arguments: list[str]) -> int:
+    """Run the tests in a real browser on a real Lab."""
+    make_environment()
+    missing = ensure_chromium() | build_front_end()
+    return missing or run(PYTHON, "-m", "pytest", "tests/e2e", *arguments)
+
+
+def watch(_: list[str]) -> int:
+    """Rebuild the front end at every change; reload the page to see it."""
+    make_environment()
+    return run("jlpm", "watch", folder=FRONT_END)
+
+
+def lab(arguments: list[str]) -> int:
+    """Start JupyterLab from this checkout."""
+    make_environment()
+    return build_front_end() or run("jupyter", "lab", *arguments)
+
+
+def demo(arguments: list[str]) -> int:
+    """Show the agent at work without any key."""
+    make_environment()
+    return build_front_end() or run("jupyter", "agent", "demo", *arguments)
+
+
+def bench(arguments: list[str]) -> int:
+    """Run the benchmarks in `benchmarks/`: all, or those named."""
+    make_environment()
+    folder = ROOT / "benchmarks"
+    names = arguments or sorted(path.stem for path in folder.glob("[0-9a-z]*.py"))
+    return report([name for name in names if run(PYTHON, folder / f"{name}.py")])
+
+
+def build(_: list[str]) -> int:
+    """Build the sdist and the wheel into `dist/`."""
+    make_environment()
+    return run(PYTHON, "-m", "build")
+
+
+def failed_checks() -> list[str]:
+    """Run every check, also after a failure; return the names of those that failed."""
+    checks: dict[str, Callable[[], int]] = {
+        "ruff check": lambda: run("ruff", "check", "."),
+        "ruff format": lambda: run("ruff", "format", "--check", "."),
+        "mypy": lambda: run("mypy"),
+        "imports": lambda: run("lint-imports", "--no-cache"),
+        "eslint and prettier": lambda: run("jlpm", "lint", folder=FRONT_END),
+        "tsc": lambda: run("jlpm", "typecheck", folder=FRONT_END),
+        "vitest": lambda: run("jlpm", "test", folder=FRONT_END),
+    }
+    return [name for name, passes in checks.items() if passes() != 0]
+
+
+def report(failed: list[str]) -> int:
+    """Name what failed on stderr, so that stdout ends with the last tool's own words."""
+    sys.stdout.flush()
+    if failed:
+        print(f"Failed: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+COMMANDS = (setup, check, test, e2e, watch, lab, demo, bench, build)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that the first argument names."""
+    lines = "\n".join(f"  {each.__name__:6} {each.__doc__}" for each in COMMANDS)
+    parser = argparse.ArgumentParser(
+        description="Everything a developer does, by name.",
+        epilog=f"commands:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=[each.__name__ for each in COMMANDS])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to the tool")
+    chosen = parser.parse_args(arguments)
+    return next(each for each in COMMANDS if each.__name__ == chosen.command)(chosen.rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
