@@ -42,7 +42,7 @@ const walls = Object.entries(forbidden).map(([folder, others]) => ({
 }));
 
 export default defineConfig(
-  globalIgnores(['.yarn/', 'coverage/', 'node_modules/', 'src/protocol/generated*']),
+  globalIgnores(['.yarn/', 'coverage/', 'node_modules/']),
   eslint.configs.recommended,
   {
     files: ['**/*.{ts,tsx}'],
