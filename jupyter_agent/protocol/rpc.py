@@ -86,7 +86,7 @@ class InsertCell:
     id: str
     cell_type: CellType
     source: str
-    after: str | None
+    after: str | None = None
     metadata: dict[str, JsonValue] | None = None
     type: Literal["insert"] = "insert"
 
@@ -114,7 +114,7 @@ class MoveCell:
     """Move a cell after cell `after`; None: to the start."""
 
     id: str
-    after: str | None
+    after: str | None = None
     type: Literal["move"] = "move"
 
 
@@ -183,8 +183,8 @@ class RunProgress:
     """A cell was sent to the kernel as execute request `message_id`, or ended without one."""
 
     cell_id: str
-    message_id: str | None
     state: Literal["sent", "ended", "not_run"]
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +211,7 @@ class SetOutputsParams:
     path: str
     cell_id: str
     outputs: tuple[dict[str, JsonValue], ...]
-    execution_count: int | None
+    execution_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
