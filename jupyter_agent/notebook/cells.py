@@ -1,0 +1,168 @@
+"""Cells in words: versions, short ids, labels, what their outputs are. Pure.
+
+A cell's version is a hash of its type and source: nothing else of it can go stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..protocol.errors import UnknownCell
+from ..protocol.rpc import CellState, Expected
+from ..protocol.tools import CellAction, CellRef
+
+SHORTEST_ID = 8
+_ID_SLIPS = re.compile(r"^(?:id\s*[=:]\s*|cell[-_ ]?id\s*[=:]\s*|#)|[`\"'\s]")
+
+
+def fingerprint(cell: CellState | Expected) -> str:
+    """Return a hash of a cell's type and source, hex."""
+    text = f"{cell.cell_type}\0{cell.source}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def version(cell: CellState | Expected) -> str:
+    """Return a cell's version as the model sees it, such as `v3fa9`."""
+    return "v" + fingerprint(cell)[:4]
+
+
+def same(cell: CellState | Expected, other: CellState | Expected) -> bool:
+    """Return whether two cells have the same type and source."""
+    return cell.cell_type == other.cell_type and cell.source == other.source
+
+
+def expected(cell: CellState) -> Expected:
+    """Return what a writer who knows this cell expects to find."""
+    return Expected(id=cell.id, cell_type=cell.cell_type, source=cell.source)
+
+
+def short_ids(cells: Iterable[CellState]) -> dict[str, str]:
+    """Return, by id, the shortest start of each id (8 characters or more) that is unique here."""
+    ids = [cell.id for cell in cells]
+    length = SHORTEST_ID
+    short = {identity: identity[:length] for identity in ids}
+    while True:
+        taken: dict[str, int] = {}
+        for start in short.values():
+            taken[start] = taken.get(start, 0) + 1
+        clashing = [
+            identity
+            for identity, start in short.items()
+            if taken[start] > 1 and len(start) < len(identity)
+        ]
+        if not clashing:
+            return short
+        length += 4
+        for identity in clashing:
+            short[identity] = identity[:length]
+
+
+def resolve_id(given: str, ids: Sequence[str]) -> str:
+    """Return the full id that a model means: exact, or a start of 4 characters that is unique.
+
+    Raises:
+        UnknownCell: none, or more than one.
+    """
+    if given in ids:
+        return given
+    wanted = _ID_SLIPS.sub("", given.strip())
+    if wanted in ids:
+        return wanted
+    near = [identity for identity in ids if len(wanted) >= 4 and identity.startswith(wanted)]
+    if len(near) == 1:
+        return near[0]
+    if near:
+        raise UnknownCell(f"{given!r} is the start of several ids: {', '.join(near[:5])}.")
+    raise UnknownCell(
+        f"There is no cell {given!r}. Cells are named by their id, as notebook_overview shows it."
+    )
+
+
+def position(cell_id: str, cells: Sequence[CellState]) -> int:
+    """Return a cell's position, from 1."""
+    return next(number for number, cell in enumerate(cells, 1) if cell.id == cell_id)
+
+
+def label(cell: CellState, number: int) -> str:
+    """Return a cell's name in people's words: `[4]` as Lab shows it, else `cell 7` by position."""
+    if cell.cell_type == "code" and cell.execution_count is not None:
+        return f"[{cell.execution_count}]"
+    return f"cell {number}"
+
+
+def label_of(cell_id: str, cells: Sequence[CellState]) -> str:
+    """Return the label of the cell with this id; it must be one of `cells`."""
+    number = position(cell_id, cells)
+    return label(cells[number - 1], number)
+
+
+def reference(
+    cell: CellState,
+    number: int,
+    action: CellAction,
+    *,
+    path: str | None = None,
+    added: int | None = None,
+    removed: int | None = None,
+) -> CellRef:
+    """Return a reference to a cell, for people: number as they see it, and what was done."""
+    executed = cell.cell_type == "code" and cell.execution_count is not None
+    return CellRef(
+        cell_id=cell.id,
+        action=action,
+        number=cell.execution_count if executed else number,
+        executed=executed,
+        path=path,
+        added=added,
+        removed=removed,
+    )
+
+
+def first_line(source: str, width: int = 80) -> str:
+    """Return the first line that is not blank, cut to `width` characters."""
+    line = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def line_count(source: str) -> int:
+    """Return the number of lines; an empty source has none."""
+    return source.count("\n") + 1 if source else 0
+
+
+def output_kinds(outputs: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Return what is in nbformat outputs: `stream`, `error`, mime types; each once, in order."""
+    found: dict[str, None] = {}
+    for output in outputs:
+        kind = output.get("output_type")
+        if kind in ("stream", "error"):
+            found[str(kind)] = None
+            continue
+        data = output.get("data")
+        if isinstance(data, dict):
+            found.update(dict.fromkeys(str(mime) for mime in data))
+    return tuple(found)
+
+
+_SHORT_KINDS = {
+    "text/plain": "text",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/latex": "latex",
+    "application/json": "json",
+    "application/javascript": "javascript",
+    "application/vnd.jupyter.widget-view+json": "widget",
+}
+
+
+def short_kinds(kinds: Iterable[str]) -> str:
+    """Return output kinds as the overview shows them, such as `png,text`."""
+    words = []
+    for kind in kinds:
+        word = _SHORT_KINDS.get(kind)
+        if word is None:
+            word = kind.rpartition("/")[2].removesuffix("+xml").removesuffix("+json")
+        words.append(word)
+    return ",".join(dict.fromkeys(words))

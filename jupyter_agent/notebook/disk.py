@@ -1,0 +1,143 @@
+"""Reading regular files within bounds, and replacing one so that it is always old or new.
+
+Temporary file in the same folder, fsync, rename, fsync of the folder; mode, owner and the target
+of a symlink are kept. Every system call goes through a `Disk`, so that tests can make each fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+class Disk:
+    """The system calls of a save."""
+
+    def open_new(self, path: Path) -> int:
+        """Create a file that must not exist, for writing, readable by its owner alone."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+    def write(self, handle: int, data: memoryview) -> int:
+        """Write some of `data`; returns how many bytes."""
+        return os.write(handle, data)
+
+    def set_mode(self, handle: int, path: Path, status: os.stat_result) -> None:
+        """Give the new file the mode, and where permitted the owner, of the old one."""
+        if not hasattr(os, "fchmod"):
+            os.chmod(path, stat.S_IMODE(status.st_mode))
+            return
+        if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+            # Only root may give files away; others keep what they can.
+            with contextlib.suppress(PermissionError):
+                os.fchown(handle, status.st_uid, status.st_gid)
+        os.fchmod(handle, stat.S_IMODE(status.st_mode))
+
+    def sync(self, handle: int) -> None:
+        """Wait until the file's bytes are on disk."""
+        os.fsync(handle)
+
+    def close(self, handle: int) -> None:
+        """Close a file."""
+        os.close(handle)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename over the target, atomically."""
+        os.replace(source, target)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Wait until the rename is on disk, where a folder can be synced."""
+        if not hasattr(os, "O_DIRECTORY"):
+            return
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class NotRegular(OSError):
+    """The path is a folder, a pipe, a socket or a device."""
+
+
+class TooLarge(OSError):
+    """The file holds more bytes than may be read."""
+
+
+def read_regular(path: Path, *, limit: int) -> bytes:
+    """Return the bytes of a regular file, without ever blocking on a pipe or a device.
+
+    Raises:
+        NotRegular: it is something else.
+        TooLarge: it holds more than `limit` bytes.
+        OSError: it cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise NotRegular(f"{path.name} is not a regular file")
+    handle = os.open(path, flags)
+    with os.fdopen(handle, "rb") as file:
+        # Again, on what was opened: the path may have been swapped since.
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise NotRegular(f"{path.name} is not a regular file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise TooLarge(f"{path.name} holds more than {limit:,} bytes")
+    return data
+
+
+def write_atomically(path: Path, data: bytes, *, disk: Disk | None = None) -> None:
+    """Replace (or create) a file by `data`.
+
+    Raises:
+        OSError: it could not be written; the file is as it was, no temporary file is left.
+    """
+    disk = disk or Disk()
+    target = Path(os.path.realpath(path))
+    try:
+        status: os.stat_result | None = os.stat(target)
+    except FileNotFoundError:
+        status = None
+    if status is not None and not os.access(target, os.W_OK):
+        raise PermissionError(f"{target.name} is read-only")
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    handle = disk.open_new(temporary)
+    try:
+        _fill(disk, handle, temporary, data, status)
+        disk.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    # The new file is in place by now: a folder that cannot be synced (some network drives) only
+    # delays its durability, and is no reason to report a failed save.
+    with contextlib.suppress(OSError):
+        disk.sync_folder(target.parent)
+
+
+def _fill(disk: Disk, handle: int, path: Path, data: bytes, status: os.stat_result | None) -> None:
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[disk.write(handle, rest) :]
+        if status is not None:
+            disk.set_mode(handle, path, status)
+        elif hasattr(os, "fchmod"):
+            os.fchmod(handle, 0o666 & ~_umask())
+        disk.sync(handle)
+    finally:
+        disk.close(handle)
+
+
+def _umask() -> int:
+    # Reading the mask without setting it is possible on Linux alone; elsewhere it is set twice.
+    try:
+        with open("/proc/self/status", encoding="ascii") as lines:
+            return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
+    except (OSError, StopIteration):
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return mask

@@ -1,0 +1,158 @@
+"""A notebook in the browser tab that has it open, reached by calls over the socket.
+
+The server implements `BrowserChannel`; the tab answers as `protocol/rpc.py` says. The tab's
+notebook is the truth while it is open: nothing here touches the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+from ..protocol.codec import from_data, to_data
+from ..protocol.errors import BadFrame, NotebookError, Unconfirmed
+from ..protocol.messages import new_id
+from ..protocol.rpc import (
+    ApplyParams,
+    ApplyResult,
+    Change,
+    Expected,
+    NotebookState,
+    PathParams,
+    ReadParams,
+    SetOutputsParams,
+)
+from .document import Outputs
+
+# Large notebooks take seconds to save; a tab in the background is slowed down by its browser.
+READ_DEADLINE = 15.0
+APPLY_DEADLINE = 30.0
+
+T = TypeVar("T")
+
+
+class TabGone(NotebookError):
+    """The tab that had the notebook closed or lost its connection; ask for the document again."""
+
+    code = "TAB_GONE"
+    retryable = True
+
+
+class BrowserChannel(Protocol):
+    """Calls to the tab that owns a notebook."""
+
+    def has_tab(self, path: str) -> bool:
+        """Return whether a connected tab has this notebook open right now."""
+
+    async def call(
+        self,
+        path: str,
+        method: str,
+        params: dict[str, Any],
+        *,
+        op_id: str,
+        deadline: float,
+        on_progress: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Call a method of the tab and return its result, both as JSON data.
+
+        The tab acts once for one `op_id`, however often the call is repeated. `on_progress` gets
+        the data of each `rpc_progress`.
+
+        Raises:
+            TabGone: no tab has the notebook, or it went away before it answered.
+            asyncio.TimeoutError: no answer within `deadline` seconds.
+            AgentError: the tab's own error, made by `error_from_info`.
+        """
+
+
+class FrontendNotebook:
+    """A notebook document over a browser tab."""
+
+    backend: Literal["frontend", "ydoc", "file"] = "frontend"
+
+    def __init__(
+        self,
+        path: str,
+        channel: BrowserChannel,
+        *,
+        read_deadline: float = READ_DEADLINE,
+        apply_deadline: float = APPLY_DEADLINE,
+    ) -> None:
+        self.path = path
+        self._channel = channel
+        self._read_deadline = read_deadline
+        self._apply_deadline = apply_deadline
+
+    async def read(self, outputs: Outputs = "none") -> NotebookState:
+        params = to_data(ReadParams, ReadParams(path=self.path, outputs=outputs))
+        return await self._ask("notebook.read", params, NotebookState, deadline=self._read_deadline)
+
+    async def apply(
+        self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
+    ) -> ApplyResult:
+        params = to_data(
+            ApplyParams,
+            ApplyParams(path=self.path, changes=tuple(changes), expect=tuple(expect)),
+        )
+        return await self._ask(
+            "notebook.apply", params, ApplyResult, op_id=op_id, deadline=self._apply_deadline
+        )
+
+    async def set_outputs(
+        self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
+    ) -> None:
+        params = SetOutputsParams(
+            path=self.path,
+            cell_id=cell_id,
+            outputs=tuple(outputs),
+            execution_count=execution_count,
+        )
+        await self._call(
+            "notebook.set_outputs",
+            to_data(SetOutputsParams, params),
+            deadline=self._apply_deadline,
+        )
+
+    async def save(self) -> None:
+        params = to_data(PathParams, PathParams(path=self.path))
+        await self._call("notebook.save", params, deadline=self._apply_deadline)
+
+    async def _ask(
+        self,
+        method: str,
+        params: dict[str, Any],
+        kind: type[T],
+        *,
+        deadline: float,
+        op_id: str | None = None,
+    ) -> T:
+        data = await self._call(method, params, deadline=deadline, op_id=op_id)
+        try:
+            return cast(T, from_data(kind, data))
+        except BadFrame as error:
+            raise Unconfirmed(
+                f"The tab that has {self.path} open answered in a way that is not understood. "
+                "Reload it.",
+                cause=error,
+            ) from error
+
+    async def _call(
+        self, method: str, params: dict[str, Any], *, deadline: float, op_id: str | None = None
+    ) -> Any:
+        try:
+            return await self._channel.call(
+                self.path, method, params, op_id=op_id or new_id("op"), deadline=deadline
+            )
+        except asyncio.TimeoutError as error:
+            if method == "notebook.read":
+                raise NotebookError(
+                    f"The tab that has {self.path} open did not answer within {deadline:.0f} s.",
+                    cause=error,
+                ) from error
+            raise Unconfirmed(
+                f"Sent to the tab that has {self.path} open, which did not confirm it within "
+                f"{deadline:.0f} s. Look at the notebook before you try again.",
+                cause=error,
+            ) from error

@@ -1,0 +1,360 @@
+"""The text of an .ipynb file, cut at its cells, so that one cell can change and no other byte.
+
+Each cell keeps the text it was read from; only touched cells are written anew, in nbformat's
+style. Ids that are missing or doubled are made up from content, the same at every reading, until
+the cell is touched. Nothing here reads or writes files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from json.decoder import WHITESPACE, JSONDecoder, scanstring  # type: ignore[attr-defined]
+from typing import Any, TypeGuard
+
+from ..protocol.errors import NotANotebook
+from ..protocol.rpc import CellState, CellType
+from .cells import output_kinds
+
+MAJOR = 4
+MINOR_WITH_IDS = 5
+
+
+@dataclass(slots=True)
+class FileCell:
+    """A cell of a file: its data, and the text it was read from (None once it was changed).
+
+    `made_up` tells that the id is not in the file.
+    """
+
+    id: str
+    data: dict[str, Any]
+    text: str | None
+    made_up: bool = False
+
+    def touch(self) -> None:
+        """Give up the text; the id becomes part of the data."""
+        self.text = None
+        if self.data.get("id") != self.id:
+            self.data = _with_id(self.data, self.id)
+            self.made_up = False
+
+
+@dataclass(slots=True)
+class NotebookFile:
+    """A parsed notebook: `head` and `tail` are the text around its cells.
+
+    `minor_place` says where the minor version stands: in `head` or `tail`, from, to.
+    """
+
+    head: str
+    tail: str
+    cells: list[FileCell]
+    minor: int
+    metadata: dict[str, Any]
+    minor_place: tuple[str, int, int]
+    newline: str = "\n"
+    indented: bool = True
+    repairs: list[str] = field(default_factory=list)
+
+
+_DECODER = JSONDecoder()
+
+
+def parse(text: str) -> NotebookFile:
+    """Read the text of a notebook of format 4.
+
+    Raises:
+        NotANotebook: it is not one; the sentence says why.
+    """
+    try:
+        members, spans = _scan(text)
+    except (ValueError, IndexError) as error:
+        raise NotANotebook("This is not a notebook: its JSON is damaged.", cause=error) from error
+    except RecursionError as error:
+        raise NotANotebook("This notebook is nested too deeply to be read.", cause=error) from error
+    minor = _check_format(members)
+    cells = members["cells"]
+    first = spans[0][0] if spans else members["#cells"]
+    last = spans[-1][1] if spans else members["#cells"]
+    newline = "\r\n" if "\r\n" in text[:200] else "\n"
+    metadata = members.get("metadata")
+    start, end = members.get("#nbformat_minor") or (members["#nbformat"][1],) * 2
+    place = ("head", start, end) if start < first else ("tail", start - last, end - last)
+    parsed = NotebookFile(
+        head=text[:first],
+        tail=text[last:],
+        cells=[],
+        minor=minor,
+        metadata=metadata if isinstance(metadata, dict) else {},
+        minor_place=place,
+        newline=newline,
+        indented="\n" in text.strip(),
+    )
+    ids = _ids(cells)
+    for (start, end), data, (cell_id, made_up) in zip(spans, cells, ids, strict=True):
+        parsed.cells.append(FileCell(id=cell_id, data=data, text=text[start:end], made_up=made_up))
+    return parsed
+
+
+def render(notebook: NotebookFile) -> str:
+    """Write the text of a notebook; cells that keep their text are written byte for byte."""
+    head, tail = notebook.head, notebook.tail
+    texts = [
+        cell.text if cell.text is not None else _dump(cell.data, notebook)
+        for cell in notebook.cells
+    ]
+    if not notebook.indented:
+        return head + ", ".join(texts) + tail
+    gap = notebook.newline + "  "
+    if texts and head.endswith("["):  # there were no cells before
+        head, tail = head + gap, notebook.newline + " " + tail.lstrip()
+    return head + ("," + gap).join(texts) + tail
+
+
+def require_ids(notebook: NotebookFile) -> None:
+    """Bring a notebook older than 4.5 to 4.5, giving every cell its id."""
+    if notebook.minor >= MINOR_WITH_IDS:
+        return
+    name, start, end = notebook.minor_place
+    text = getattr(notebook, name)
+    # Nothing stands there when the file left the minor version out, which means 0.
+    number = str(MINOR_WITH_IDS) if end > start else f', "nbformat_minor": {MINOR_WITH_IDS}'
+    setattr(notebook, name, text[:start] + number + text[end:])
+    for cell in notebook.cells:
+        cell.touch()
+    notebook.repairs.append(
+        f"Brought the notebook from format 4.{notebook.minor} to 4.5, which gives cells ids."
+    )
+    notebook.minor = MINOR_WITH_IDS
+
+
+def new_cell(cell_id: str, cell_type: CellType, source: str, metadata: dict[str, Any]) -> FileCell:
+    """Make a cell, with its keys in nbformat's order."""
+    data: dict[str, Any] = {"cell_type": cell_type}
+    if cell_type == "code":
+        data["execution_count"] = None
+    data.update(id=cell_id, metadata=metadata)
+    if cell_type == "code":
+        data["outputs"] = []
+    data["source"] = split_lines(source)
+    return FileCell(id=cell_id, data=data, text=None)
+
+
+def state_of(cell: FileCell, *, outputs: bool) -> CellState:
+    """Return a cell as the port shows it, forgiving what is malformed."""
+    data = cell.data
+    kind = data.get("cell_type")
+    cell_type: CellType = kind if kind in ("code", "markdown", "raw") else "raw"
+    found = outputs_of(data) if cell_type == "code" else []
+    count = data.get("execution_count")
+    metadata = data.get("metadata")
+    return CellState(
+        id=cell.id,
+        cell_type=cell_type,
+        source=source_of(data),
+        execution_count=count if isinstance(count, int) and cell_type == "code" else None,
+        output_kinds=output_kinds(found),
+        metadata=metadata if isinstance(metadata, dict) else {},
+        outputs=tuple(join_output(output) for output in found)
+        if outputs and cell_type == "code"
+        else None,
+    )
+
+
+def source_of(data: dict[str, Any]) -> str:
+    """Return a cell's source; a list of lines is joined."""
+    return _joined(data.get("source", ""))
+
+
+def outputs_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a cell's outputs as they stand in the file, without what is no output."""
+    outputs = data.get("outputs")
+    if not isinstance(outputs, list):
+        return []
+    return [output for output in outputs if isinstance(output, dict)]
+
+
+def split_lines(text: str) -> list[str]:
+    """Return text as nbformat writes it: a list of lines with their ends."""
+    return text.splitlines(keepends=True)
+
+
+def join_output(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output with its texts joined, as nbformat has them in memory."""
+    joined = dict(output)
+    if "text" in joined:
+        joined["text"] = _joined(joined["text"])
+    if isinstance(joined.get("data"), dict):
+        joined["data"] = {
+            mime: value if _is_json(mime) else _joined(value)
+            for mime, value in joined["data"].items()
+        }
+    return joined
+
+
+def split_output(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output with its texts as lists of lines, as nbformat writes them."""
+    split = dict(output)
+    if isinstance(split.get("text"), str):
+        split["text"] = split_lines(split["text"])
+    if isinstance(split.get("data"), dict):
+        split["data"] = {
+            mime: split_lines(value) if isinstance(value, str) and not _is_json(mime) else value
+            for mime, value in split["data"].items()
+        }
+    return split
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def _skip(text: str, index: int) -> int:
+    found = WHITESPACE.match(text, index)
+    return int(found.end()) if found else index
+
+
+def _scan(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """Return the top-level members and where each cell's text begins and ends.
+
+    For each member, `#member` is where its text begins and ends; `#cells` is the place right
+    behind the bracket that opens the cells.
+    """
+    index = _skip(text, 0)
+    if text[index] != "{":
+        raise ValueError("no object")
+    members: dict[str, Any] = {}
+    spans: list[tuple[int, int]] = []
+    index = _skip(text, index + 1)
+    while text[index] != "}":
+        if text[index] != '"':
+            raise ValueError("no key")
+        key, index = scanstring(text, index + 1, True)
+        if key in members or key.startswith("#"):
+            raise ValueError(f"{key} stands twice")
+        index = _skip(text, index)
+        if text[index] != ":":
+            raise ValueError("no colon")
+        index = _skip(text, index + 1)
+        if key == "cells" and text[index] == "[":
+            members["#cells"] = index + 1
+            members[key], spans, index = _scan_cells(text, index + 1)
+        else:
+            start = index
+            members[key], index = _DECODER.raw_decode(text, index)
+            members[f"#{key}"] = (start, index)
+        index = _skip(text, index)
+        if text[index] == ",":
+            index = _skip(text, index + 1)
+        elif text[index] != "}":
+            raise ValueError("no comma")
+    if _skip(text, index + 1) != len(text):
+        raise ValueError("something behind the end")
+    return members, spans
+
+
+def _scan_cells(text: str, index: int) -> tuple[list[Any], list[tuple[int, int]], int]:
+    cells: list[Any] = []
+    spans: list[tuple[int, int]] = []
+    index = _skip(text, index)
+    while text[index] != "]":
+        cell, end = _DECODER.raw_decode(text, index)
+        cells.append(cell)
+        spans.append((index, end))
+        index = _skip(text, end)
+        if text[index] == ",":
+            index = _skip(text, index + 1)
+        elif text[index] != "]":
+            raise ValueError("no comma")
+    return cells, spans, index + 1
+
+
+def _check_format(members: dict[str, Any]) -> int:
+    major, minor = members.get("nbformat"), members.get("nbformat_minor", 0)
+    if not isinstance(major, int) or isinstance(major, bool):
+        raise NotANotebook("This is not a notebook: it does not say of which format it is.")
+    if major > MAJOR:
+        raise NotANotebook(
+            f"This notebook is of format {major}, newer than this version can edit (4)."
+        )
+    if major < MAJOR:
+        raise NotANotebook(
+            f"This notebook is of the old format {major}. "
+            "Open and save it in JupyterLab once, which brings it to format 4."
+        )
+    cells = members.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise NotANotebook("This is not a notebook: it has no list of cells.")
+    return minor if isinstance(minor, int) and not isinstance(minor, bool) else 0
+
+
+def _ids(cells: list[dict[str, Any]]) -> list[tuple[str, bool]]:
+    """Return each cell's id and whether it is made up."""
+    own = [cell.get("id") for cell in cells]
+    taken: set[str] = {cell_id for cell_id in own if _is_id(cell_id)}
+    copies: dict[bytes, int] = {}
+    found: list[tuple[str, bool]] = []
+    used: set[str] = set()
+    for cell, cell_id in zip(cells, own, strict=True):
+        if _is_id(cell_id) and cell_id not in used:
+            found.append((cell_id, False))
+            used.add(cell_id)
+        else:
+            found.append((_made_up(cell, taken, copies), True))
+    return found
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 1 <= len(value) <= 64
+
+
+def _made_up(cell: dict[str, Any], taken: set[str], copies: dict[bytes, int]) -> str:
+    """Make an id of the content; equal cells are told apart by their order."""
+    text = f"{cell.get('cell_type')}\0{source_of(cell)}".encode("utf-8", "surrogatepass")
+    content = hashlib.sha256(text).digest()
+    while True:
+        copy = copies[content] = copies.get(content, -1) + 1
+        made = hashlib.sha256(content + b"%d" % copy).hexdigest()[:12]
+        if made not in taken:
+            taken.add(made)
+            return made
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(str(line) for line in value)
+    return value if isinstance(value, str) else ""
+
+
+def _is_json(mime: str) -> bool:
+    return mime == "application/json" or mime.endswith("+json")
+
+
+# ---- writing -----------------------------------------------------------------------------------
+
+
+def _dump(data: dict[str, Any], notebook: NotebookFile) -> str:
+    if not notebook.indented:
+        return _encodable(json.dumps(data, ensure_ascii=False), data, None)
+    text = json.dumps(data, ensure_ascii=False, indent=1)
+    text = _encodable(text, data, 1)
+    return text.replace("\n", notebook.newline + "  ")
+
+
+def _encodable(text: str, data: dict[str, Any], indent: int | None) -> str:
+    """Return the text, escaped when it holds half a surrogate pair, which UTF-8 cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=indent)
+    return text
+
+
+def _with_id(data: dict[str, Any], cell_id: str) -> dict[str, Any]:
+    """Add the id; where the keys are sorted, as nbformat writes them, they stay sorted."""
+    if "id" in data:
+        return {**data, "id": cell_id}
+    keys = list(data)
+    added = {**data, "id": cell_id}
+    return {key: added[key] for key in sorted(added)} if keys == sorted(keys) else added
