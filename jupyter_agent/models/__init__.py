@@ -1,1 +1,1 @@
-"""What is known of each model: limits, prices, where its credentials are."""
+"""Which models there are, what they cost, and what it takes to reach one. Read `resolve.py` first."""

@@ -1,0 +1,316 @@
+"""What an administrator or a person can set, as traits, and the frozen `Settings` made of them.
+
+`c.JupyterAgent.default_model = "anthropic/claude-sonnet-5"` in `jupyter_agent_config.py` or
+`jupyter_server_config.py`. Nothing here reads a file when it is imported, and project folders
+are never searched: a notebook's folder must not decide where keys are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicode
+from traitlets.config import Config, Configurable
+
+from .protocol.errors import ConfigError
+from .protocol.tools import Mode
+
+MODES: tuple[Mode, ...] = ("plan", "ask", "edits", "auto")
+IN_MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOverride:
+    """What differs from the built-in record of a provider. None: as built in."""
+
+    base_url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    api: str | None = None
+    key_variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """In seconds: to connect, to the first event of an answer, between two events."""
+
+    connect: float = 5.0
+    first_event: float = 180.0
+    gap: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run may use before it stops. Cost in US dollars; None: no limit."""
+
+    max_turns: int = 25
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    max_seconds: float | None = None
+    max_calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that was set, checked once. The traits of `JupyterAgent` say what each means."""
+
+    default_model: str | None = None
+    default_mode: Mode = "ask"
+    allowed_modes: tuple[Mode, ...] = MODES
+    allowed_providers: frozenset[str] | None = None
+    forbidden_providers: frozenset[str] = frozenset()
+    providers: Mapping[str, ProviderOverride] = field(default_factory=dict)
+    discover_local_servers: bool = True
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    proxy: str | None = None
+    ca_bundle: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    tool_deadlines: Mapping[str, float] = field(default_factory=dict)
+    stop_deadline: float = 1.0
+    approval_deadline: float | None = 3600.0
+    allow_token_approvals: bool = False
+    hide_provider_variables_from_kernels: bool = False
+    provenance: bool = True
+    open_panel: bool = True
+    demo_pace: float = 1.0
+    rules: tuple[Mapping[str, str], ...] = ()
+    instructions: str = ""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    store: str = ""
+
+    def store_path(self) -> Path | None:
+        """Return the file of the sessions, None to keep them in memory."""
+        if self.store == IN_MEMORY:
+            return None
+        return Path(self.store).expanduser() if self.store else data_folder() / "sessions.db"
+
+
+def data_folder() -> Path:
+    """Return the folder for sessions and keys, in Jupyter's data directory."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "jupyter_agent"
+
+
+class JupyterAgent(Configurable):
+    """The agent's settings."""
+
+    default_model = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="Model of new sessions, such as `anthropic/claude-sonnet-5`, `ollama/qwen3` or "
+        "`http://localhost:8000/v1#my-model`. Unset: the first provider that is ready.",
+    )
+    default_mode = Enum(MODES, "ask", config=True, help="Mode of new sessions.")
+    allowed_modes = List(
+        Enum(MODES), list(MODES), config=True, help="Modes that people may choose."
+    )
+    allowed_providers = List(
+        Unicode(),
+        None,
+        allow_none=True,
+        config=True,
+        help="Providers that people may use, by name; unset: all.",
+    )
+    forbidden_providers = List(
+        Unicode(), config=True, help="Providers that nobody may use; stronger than allowed ones."
+    )
+    providers = Dict(
+        key_trait=Unicode(),
+        value_trait=Dict(),
+        config=True,
+        help="Overrides by provider name: `{'openai': {'base_url': …, 'headers': {…}, 'api': …, "
+        "'key_variable': …}}`. People cannot change a base URL that is set here.",
+    )
+    discover_local_servers = Bool(
+        True,
+        config=True,
+        help="Look for Ollama, LM Studio, llama.cpp and vLLM on their usual loopback ports.",
+    )
+    connect_timeout = Float(5.0, config=True, help="Seconds to connect to a provider.")
+    first_event_timeout = Float(180.0, config=True, help="Seconds until an answer begins.")
+    gap_timeout = Float(60.0, config=True, help="Seconds between two events of an answer.")
+    proxy = Unicode(
+        None, allow_none=True, config=True, help="Proxy for providers; unset: the environment's."
+    )
+    ca_bundle = Unicode(
+        None, allow_none=True, config=True, help="File of certificates to trust for providers."
+    )
+    max_turns = Integer(25, min=1, config=True, help="Questions to the model in one run.")
+    max_tokens = Integer(None, allow_none=True, config=True, help="Tokens of one run.")
+    max_cost = Float(None, allow_none=True, config=True, help="US dollars that one run may cost.")
+    max_seconds = Float(None, allow_none=True, config=True, help="Seconds of one run.")
+    max_calls = Integer(None, allow_none=True, config=True, help="Tool calls of one run.")
+    tool_deadlines = Dict(
+        key_trait=Unicode(), value_trait=Float(), config=True, help="Seconds by tool name."
+    )
+    stop_deadline = Float(
+        1.0, config=True, help="Seconds after Stop until what still runs is abandoned."
+    )
+    approval_deadline = Float(
+        3600.0,
+        allow_none=True,
+        config=True,
+        help="Seconds until an unanswered approval counts as denied; None: never.",
+    )
+    allow_token_approvals = Bool(
+        False,
+        config=True,
+        help="Accept approvals from sockets opened with a token instead of a browser's cookie. "
+        "Any program that knows the token can then approve.",
+    )
+    hide_provider_variables_from_kernels = Bool(
+        False, config=True, help="Remove providers' key variables from new kernels' environments."
+    )
+    provenance = Bool(True, config=True, help="Note in a cell's metadata that the agent wrote it.")
+    open_panel = Bool(
+        True, config=True, help="Open the panel when JupyterLab starts for the first time."
+    )
+    demo_pace = Float(
+        1.0, min=0.0, config=True, help="Speed of the demo: 1 as recorded, 0 without waiting."
+    )
+    rules = List(
+        Dict(key_trait=Unicode(), value_trait=Unicode()),
+        config=True,
+        help="Rules on tool calls, `{'effect': 'deny'|'ask'|'allow', 'tool': 'run_*', "
+        "'permission': 'exec'}`; deny beats ask beats allow, and nothing lifts a deny.",
+    )
+    instructions = Unicode(
+        "", config=True, help="Standing instructions that every session's model is given."
+    )
+    scripts = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="Models played by a script of yours, `{'name': 'module:function'}`, chosen as "
+        "`script/name`: for demonstrations, courses and tests.",
+    )
+    store = Unicode(
+        "",
+        config=True,
+        help="File for sessions, or `memory` to keep none; unset: Jupyter's data directory.",
+    )
+
+    def settings(self) -> Settings:
+        """Return what is set, checked.
+
+        Raises:
+            ConfigError: two settings contradict each other, or a provider's override is wrong.
+        """
+        if self.default_mode not in self.allowed_modes:
+            raise ConfigError(
+                f"`JupyterAgent.default_mode` is {self.default_mode!r}, which "
+                "`JupyterAgent.allowed_modes` does not allow."
+            )
+        return Settings(
+            default_model=self.default_model,
+            default_mode=self.default_mode,
+            allowed_modes=tuple(cast("list[Mode]", self.allowed_modes)),
+            allowed_providers=_names(self.allowed_providers),
+            forbidden_providers=_names(self.forbidden_providers) or frozenset(),
+            providers=_overrides(self.providers),
+            discover_local_servers=self.discover_local_servers,
+            timeouts=Timeouts(
+                connect=self.connect_timeout,
+                first_event=self.first_event_timeout,
+                gap=self.gap_timeout,
+            ),
+            proxy=self.proxy,
+            ca_bundle=self.ca_bundle,
+            limits=Limits(
+                max_turns=self.max_turns,
+                max_tokens=self.max_tokens,
+                max_cost=self.max_cost,
+                max_seconds=self.max_seconds,
+                max_calls=self.max_calls,
+            ),
+            tool_deadlines=dict(self.tool_deadlines),
+            stop_deadline=self.stop_deadline,
+            approval_deadline=self.approval_deadline,
+            allow_token_approvals=self.allow_token_approvals,
+            hide_provider_variables_from_kernels=self.hide_provider_variables_from_kernels,
+            provenance=self.provenance,
+            open_panel=self.open_panel,
+            demo_pace=self.demo_pace,
+            rules=_rules(self.rules),
+            instructions=self.instructions,
+            scripts=dict(self.scripts),
+            store=self.store,
+        )
+
+
+def load_settings() -> Settings:
+    """Read the settings as a kernel or the command line does: from Jupyter's own folders alone.
+
+    Raises:
+        ConfigError: a configuration file is wrong.
+    """
+    from jupyter_core.paths import jupyter_config_path
+
+    found = Config()
+    # The first folder of Jupyter's path is the strongest: merged last.
+    for folder in reversed(jupyter_config_path()):
+        found.merge(_read_folder(folder))
+    try:
+        return JupyterAgent(config=found).settings()
+    except TraitError as error:
+        raise ConfigError(f"A setting of JupyterAgent is wrong: {error}", cause=error) from error
+
+
+def _read_folder(folder: str) -> Config:
+    from traitlets.config.loader import (
+        ConfigFileNotFound,
+        JSONFileConfigLoader,
+        PyFileConfigLoader,
+    )
+
+    found = Config()
+    for loader in (
+        PyFileConfigLoader("jupyter_agent_config.py", path=folder),
+        JSONFileConfigLoader("jupyter_agent_config.json", path=folder),
+    ):
+        try:
+            found.merge(loader.load_config())
+        except ConfigFileNotFound:
+            continue
+        except Exception as error:
+            raise ConfigError(
+                f"The configuration file {loader.full_filename} cannot be read: {error}",
+                cause=error,
+            ) from error
+    return found
+
+
+def _rules(given: list[dict[str, str]]) -> tuple[Mapping[str, str], ...]:
+    for rule in given:
+        if rule.get("effect") not in ("deny", "ask", "allow") or set(rule) - {
+            "effect",
+            "tool",
+            "permission",
+        }:
+            raise ConfigError(
+                f"`JupyterAgent.rules` has a rule that is not understood: {rule}. A rule has an "
+                "effect (deny, ask, allow), and may have a tool (a pattern) and a permission."
+            )
+    return tuple(dict(rule) for rule in given)
+
+
+def _names(names: list[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(name.lower() for name in names)
+
+
+def _overrides(given: Mapping[str, Mapping[str, Any]]) -> dict[str, ProviderOverride]:
+    found = {}
+    for name, values in given.items():
+        try:
+            found[name.lower()] = ProviderOverride(**values)
+        except TypeError as error:
+            raise ConfigError(
+                f"`JupyterAgent.providers[{name!r}]` has an unknown key. Known are base_url, "
+                "headers, api, key_variable.",
+                cause=error,
+            ) from error
+    return found

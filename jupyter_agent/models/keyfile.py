@@ -1,0 +1,83 @@
+"""The file of keys: readable by its owner alone, replaced whole, never written in place."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..protocol.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredProvider:
+    """What was entered for a provider. `key` None with a `key_url`: the keyring has the key."""
+
+    base_url: str | None = None
+    key_url: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+class KeyFile:
+    """A JSON file of `StoredProvider`s by name, made when first needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, provider: str) -> StoredProvider:
+        """Return what was entered for a provider; empty when nothing was."""
+        return self._read().get(provider, StoredProvider())
+
+    def names(self) -> list[str]:
+        """Return the providers that are in the file."""
+        return sorted(self._read())
+
+    def put(self, provider: str, entry: StoredProvider) -> None:
+        """Replace a provider's entry."""
+        self._write({**self._read(), provider: entry})
+
+    def remove(self, provider: str) -> None:
+        """Drop a provider's entry."""
+        entries = self._read()
+        if entries.pop(provider, None) is not None:
+            self._write(entries)
+
+    def _read(self) -> dict[str, StoredProvider]:
+        try:
+            if os.name == "posix" and self._path.stat().st_mode & 0o077:
+                self._path.chmod(0o600)
+            data = json.loads(self._path.read_text(encoding="utf-8"))
+            return {name: StoredProvider(**entry) for name, entry in data["providers"].items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # Without the cause: a parser's message may quote what stands in the file.
+            raise ConfigError(
+                f"The file of keys ({self._path}) cannot be read: {type(error).__name__}. "
+                "It was left as it is."
+            ) from None
+
+    def _write(self, entries: dict[str, StoredProvider]) -> None:
+        data = {
+            name: {key: value for key, value in asdict(entry).items() if value is not None}
+            for name, entry in entries.items()
+        }
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # mkstemp: a name nobody can guess, mode 0600 from the start.
+            descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=".credentials-")
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    json.dump({"providers": data}, file, indent=1)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(name, self._path)
+            except BaseException:
+                os.unlink(name)
+                raise
+        except OSError as error:
+            raise ConfigError(
+                f"The file of keys ({self._path}) cannot be written: {error.strerror}."
+            ) from error

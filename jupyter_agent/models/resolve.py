@@ -1,0 +1,288 @@
+"""From what people type to what an adapter needs: provider, address, key, and what is known.
+
+`anthropic/claude-sonnet-5`, `ollama/qwen3`, `demo`, or `https://host/v1#model` for a server of
+one's own. The table of providers is handed in: it belongs to another room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Protocol
+
+from ..protocol.errors import ConfigError, MissingKey, UnknownModel
+from ..protocol.models import Capabilities, ModelInfo
+from . import catalogue
+from .credentials import Credentials, check_url, normal_url
+
+DEMO = "demo"
+_OWN_SERVER = "custom"
+_DEMO_INFO = ModelInfo(
+    id=DEMO,
+    provider=DEMO,
+    name=DEMO,
+    label="Demo (scripted, no key)",
+    capabilities=Capabilities(
+        tools=True, streaming=True, vision=True, thinking=True, system_prompt=True
+    ),
+)
+
+
+class ProviderRecord(Protocol):
+    """A row of the table of providers."""
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+
+    @property
+    def key_variables(self) -> Sequence[str]:
+        """Environment variables its key may stand in."""
+
+    @property
+    def base_url(self) -> str:
+        """Its own address, empty when the person must give one."""
+
+    @property
+    def api(self) -> str:
+        """The adapter that speaks to it."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on the person's own machine."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its models can do unless more is known."""
+
+
+class Override(Protocol):
+    """What an administrator changed of a provider."""
+
+    @property
+    def base_url(self) -> str | None:
+        """Another address."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers to add."""
+
+    @property
+    def api(self) -> str | None:
+        """Another adapter."""
+
+    @property
+    def key_variable(self) -> str | None:
+        """Another environment variable for the key."""
+
+
+class ModelSettings(Protocol):
+    """The settings that matter here (`config.Settings` has them)."""
+
+    @property
+    def providers(self) -> Mapping[str, Override]:
+        """Overrides by provider name."""
+
+    @property
+    def allowed_providers(self) -> AbstractSet[str] | None:
+        """Providers that may be used, None: all."""
+
+    @property
+    def forbidden_providers(self) -> AbstractSet[str]:
+        """Providers that may not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a provider is reached, and how. `trusted_url`: nobody but an administrator chose it."""
+
+    provider: str
+    label: str
+    api: str
+    base_url: str
+    key_variables: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    local: bool = False
+    trusted_url: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedModel:
+    """A model and all it takes to reach it. Key and headers are never shown by `repr`."""
+
+    id: str
+    provider: str
+    name: str
+    api: str
+    base_url: str
+    info: ModelInfo
+    key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    local: bool = False
+
+
+def resolve(
+    model_id: str,
+    settings: ModelSettings,
+    credentials: Credentials,
+    providers: Mapping[str, ProviderRecord],
+) -> ResolvedModel:
+    """Find a model by its id.
+
+    Raises:
+        UnknownModel: no such provider, or no model named; the sentence names the nearest.
+        MissingKey: the provider needs a key and none was found; the sentence says where to put it.
+        ConfigError: an administrator does not allow the provider, or it has no address.
+    """
+    wanted = model_id.strip()
+    if wanted.lower() == DEMO:
+        check_allowed(DEMO, settings)
+        return ResolvedModel(
+            id=DEMO, provider=DEMO, name=DEMO, api=DEMO, base_url="", info=_DEMO_INFO, local=True
+        )
+    if "://" in wanted:
+        return _own_server(wanted, settings, credentials)
+    provider, _, name = wanted.partition("/")
+    provider, name = provider.lower(), name.strip()
+    if provider not in providers or not name:
+        raise _unknown(wanted, providers)
+    endpoint = find_endpoint(provider, settings, credentials, providers)
+    key = credentials.lookup(
+        provider, endpoint.key_variables, endpoint.base_url, trusted_url=endpoint.trusted_url
+    )
+    if key is None and endpoint.capabilities.requires_key:
+        raise _missing_key(endpoint)
+    return ResolvedModel(
+        id=f"{provider}/{name}",
+        provider=provider,
+        name=name,
+        api=endpoint.api,
+        base_url=endpoint.base_url,
+        info=model_info(endpoint, name),
+        key=key.text if key else None,
+        headers=endpoint.headers,
+        local=endpoint.local,
+    )
+
+
+def find_endpoint(
+    provider: str,
+    settings: ModelSettings,
+    credentials: Credentials,
+    providers: Mapping[str, ProviderRecord],
+) -> Endpoint:
+    """Return where a provider is reached: an administrator's address, else the person's, else its own.
+
+    Raises:
+        ConfigError: it is not allowed, or there is no address.
+    """
+    check_allowed(provider, settings)
+    record = providers[provider]
+    override = settings.providers.get(provider)
+    entered = credentials.base_url(provider)
+    base_url, trusted = record.base_url, True
+    if override is not None and override.base_url:
+        base_url = override.base_url
+    elif entered:
+        base_url, trusted = entered, False
+    if not base_url:
+        raise ConfigError(f"{record.label} has no address of its own: enter its base URL first.")
+    variables = tuple(record.key_variables)
+    if override is not None and override.key_variable:
+        variables = (override.key_variable,)
+    return Endpoint(
+        provider=provider,
+        label=record.label,
+        api=(override.api if override is not None else None) or record.api,
+        base_url=base_url,
+        key_variables=variables,
+        headers=dict(override.headers) if override is not None else {},
+        capabilities=record.capabilities,
+        local=record.local,
+        trusted_url=trusted,
+    )
+
+
+def model_info(endpoint: Endpoint, name: str) -> ModelInfo:
+    """Return what the catalogue knows of a model, else what its provider's models can do."""
+    known = catalogue.find(endpoint.provider, name)
+    if known is not None:
+        return known
+    return ModelInfo(
+        id=f"{endpoint.provider}/{name}",
+        provider=endpoint.provider,
+        name=name,
+        label=name,
+        capabilities=endpoint.capabilities,
+    )
+
+
+def check_allowed(provider: str, settings: ModelSettings) -> None:
+    """Refuse a provider that an administrator does not allow.
+
+    Raises:
+        ConfigError: it is forbidden, or not among the allowed.
+    """
+    allowed = settings.allowed_providers
+    if provider in settings.forbidden_providers or (
+        allowed is not None and provider not in allowed
+    ):
+        raise ConfigError(f"The administrator of this server does not allow {provider!r}.")
+
+
+def _own_server(wanted: str, settings: ModelSettings, credentials: Credentials) -> ResolvedModel:
+    """Resolve `https://host/v1#model`: an address of the person's own, any OpenAI-style server."""
+    check_allowed(_OWN_SERVER, settings)
+    url, _, name = wanted.partition("#")
+    if not name:
+        raise UnknownModel(f"Which model of {url}? Write its name after a #: {url}#name")
+    check_url(url)
+    base_url = normal_url(url)
+    # Each address of one's own is a provider by itself: its key goes nowhere else.
+    key = credentials.lookup(base_url, (), base_url, trusted_url=False)
+    info = ModelInfo(
+        id=f"{base_url}#{name}",
+        provider=_OWN_SERVER,
+        name=name,
+        label=name,
+        # Most such servers can; one that cannot says so in its error.
+        capabilities=Capabilities(tools=True, streaming=True, system_prompt=True),
+    )
+    return ResolvedModel(
+        id=info.id,
+        provider=_OWN_SERVER,
+        name=name,
+        api="openai_chat",
+        base_url=base_url,
+        info=info,
+        key=key.text if key else None,
+    )
+
+
+def _unknown(wanted: str, providers: Mapping[str, ProviderRecord]) -> UnknownModel:
+    known = [model.id for model in catalogue.known_models() if model.provider in providers]
+    by_name = {model.name: model.id for model in catalogue.known_models()}
+    provider, _, name = wanted.lower().partition("/")
+    if provider in providers:
+        examples = [i for i in known if i.startswith(f"{provider}/")] or [f"{provider}/NAME"]
+        return UnknownModel(f"Which model of {provider}? For example {examples[0]}.")
+    near = [by_name[n] for n in get_close_matches(wanted.lower(), by_name, n=3)]
+    near += get_close_matches(wanted.lower(), known, n=3)
+    if not near:
+        near = [f"{p}/{name or 'NAME'}" for p in get_close_matches(provider, list(providers), n=3)]
+    near = list(dict.fromkeys(near))[:3]
+    hint = f" Did you mean {', '.join(near)}?" if near else " Write it as provider/name."
+    return UnknownModel(f"There is no model {wanted!r}.{hint}", details={"nearest": near})
+
+
+def _missing_key(endpoint: Endpoint) -> MissingKey:
+    if endpoint.trusted_url and endpoint.key_variables:
+        where = f"Set {endpoint.key_variables[0]}, or enter one in the agent's settings."
+    else:
+        where = f"Enter one for {endpoint.base_url} in the agent's settings."
+    return MissingKey(
+        f"{endpoint.label} needs a key. {where}", details={"provider": endpoint.provider}
+    )
