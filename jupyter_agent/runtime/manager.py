@@ -126,7 +126,7 @@ class SessionManager:
         mode = mode or self.settings.default_mode
         if mode not in self.settings.allowed_modes:
             raise NotAllowed(f"Mode {mode} is not allowed here.")
-        model = model or self.settings.default_model or ""
+        model = model or await self.access.default_model() or ""
         if model:
             self.access.open(model)
         time = now().isoformat()
@@ -213,7 +213,7 @@ class SessionManager:
 
         return ServerStatus(
             version=__version__,
-            default_model=self.settings.default_model or None,
+            default_model=await self.access.default_model(),
             default_mode=self.settings.default_mode,
             modes=self.settings.allowed_modes,
             open_panel=self.settings.open_panel,
@@ -312,13 +312,7 @@ class SessionManager:
                 notebook_path=row.notebook_path,
             ),
             "access": self.access,
-            "limits": Limits(
-                max_turns=settings.max_turns,
-                max_calls=settings.max_calls,
-                max_tokens=settings.max_tokens,
-                max_cost=settings.max_cost,
-                max_seconds=settings.max_seconds,
-            ),
+            "limits": _limits(settings),
             "allowed_modes": settings.allowed_modes,
             "rules": tuple(Rule(**rule) for rule in settings.rules),
             "instructions": settings.instructions,
@@ -344,6 +338,17 @@ class SessionManager:
     def _changed(self) -> None:
         for watcher in tuple(self._watchers):
             watcher()
+
+
+def _limits(settings: Settings) -> Limits:
+    chosen = settings.limits
+    return Limits(
+        max_turns=chosen.max_turns,
+        max_calls=Limits().max_calls if chosen.max_calls is None else chosen.max_calls,
+        max_tokens=chosen.max_tokens,
+        max_cost=chosen.max_cost,
+        max_seconds=chosen.max_seconds,
+    )
 
 
 def _whole_turns(history: list[Message]) -> list[Message]:
