@@ -67,6 +67,10 @@ class BrowserChannel(Protocol):
         """
 
 
+    async def open(self, path: str) -> bool:
+        """Open a notebook in a connected tab; returns False when there is none."""
+
+
 class FrontendNotebook:
     """A notebook document over a browser tab."""
 

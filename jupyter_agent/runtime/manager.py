@@ -17,7 +17,7 @@ from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
 from ..notebook.frontend import BrowserChannel
 from ..policy.rules import Rule
-from ..protocol.codec import to_json
+from ..protocol.codec import from_data, to_json
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
 from ..protocol.frames import ServerStatus, SessionSummary
 from ..protocol.messages import Message, new_id, now
@@ -148,7 +148,9 @@ class SessionManager:
         self._changed()
         return self._summary(row)
 
-    async def list(self, *, owner: str, notebook_path: str | None = None) -> list[SessionSummary]:
+    async def sessions(
+        self, *, owner: str, notebook_path: str | None = None
+    ) -> list[SessionSummary]:
         """Return the owner's sessions, the latest first."""
         store = await self.store()
         return [self._summary(row) for row in await store.list_sessions(owner, notebook_path)]
@@ -209,7 +211,7 @@ class SessionManager:
     async def status(self) -> ServerStatus:
         """Return what the panel needs to know when it starts."""
         from .. import __version__
-        from ..demo import DEMO_PROMPT
+        from ..demo.script import DEMO_PROMPT
 
         return ServerStatus(
             version=__version__,
@@ -314,7 +316,7 @@ class SessionManager:
             "access": self.access,
             "limits": _limits(settings),
             "allowed_modes": settings.allowed_modes,
-            "rules": tuple(Rule(**rule) for rule in settings.rules),
+            "rules": tuple(from_data(Rule, rule) for rule in settings.rules),
             "instructions": settings.instructions,
             **self._overrides,
         }

@@ -15,12 +15,16 @@ from ..kernel.client import KernelClientRunner
 from ..kernel.directory import KernelDirectory, KernelHandle
 from ..kernel.observed import ObservedRunner
 from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
+from ..notebook.creation import create_notebook_file
 from ..notebook.document import NotebookDocument, Outputs
 from ..notebook.file import FileNotebook
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
 from ..protocol.errors import EditRefused, NoKernel, NotebookMissing
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
 from ..tools.workspace import ReadMemory, RunRecord
+
+# A cell may run for as long as it likes: Stop, not a clock, ends it. In seconds.
+NO_DEADLINE = 1e9
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
 OnChange = Callable[[str, ApplyResult, Sequence[Change]], None]
@@ -43,7 +47,7 @@ class AnyNotebook:
         return self._best().backend
 
     def _best(self) -> NotebookDocument:
-        if self._browser is not None and self._browser.owner(self.path):
+        if self._browser is not None and self._browser.has_tab(self.path):
             return FrontendNotebook(self.path, self._browser)
         return self._file
 
@@ -119,7 +123,7 @@ class AnyRunner:
             state = await self._document.read()
             handle = await self._kernels.start(self._path, state.kernel_name)
         runner: KernelRunner = self._client(handle)
-        if self._browser is not None and self._browser.owner(self._path):
+        if self._browser is not None and self._browser.has_tab(self._path):
             runner = self._observer(handle, self._browser)
         run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
         self._runs[op_id] = run
@@ -176,7 +180,7 @@ class AnyRunner:
                         "stop_on_error": stop_on_error,
                     },
                     op_id=op_id,
-                    deadline=None,
+                    deadline=NO_DEADLINE,
                     on_progress=on_progress,
                 )
                 return result
@@ -253,7 +257,7 @@ class SessionWorkspace:
     async def document(self, path: str) -> AnyNotebook:
         """Return the notebook at a path."""
         if path not in self._documents:
-            file = FileNotebook(self._confined(path), path=path)
+            file = FileNotebook(path, self._confined(path))
             self._documents[path] = AnyNotebook(path, file, self._browser, self._on_change)
         return self._documents[path]
 
@@ -277,10 +281,10 @@ class SessionWorkspace:
         self, path: str, cells: Sequence[CellState], kernel_name: str | None
     ) -> AnyNotebook:
         """Create a notebook, and open it in the person's tab if there is one."""
-        await FileNotebook.create(self._confined(path), cells, kernel_name)
+        await create_notebook_file(self._confined(path), cells, kernel_name)
         if self._notebook is None:
             self._notebook = path
-        if self._browser is not None and self._browser.connected:
+        if self._browser is not None:
             await self._browser.open(path)
         return await self.document(path)
 
