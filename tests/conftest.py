@@ -1,0 +1,49 @@
+"""Fixtures for all tests: a Jupyter server (`jp_serverapp`, `jp_fetch`, ...) in the test's own loop.
+
+pytest-jupyter runs coroutines in its own way, which keeps pytest-asyncio's from working; and it
+makes a server application around every test. So its fixtures are taken over, its hooks and its
+automatic fixtures are not, and the server lives in the event loop of the test that asks for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import ModuleType
+
+import pytest
+from jupyter_server.serverapp import ServerApp
+from pytest_jupyter import jupyter_server
+
+FIXTURES = ("echo_kernel_spec", "http_server", "io_loop", "jp_", "send_request")
+AUTOMATIC = ("jp_asyncio_loop", "jp_server_cleanup")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    fixtures = ModuleType("jupyter_fixtures")
+    for name, value in vars(jupyter_server).items():
+        if name.startswith(FIXTURES) and name not in AUTOMATIC:
+            setattr(fixtures, name, value)
+    config.pluginmanager.register(fixtures)
+
+
+@pytest.fixture
+async def running_loop() -> AsyncIterator[asyncio.AbstractEventLoop]:
+    yield asyncio.get_running_loop()
+
+
+@pytest.fixture
+def jp_asyncio_loop(running_loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+    """The loop of the test; it stands still while fixtures that are no coroutines are made."""
+    return running_loop
+
+
+@pytest.fixture
+def jp_configurable_serverapp(
+    jp_configurable_serverapp: Callable[..., ServerApp],
+    jp_asyncio_loop: asyncio.AbstractEventLoop,
+) -> Iterator[Callable[..., ServerApp]]:
+    yield jp_configurable_serverapp
+    if ServerApp.initialized():
+        application = ServerApp.instance()
+        jp_asyncio_loop.run_until_complete(application._cleanup())
+        application.kernel_manager.context.destroy()
+        ServerApp.clear_instance()
