@@ -1,0 +1,112 @@
+// REST calls below `jupyter-agent/api/`, with the credentials Lab itself uses.
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { NewSession, ProviderInfo, ProviderTest } from '../protocol/rest';
+import type { ModelInfo, ServerStatus, SessionSummary } from '../protocol/types';
+
+/** A call the server refused, or that never reached it (`status` 0). */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code: string = 'error'
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+/** The server's routes, one method each. */
+export class AgentApi {
+  constructor(private readonly settings: ServerConnection.ISettings) {}
+
+  status(): Promise<ServerStatus> {
+    return this.json<ServerStatus>('status');
+  }
+
+  async models(): Promise<readonly ModelInfo[]> {
+    return (await this.json<{ models: ModelInfo[] }>('models')).models;
+  }
+
+  async sessions(notebook?: string | null): Promise<readonly SessionSummary[]> {
+    const query = notebook ? `?notebook=${encodeURIComponent(notebook)}` : '';
+    return (await this.json<{ sessions: SessionSummary[] }>(`sessions${query}`)).sessions;
+  }
+
+  createSession(session: NewSession): Promise<SessionSummary> {
+    return this.json<SessionSummary>('sessions', 'POST', session);
+  }
+
+  async renameSession(id: string, title: string): Promise<void> {
+    await this.send(`sessions/${encodeURIComponent(id)}`, 'PATCH', { title });
+  }
+
+  async deleteSession(id: string): Promise<void> {
+    await this.send(`sessions/${encodeURIComponent(id)}`, 'DELETE');
+  }
+
+  forkSession(id: string, messageId: string): Promise<SessionSummary> {
+    const path = `sessions/${encodeURIComponent(id)}/fork`;
+    return this.json<SessionSummary>(path, 'POST', { message_id: messageId });
+  }
+
+  async exportSession(id: string): Promise<string> {
+    const path = `sessions/${encodeURIComponent(id)}/export?format=markdown`;
+    return (await this.send(path, 'GET')).text();
+  }
+
+  async providers(): Promise<readonly ProviderInfo[]> {
+    return (await this.json<{ providers: ProviderInfo[] }>('providers')).providers;
+  }
+
+  async saveProvider(name: string, values: { key?: string; base_url?: string }): Promise<void> {
+    await this.send(`providers/${encodeURIComponent(name)}`, 'PUT', values);
+  }
+
+  async forgetProviderKey(name: string): Promise<void> {
+    await this.send(`providers/${encodeURIComponent(name)}`, 'DELETE');
+  }
+
+  testProvider(name: string, model?: string): Promise<ProviderTest> {
+    const path = `providers/${encodeURIComponent(name)}/test`;
+    return this.json<ProviderTest>(path, 'POST', model ? { model } : {});
+  }
+
+  private async json<T>(path: string, method = 'GET', body?: object): Promise<T> {
+    const response = await this.send(path, method, body);
+    try {
+      return (await response.json()) as T;
+    } catch {
+      throw new ApiError('The server did not answer in JSON.', response.status, 'bad_answer');
+    }
+  }
+
+  private async send(path: string, method: string, body?: object): Promise<Response> {
+    const url = URLExt.join(this.settings.baseUrl, 'jupyter-agent/api', path);
+    const init = { method, ...(body ? { body: JSON.stringify(body) } : {}) };
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      throw new ApiError(String((error as Error).message), 0, 'unreachable');
+    }
+    if (!response.ok) {
+      throw await refusal(response);
+    }
+    return response;
+  }
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  let message = `${response.status} ${response.statusText}`.trim();
+  let code = 'error';
+  try {
+    const body = (await response.json()) as { code?: unknown; message?: unknown };
+    message = typeof body.message === 'string' && body.message ? body.message : message;
+    code = typeof body.code === 'string' ? body.code : code;
+  } catch {
+    // Not ours (a proxy's page): the status line has to do.
+  }
+  return new ApiError(message, response.status, code);
+}

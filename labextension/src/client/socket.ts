@@ -1,0 +1,331 @@
+// The one WebSocket: connects, reconnects, attaches again where it left off, and repeats what was
+// asked but not answered. Knows frames, not what they mean; `model/` does.
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type {
+  ClientFrame,
+  ErrorInfo,
+  JsonValue,
+  OpenNotebook,
+  Rpc,
+  ServerFrame,
+  SessionEvent,
+  Transcript,
+  Welcome
+} from '../protocol/types';
+import { reconnectDelay } from './backoff';
+
+/** What a watcher of a session is told. */
+export interface SessionWatcher {
+  snapshot(transcript: Transcript): void;
+  events(events: readonly SessionEvent[]): void;
+  failed(error: ErrorInfo): void;
+}
+
+/** A call of the server to this tab; returns the result, or throws an `RpcFailure`. */
+export type RpcHandler = (
+  call: Rpc,
+  progress: (data: JsonValue) => void
+) => Promise<JsonValue | null>;
+
+/** A request that failed, with the server's own error. */
+export class RequestFailed extends Error {
+  constructor(readonly info: ErrorInfo) {
+    super(info.message);
+    this.name = 'RequestFailed';
+  }
+}
+
+/** An error of an RPC, to be sent to the server as it is. */
+export class RpcFailure extends Error {
+  constructor(readonly info: ErrorInfo) {
+    super(info.message);
+    this.name = 'RpcFailure';
+  }
+}
+
+/** A frame that is answered by `reply`, without its id. */
+export type RequestFrame = WithoutId<Exclude<ClientFrame, { type: Unanswered }>>;
+type Unanswered = 'detach' | 'notebooks' | 'rpc_result' | 'rpc_progress' | 'attach';
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+interface Pending {
+  frame: ClientFrame & { id: string };
+  resolve: () => void;
+  reject: (error: RequestFailed) => void;
+}
+
+interface Watch {
+  watcher: SessionWatcher;
+  seq: number | null;
+  attachId: string;
+  attaching: boolean;
+}
+
+// Bound to the nonce of the socket they were made for: repeating them on another is refused.
+const NOT_REPEATED = new Set<ClientFrame['type']>(['approve', 'answer']);
+const LOST: ErrorInfo = {
+  code: 'disconnected',
+  message: 'The connection was lost before the answer came. Try again.',
+  retryable: true
+};
+
+export type ConnectionState = 'connecting' | 'open' | 'closed';
+
+export class AgentSocket {
+  constructor(private readonly options: { url: string; open?: (url: string) => WebSocket }) {
+    window.addEventListener('online', this.retryNow);
+  }
+
+  get state(): ConnectionState {
+    return this._state;
+  }
+
+  /** The server's greeting on the present connection. */
+  get welcome(): Welcome | null {
+    return this._welcome;
+  }
+
+  get stateChanged(): ISignal<this, ConnectionState> {
+    return this._stateChanged;
+  }
+
+  /** The list of sessions changed, or may have while there was no connection. */
+  get sessionsChanged(): ISignal<this, void> {
+    return this._sessionsChanged;
+  }
+
+  /** Open the connection and keep it open. */
+  connect(): void {
+    if (this.socket || this.disposed) {
+      return;
+    }
+    this.setState('connecting');
+    const open = this.options.open ?? (url => new WebSocket(url));
+    const socket = open(this.options.url);
+    this.socket = socket;
+    socket.onmessage = event => {
+      if (socket === this.socket && typeof event.data === 'string') {
+        this.receive(JSON.parse(event.data) as ServerFrame);
+      }
+    };
+    socket.onclose = () => {
+      if (socket === this.socket) {
+        this.lost();
+      }
+    };
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    window.removeEventListener('online', this.retryNow);
+    clearTimeout(this.timer);
+    this.socket?.close();
+    this.socket = null;
+    this.setState('closed');
+    Signal.clearData(this);
+  }
+
+  /** Watch a session from its beginning; returns a function that ends it. */
+  watch(sessionId: string, watcher: SessionWatcher): () => void {
+    const watch: Watch = { watcher, seq: null, attachId: '', attaching: false };
+    this.watches.set(sessionId, watch);
+    this.attach(sessionId, watch);
+    return () => {
+      if (this.watches.get(sessionId) === watch) {
+        this.watches.delete(sessionId);
+        this.send({ type: 'detach', session_id: sessionId });
+      }
+    };
+  }
+
+  /** Ask for something; resolves when the server has done it. Survives a reconnect if it may. */
+  request(frame: RequestFrame): Promise<void> {
+    const whole = { ...frame, id: this.nextId() } as ClientFrame & { id: string };
+    return new Promise((resolve, reject) => {
+      if (NOT_REPEATED.has(whole.type) && this._welcome === null) {
+        reject(new RequestFailed(LOST));
+        return;
+      }
+      this.pending.set(whole.id, { frame: whole, resolve, reject });
+      this.send(whole);
+    });
+  }
+
+  /** Tell which notebooks are open; told again after each reconnect. */
+  setNotebooks(notebooks: readonly OpenNotebook[]): void {
+    this.notebooks = notebooks;
+    this.send({ type: 'notebooks', notebooks });
+  }
+
+  setRpcHandler(handler: RpcHandler): void {
+    this.rpcHandler = handler;
+  }
+
+  private receive(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'welcome':
+        return this.greeted(frame);
+      case 'reply':
+        return this.answered(frame.id, frame.error);
+      case 'snapshot': {
+        const watch = this.watches.get(frame.session_id);
+        if (watch) {
+          watch.seq = frame.seq;
+          watch.attaching = false;
+          watch.watcher.snapshot(frame.transcript);
+        }
+        return undefined;
+      }
+      case 'events':
+        return this.receiveEvents(frame.session_id, frame.seq, frame.events);
+      case 'sessions_changed':
+        return this._sessionsChanged.emit();
+      case 'rpc':
+        void this.answerCall(frame);
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  private greeted(welcome: Welcome): void {
+    this._welcome = welcome;
+    this.attempt = 0;
+    if (this.notebooks.length > 0) {
+      this.send({ type: 'notebooks', notebooks: this.notebooks });
+    }
+    for (const [sessionId, watch] of this.watches) {
+      this.attach(sessionId, watch);
+    }
+    for (const { frame } of this.pending.values()) {
+      this.send(frame);
+    }
+    this.setState('open');
+    this._sessionsChanged.emit();
+  }
+
+  private attach(sessionId: string, watch: Watch): void {
+    watch.attachId = this.nextId();
+    watch.attaching = true;
+    const after = watch.seq === null ? {} : { after: watch.seq };
+    this.send({ type: 'attach', id: watch.attachId, session_id: sessionId, ...after });
+  }
+
+  private answered(id: string, error: ErrorInfo | null | undefined): void {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    for (const watch of this.watches.values()) {
+      if (watch.attachId === id) {
+        watch.attaching = false;
+        if (error) {
+          watch.watcher.failed(error);
+        }
+      }
+    }
+    if (error) {
+      pending?.reject(new RequestFailed(error));
+    } else {
+      pending?.resolve();
+    }
+  }
+
+  private receiveEvents(sessionId: string, seq: number, events: readonly SessionEvent[]): void {
+    const watch = this.watches.get(sessionId);
+    if (!watch) {
+      return;
+    }
+    const next = watch.seq === null ? seq : watch.seq + 1;
+    if (seq > next) {
+      // Something is missing: ask for it rather than show a torn transcript.
+      if (!watch.attaching) {
+        this.attach(sessionId, watch);
+      }
+      return;
+    }
+    const fresh = events.slice(next - seq);
+    if (fresh.length > 0) {
+      watch.seq = seq + events.length - 1;
+      watch.watcher.events(fresh);
+    }
+  }
+
+  private async answerCall(call: Rpc): Promise<void> {
+    const socket = this.socket;
+    const reply = (frame: ClientFrame): void => {
+      // An answer for a connection that is gone is of no use: the server asks again.
+      if (socket === this.socket) {
+        this.send(frame);
+      }
+    };
+    try {
+      if (!this.rpcHandler) {
+        throw new RpcFailure({
+          code: 'NOTEBOOK_MISSING',
+          message: 'No notebook here.',
+          retryable: false
+        });
+      }
+      const progress = (data: JsonValue): void =>
+        reply({ type: 'rpc_progress', id: call.id, data });
+      const result = await this.rpcHandler(call, progress);
+      reply({ type: 'rpc_result', id: call.id, result });
+    } catch (error) {
+      const fallback = { code: 'error', message: String((error as Error)?.message ?? error) };
+      const info = error instanceof RpcFailure ? error.info : { ...fallback, retryable: false };
+      reply({ type: 'rpc_result', id: call.id, error: info });
+    }
+  }
+
+  private lost(): void {
+    this.socket = null;
+    this._welcome = null;
+    for (const [id, pending] of this.pending) {
+      if (NOT_REPEATED.has(pending.frame.type)) {
+        this.pending.delete(id);
+        pending.reject(new RequestFailed(LOST));
+      }
+    }
+    this.setState('closed');
+    if (!this.disposed) {
+      this.timer = window.setTimeout(() => this.connect(), reconnectDelay(this.attempt++));
+    }
+  }
+
+  private readonly retryNow = (): void => {
+    clearTimeout(this.timer);
+    this.connect();
+  };
+
+  private send(frame: ClientFrame): void {
+    if (this.socket && this._welcome) {
+      this.socket.send(JSON.stringify(frame));
+    }
+  }
+
+  private setState(state: ConnectionState): void {
+    if (state !== this._state) {
+      this._state = state;
+      this._stateChanged.emit(state);
+    }
+  }
+
+  private nextId(): string {
+    return `f${++this.counter}`;
+  }
+
+  private socket: WebSocket | null = null;
+  private _welcome: Welcome | null = null;
+  private _state: ConnectionState = 'closed';
+  private attempt = 0;
+  private counter = 0;
+  private disposed = false;
+  private timer = 0;
+  private notebooks: readonly OpenNotebook[] = [];
+  private rpcHandler: RpcHandler | null = null;
+  private readonly watches = new Map<string, Watch>();
+  private readonly pending = new Map<string, Pending>();
+  private readonly _stateChanged = new Signal<this, ConnectionState>(this);
+  private readonly _sessionsChanged = new Signal<this, void>(this);
+}

@@ -1,0 +1,233 @@
+// Carries out the server's calls (`jupyter_agent/protocol/rpc.py`) on the notebooks of this tab.
+import type { YCodeCell, YNotebook } from '@jupyter/ydoc';
+import type { IDocumentManager } from '@jupyterlab/docmanager';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import type {
+  ApplyParams,
+  ApplyResult,
+  JsonValue,
+  NotebookState,
+  PathParams,
+  ReadParams,
+  RevealParams,
+  Rpc,
+  RunParams,
+  SetOutputsParams
+} from '../protocol/types';
+import { RpcFailure } from '../client/socket';
+import { applyChanges } from './apply';
+import { notebookMissing, readOnly, unknownCell } from './failures';
+import { highlightCells } from './highlight';
+import type { RunServices } from './run';
+import { runCells } from './run';
+import { isReadOnly, saveNotebook, within } from './saving';
+import { RevisionCounter, cellState, cellStates } from './state';
+
+type Progress = (data: JsonValue) => void;
+
+// Calls that act. A repeat of one of the latest gets the answer of the first.
+const ACTING = new Set(['notebook.apply', 'notebook.run', 'notebook.set_outputs']);
+const REMEMBERED = 200;
+// Milliseconds to wait for a notebook that is still loading.
+const LOAD_PATIENCE = 30_000;
+
+export interface BridgeServices extends RunServices {
+  readonly tracker: INotebookTracker;
+  readonly documents: IDocumentManager;
+}
+
+export class NotebookBridge {
+  constructor(private readonly services: BridgeServices) {}
+
+  /** Answer one call. The same `op_id` never acts twice. */
+  handle(call: Rpc, progress: Progress): Promise<JsonValue | null> {
+    if (!ACTING.has(call.method)) {
+      return this.dispatch(call, progress);
+    }
+    const known = this.done.get(call.op_id);
+    if (known) {
+      return known;
+    }
+    const answer = this.dispatch(call, progress);
+    this.done.set(call.op_id, answer);
+    answer.catch(error => {
+      // Refused, so nothing was done: it may be tried again.
+      if (error instanceof RpcFailure) {
+        this.done.delete(call.op_id);
+      }
+    });
+    for (const oldest of this.done.keys()) {
+      if (this.done.size <= REMEMBERED) {
+        break;
+      }
+      this.done.delete(oldest);
+    }
+    return answer;
+  }
+
+  private async dispatch(call: Rpc, progress: Progress): Promise<JsonValue | null> {
+    const params = call.params as unknown;
+    switch (call.method) {
+      case 'notebook.read':
+        return asJson(await this.read(params as ReadParams));
+      case 'notebook.apply':
+        return asJson(await this.apply(params as ApplyParams));
+      case 'notebook.run':
+        return asJson(
+          await runCells(
+            await this.panel((params as RunParams).path),
+            params as RunParams,
+            this.services,
+            data => progress(asJson(data))
+          )
+        );
+      case 'notebook.set_outputs':
+        return this.setOutputs(params as SetOutputsParams);
+      case 'notebook.save':
+        return this.save(params as PathParams);
+      case 'notebook.open':
+        return this.open((params as PathParams).path);
+      case 'notebook.reveal':
+        return this.reveal(params as RevealParams);
+      default:
+        throw new RpcFailure({
+          code: 'bad_frame',
+          message: `This tab does not know ${call.method}.`,
+          retryable: false
+        });
+    }
+  }
+
+  /** Open a notebook and show one of its cells. */
+  async reveal({ path, cell_id }: RevealParams): Promise<JsonValue> {
+    await this.open(path);
+    const panel = await this.panel(path);
+    const index = panel.content.widgets.findIndex(cell => cell.model.id === cell_id);
+    if (index < 0) {
+      throw unknownCell(cell_id);
+    }
+    panel.content.deselectAll();
+    panel.content.activeCellIndex = index;
+    await panel.content.scrollToItem(index, 'smart');
+    highlightCells(panel, [cell_id]);
+    return {};
+  }
+
+  private async read({ path, outputs }: ReadParams): Promise<NotebookState> {
+    const panel = await this.panel(path);
+    const { session } = panel.sessionContext;
+    const notebook = sharedModel(panel);
+    return {
+      path,
+      revision: this.revisions.revision(notebook),
+      cells: cellStates(notebook, outputs),
+      kernel_id: session?.kernel?.id,
+      kernel_name: session?.kernel?.name ?? panel.sessionContext.kernelPreference.name,
+      language: language(panel),
+      read_only: isReadOnly(panel),
+      metadata: notebook.getMetadata() as NotebookState['metadata']
+    };
+  }
+
+  private async apply({ path, changes, expect }: ApplyParams): Promise<ApplyResult> {
+    const panel = await this.panel(path);
+    if (isReadOnly(panel)) {
+      throw readOnly(path);
+    }
+    const notebook = sharedModel(panel);
+    this.revisions.revision(notebook);
+    // One turn from the comparison to the reading back: nobody can come in between.
+    const touched = new Set(applyChanges(notebook, changes, expect));
+    const result = {
+      revision: this.revisions.revision(notebook),
+      cells: notebook.cells
+        .filter(cell => touched.has(cell.getId()))
+        .map(cell => cellState(cell, false)),
+      order: notebook.cells.map(cell => cell.getId())
+    };
+    highlightCells(panel, touched);
+    return { ...result, saved: await saveNotebook(panel) };
+  }
+
+  private async setOutputs(params: SetOutputsParams): Promise<JsonValue> {
+    const panel = await this.panel(params.path);
+    const cell = sharedModel(panel).cells.find(one => one.getId() === params.cell_id);
+    if (cell?.cell_type !== 'code') {
+      throw unknownCell(params.cell_id);
+    }
+    const code = cell as YCodeCell;
+    cell.transact(() => {
+      code.setOutputs(params.outputs.map(plainOutput) as never);
+      code.execution_count = params.execution_count ?? null;
+      code.executionState = 'idle';
+    }, false);
+    await saveNotebook(panel);
+    return {};
+  }
+
+  private async save({ path }: PathParams): Promise<JsonValue> {
+    const panel = await this.panel(path);
+    if (isReadOnly(panel)) {
+      throw readOnly(path);
+    }
+    await saveNotebook(panel);
+    return {};
+  }
+
+  private async open(path: string): Promise<JsonValue> {
+    const { documents } = this.services;
+    if (!this.find(path)) {
+      try {
+        await documents.services.contents.get(path, { content: false });
+      } catch {
+        throw notebookMissing(path);
+      }
+    }
+    // In Notebook 7 this opens another browser tab, which then speaks for itself.
+    const widget = documents.openOrReveal(path);
+    if (widget) {
+      await within(LOAD_PATIENCE, widget.context.ready, undefined);
+    }
+    return {};
+  }
+
+  private find(path: string): NotebookPanel | undefined {
+    return this.services.tracker.find(panel => panel.context.localPath === path);
+  }
+
+  private async panel(path: string): Promise<NotebookPanel> {
+    const panel = this.find(path);
+    if (!panel) {
+      throw notebookMissing(path);
+    }
+    await within(LOAD_PATIENCE, panel.context.ready, undefined);
+    if (panel.isDisposed || !panel.context.isReady) {
+      throw notebookMissing(path);
+    }
+    return panel;
+  }
+
+  private readonly done = new Map<string, Promise<JsonValue | null>>();
+  private readonly revisions = new RevisionCounter();
+}
+
+function sharedModel(panel: NotebookPanel): YNotebook {
+  return panel.context.model.sharedModel as YNotebook;
+}
+
+function language(panel: NotebookPanel): string | undefined {
+  const info = panel.context.model.getMetadata('language_info') as { name?: string } | undefined;
+  const spec = panel.context.model.getMetadata('kernelspec') as { language?: string } | undefined;
+  return (info?.name ?? spec?.language)?.toLowerCase();
+}
+
+/** Join a text given as lines: the shared model would join them by commas. */
+function plainOutput(output: Readonly<Record<string, JsonValue>>): Record<string, JsonValue> {
+  const { text } = output;
+  return Array.isArray(text) ? { ...output, text: text.join('') } : { ...output };
+}
+
+function asJson(value: object): JsonValue {
+  return value as unknown as JsonValue;
+}

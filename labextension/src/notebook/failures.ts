@@ -1,0 +1,45 @@
+// Errors of the bridge, with the codes of `jupyter_agent/protocol/errors.py`.
+import { RpcFailure } from '../client/socket';
+import type { JsonValue } from '../protocol/types';
+
+export function staleCells(cells: Record<string, string | null>): RpcFailure {
+  return new RpcFailure({
+    code: 'STALE_CELL',
+    message: 'Cells changed since they were read; nothing was applied.',
+    retryable: true,
+    details: { cells }
+  });
+}
+
+export function unknownCell(id: string): RpcFailure {
+  return failure('UNKNOWN_CELL', 'There is no such cell in the notebook any more.', true, { id });
+}
+
+export function editRefused(message: string): RpcFailure {
+  return failure('EDIT_REFUSED', message, true);
+}
+
+export function notebookMissing(path: string): RpcFailure {
+  return failure('NOTEBOOK_MISSING', `${path} is not open in this tab.`);
+}
+
+export function readOnly(path: string): RpcFailure {
+  return failure('NOTEBOOK_READ_ONLY', `${path} is read-only.`);
+}
+
+export function noKernel(message: string): RpcFailure {
+  return failure('NO_KERNEL', message);
+}
+
+export function kernelBusy(message: string): RpcFailure {
+  return failure('KERNEL_BUSY', message, true);
+}
+
+function failure(
+  code: string,
+  message: string,
+  retryable = false,
+  details?: Readonly<Record<string, JsonValue>>
+): RpcFailure {
+  return new RpcFailure({ code, message, retryable, ...(details ? { details } : {}) });
+}
