@@ -1,0 +1,77 @@
+"""Fixing a failed cell, as far as the script knows how: numbers that were read as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..providers.replay import Call, Say, Step
+from . import narration
+from .analysis import halted, repair
+from .conversation import Task
+from .facts import read_error
+from .findings import data_sentence
+from .progress import Progress, read_progress
+from .results import CellText, error_line, read_cells, same_id
+
+# The failed cell's place among the titles of the cells that the demo itself writes.
+TARGET = "the failed cell"
+
+
+def fix(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
+    """Yield the next step: find the failed cell, read the error, repair what it shows."""
+    del notebook
+    progress = read_progress(task)
+    steps = halted(task, progress, mode)
+    if steps:
+        yield from steps
+    elif progress.overview is None:
+        yield Say("I'll look for the cell that failed.")
+        yield Call("notebook_overview", {})
+    elif progress.sources is None:
+        ids = [cell.id for cell in read_cells(progress.overview.text)]
+        if ids:
+            yield Call("read_cells", {"ids": ids, "outputs": "brief"})
+        else:
+            yield Say("The notebook has no cells, so nothing in it has failed.")
+    else:
+        yield from _repair(task, progress, mode)
+
+
+def _repair(task: Task, progress: Progress, mode: str) -> Iterator[Step]:
+    target = _failed_cell(progress, task.prompt)
+    if target is None:
+        yield Say("I see no cell whose last run failed, so there is nothing to fix.")
+        return
+    progress = read_progress(task, {TARGET: target})
+    if progress.ok(TARGET):
+        done = data_sentence(progress.findings.words, None)
+        yield Say(f"Fixed: cell {target.label} runs now. {done}")
+    elif progress.frame is None or not narration.is_about_text(target.body):
+        yield Say(_beyond_the_script(target))
+    elif mode == "plan":
+        yield Say(
+            f"Cell {target.label} failed: `{error_line(target.body)}`. My plan: find the values "
+            "that are not numbers, make exactly those missing in a cell before it, and run it "
+            "again. In plan mode I change nothing."
+        )
+    else:
+        yield from repair(progress, TARGET, progress.frame)
+
+
+def _beyond_the_script(target: CellText) -> str:
+    return (
+        f"Cell {target.label} failed with `{error_line(target.body)}`. I am a script and can only "
+        "repair columns of numbers that were read as text; a real model can look into this one."
+    )
+
+
+def _failed_cell(progress: Progress, prompt: str) -> CellText | None:
+    failed = [cell for cell in progress.sources or () if read_error(cell.body)]
+    named = [
+        cell
+        for cell in failed
+        if any(same_id(cell.id, word) for word in re.findall(r"[\w.-]{6,}", prompt))
+        or cell.label in prompt
+    ]
+    return next(iter(named or failed), None)

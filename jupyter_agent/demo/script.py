@@ -1,0 +1,88 @@
+"""The demo model's script: one request in, the steps of one answer out.
+
+It is a pure function of the request. What it does next depends on what the tools returned; it
+holds no state, no answers and no numbers of its own. Read `analysis.py` next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..protocol.models import Request
+from ..providers.replay import Say, Step
+from .analysis import analyse
+from .conversation import Task, current_task, mode, notebook_path
+from .explain import explain
+from .fix import fix
+
+DEMO_PROMPT = (
+    "Which species is the heaviest, and does a longer bill go with a deeper bill? "
+    "Check the data first, show a plot, and explain what you find."
+)
+
+ABOUT = (
+    "I am the demo: a script that drives the real tools, not a language model. I can analyse the "
+    "penguins notebook (“{prompt}”), explain a notebook, and fix a cell that fails because numbers "
+    "were read as text. For anything else, choose a model in the model picker or with `/model`; "
+    "`jupyter agent models` lists what can be reached."
+)
+
+_GREETING = re.compile(
+    r"(hi|hello|hey|good (morning|day|evening)|thanks?|thank you)\b[\s\w,.!]{0,24}$"
+)
+_FIX = re.compile(r"/?(please )?(fix|repair)\b")
+_EXPLAIN = re.compile(r"/?(please )?(explain|describe|summari[sz]e|what does|what is this)\b")
+_STOP = re.compile(r"(please )?(stop|halt|cancel|wait|abort)\b")
+_QUESTION = re.compile(r"heav|mass|weigh|bill|penguin", re.IGNORECASE)
+_TABLE_WORK = re.compile(r"compare|which|average|mean|plot|species|analy[sz]e", re.IGNORECASE)
+
+
+def script(request: Request) -> Iterator[Step]:
+    """Yield the steps of the next answer."""
+    task = current_task(request.messages)
+    if task is None:
+        yield Say(_about())
+        return
+    if task.news:
+        yield Say(_heard(task))
+        if any(_STOP.match(news.lower()) for news in task.news):
+            return
+    yield from _answer(task, request)
+
+
+def _answer(task: Task, request: Request) -> Iterator[Step]:
+    prompt = task.prompt.strip()
+    lowered = prompt.lower()
+    if _GREETING.match(lowered):
+        yield Say(f"Hello! {_about()}")
+        return
+    if _FIX.match(lowered):
+        work = fix
+    elif _EXPLAIN.match(lowered):
+        work = explain
+    elif _QUESTION.search(prompt) and _TABLE_WORK.search(prompt):
+        work = analyse
+    else:
+        yield Say(_about())
+        return
+    if not {"notebook_overview", "read_cells"} <= {tool.name for tool in request.tools}:
+        yield Say("This conversation has no notebook, and the demo needs one. " + _about())
+        return
+    yield from work(task, mode=mode(request), notebook=notebook_path(request))
+
+
+def _heard(task: Task) -> str:
+    """Acknowledge what was said in the middle of the work, without pretending to follow it."""
+    said = " ".join(task.news)
+    quoted = said if len(said) <= 80 else f"{said[:79]}…"
+    if any(_STOP.match(news.lower()) for news in task.news):
+        return f"I read “{quoted}”, so I stop here. What I did so far stays; you can undo it."
+    return (
+        f"I read “{quoted}”. I am a script and cannot change course for it: I go on with the task. "
+        "Press Stop to end it.\n\n"
+    )
+
+
+def _about() -> str:
+    return ABOUT.format(prompt=DEMO_PROMPT)

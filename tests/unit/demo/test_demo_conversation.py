@@ -1,0 +1,248 @@
+"""The demo respects people: denials, modes, steering, interruptions, prompts it has no script for."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_agent.demo.script import DEMO_PROMPT, script
+from jupyter_agent.protocol.messages import TextPart, ToolResultPart, user_message
+from jupyter_agent.protocol.models import Request
+from jupyter_agent.providers.replay import Call
+
+
+def error_result(call, text, *, rejected=False):
+    return ToolResultPart(
+        tool_call_id=call.id,
+        tool_name=call.name,
+        content=(TextPart(text=text),),
+        is_error=True,
+        rejected=rejected,
+    )
+
+
+def replies(name, text, *, times=1, rejected=False, unless=""):
+    """Return an interceptor that answers the first calls of a tool with an error."""
+    left = times
+
+    def intercept(call):
+        nonlocal left
+        if call.name != name or left == 0 or (unless and unless not in call.arguments_raw):
+            return None
+        left -= 1
+        return error_result(call, text, rejected=rejected)
+
+    return intercept
+
+
+async def test_a_denial_is_respected_and_its_reason_repeated(bench, table):
+    scene = bench(table)
+    scene.intercept = replies(
+        "edit_cells",
+        "REJECTED: this call was not allowed and did not run.\nReason: not in my notebook",
+        rejected=True,
+    )
+    text = await scene.run()
+    assert "not allowed" in text and "not in my notebook" in text
+    assert len(scene.calls("edit_cells")) == 1
+    assert len(scene.cells) == 4
+
+
+async def test_what_is_known_is_told_when_a_later_step_is_denied(bench, table):
+    scene = bench(table)
+    scene.intercept = replies(
+        "edit_cells", "REJECTED: no.", rejected=True, unless="# Bill length against"
+    )
+    text = await scene.run()
+    assert "**Gentoo is the heaviest species**: 5,076 g" in text
+    assert scene.calls()[-1].name == "edit_cells"
+
+
+async def test_in_plan_mode_it_reads_and_makes_a_plan(bench, table):
+    scene = bench(table, mode="plan")
+    text = await scene.run()
+    assert {call.name for call in scene.calls()} <= {
+        "notebook_overview", "list_files", "read_cells", "read_file"
+    }  # fmt: skip
+    assert "1. " in text and "`penguins.csv`" in text
+    assert "changed and run nothing" in text
+
+
+async def test_a_denial_by_plan_mode_becomes_a_plan_too(bench, table):
+    scene = bench(table)
+    scene.intercept = replies(
+        "run_cells",
+        "REJECTED: this call was not allowed and did not run.\n"
+        "Reason: In plan mode the agent may only read. Nothing was done.",
+        rejected=True,
+    )
+    assert "1. " in await scene.run()
+
+
+@pytest.mark.parametrize("turns", range(5, 13))
+async def test_after_an_interruption_it_looks_again_and_doubles_nothing(bench, table, turns):
+    scene = bench(table)
+    scene.history.append(user_message(DEMO_PROMPT))
+    for _ in range(turns):
+        await scene.turn()
+    # The last call did its work, but its result was lost in a crash.
+    last = scene.history.pop()
+    [lost] = last.tool_results
+    [call] = scene.history[-1].tool_calls
+    assert lost.tool_call_id == call.id
+    cut = error_result(call, "INTERRUPTED: this call was stopped before it ended.")
+    scene.history.append(type(last)(role="tool", parts=(cut,)))
+
+    before = len(scene.calls())
+    text = await scene.go_on()
+    assert scene.calls()[before].name == "notebook_overview"
+    titles = [cell.source.splitlines()[0] for cell in scene.cells]
+    assert len(titles) == len(set(titles))
+    assert "**Gentoo is the heaviest species**: 5,076 g" in text
+    assert "cut off" in scene.transcript
+
+
+async def test_a_cell_that_was_never_written_is_written_after_an_interruption(bench, table):
+    scene = bench(table)
+    scene.intercept = replies("edit_cells", "INTERRUPTED: this call was stopped before it ended.")
+    await scene.run()
+    assert len(scene.titled("# First look at the table")) == 1
+
+
+async def test_a_stale_cell_leads_to_reading_again(bench, table):
+    scene = bench(table)
+    scene.intercept = replies("edit_cells", "STALE_CELL: cells changed since you read them.")
+    text = await scene.run()
+    assert len(scene.calls("notebook_overview")) == 2
+    assert "I read the notebook again" in scene.transcript
+    assert "is the heaviest species" in text
+
+
+async def test_endless_interruptions_come_to_an_end(bench, table):
+    scene = bench(table)
+    scene.intercept = replies("run_cells", "INTERRUPTED: stopped.", times=99)
+    assert "interrupted 4 times" in await scene.run()
+
+
+async def test_a_refused_edit_is_told_as_it_is(bench, table):
+    scene = bench(table)
+    scene.intercept = replies("edit_cells", "NOTEBOOK_READ_ONLY: it cannot be written.")
+    assert "NOTEBOOK_READ_ONLY: it cannot be written." in await scene.run()
+
+
+async def test_steering_is_acknowledged_once_and_the_work_goes_on(bench, table):
+    scene = bench(table)
+    scene.history.append(user_message(DEMO_PROMPT))
+    for _ in range(4):
+        await scene.turn()
+    scene.history.append(user_message("Use a red line, please."))
+    text = await scene.go_on()
+    assert scene.transcript.count("I read “Use a red line, please.”") == 1
+    assert "cannot change course" in scene.transcript
+    assert "is the heaviest species" in text
+
+
+async def test_steering_to_stop_stops(bench, table):
+    scene = bench(table)
+    scene.history.append(user_message(DEMO_PROMPT))
+    for _ in range(6):
+        await scene.turn()
+    scene.history.append(user_message("Stop, please"))
+    message = await scene.turn()
+    assert not message.tool_calls
+    assert "so I stop here" in message.text
+
+
+async def test_the_same_prompt_again_reuses_the_cells(bench, table):
+    scene = bench(table)
+    await scene.run()
+    cells = len(scene.cells)
+    text = await scene.run()
+    assert len(scene.cells) == cells
+    assert "**Gentoo is the heaviest species**: 5,076 g" in text
+
+
+async def test_new_data_replace_the_findings(bench, table):
+    scene = bench(table)
+    await scene.run()
+    rows = [line for line in table.splitlines() if not line.startswith("Gentoo")]
+    (scene.folder / "penguins.csv").write_text("\n".join(rows))
+    text = await scene.run()
+    [findings] = scene.titled("## What the table says")
+    assert "Gentoo" not in text + findings.source
+    assert "Chinstrap is the heaviest" in findings.source
+
+
+@pytest.mark.parametrize("prompt", ["Write a poem about the sea.", "Train a neural network"])
+async def test_a_prompt_without_a_script_gets_an_honest_sentence(bench, table, prompt):
+    scene = bench(table)
+    text = await scene.run(prompt)
+    assert "script" in text and "not a language model" in text and "choose a model" in text
+    assert not scene.calls()
+
+
+async def test_a_greeting_is_answered(bench, table):
+    assert (await bench(table).run("Hello there!")).startswith("Hello!")
+
+
+async def test_another_prompt_after_the_demo_is_a_task_of_its_own(bench, table):
+    scene = bench(table)
+    await scene.run()
+    assert "not a language model" in await scene.run("Book me a flight.")
+
+
+async def test_explain_tells_what_stands_in_the_cells_and_changes_nothing(bench, table):
+    scene = bench(table, mode="plan")
+    text = await scene.run("Explain this notebook.")
+    assert "4 cells, 2 of them code" in text
+    assert "Penguins of the Palmer Archipelago" in text
+    assert "reads `penguins.csv` into `df`" in text and "imports `pandas`" in text
+    assert {call.name for call in scene.calls()} == {"notebook_overview", "read_cells"}
+
+
+async def test_fix_repairs_a_cell_whose_numbers_were_read_as_text(bench, table):
+    scene = bench(table)
+    scene._run_cells(scope="all")
+    scene._edit_cells(
+        [
+            {
+                "op": "insert",
+                "after": "end",
+                "type": "code",
+                "source": 'df["body_mass_g"].mean() + 0',
+            }
+        ],
+        "",
+        "changed",
+    )
+    [failed] = [cell for cell in scene.cells if cell.status == "error"]
+    text = await scene.run("/fix")
+    assert text.startswith("Fixed:")
+    assert "“not sampled”" in text
+    assert failed.status == "ok"
+    assert scene.cells.index(scene.titled("notes =")[0]) < scene.cells.index(failed)
+
+
+async def test_fix_says_what_it_cannot_repair(bench, table):
+    scene = bench(table)
+    scene._edit_cells(
+        [{"op": "insert", "after": "end", "type": "code", "source": "1 / 0"}], "", "changed"
+    )
+    text = await scene.run("Fix this cell")
+    assert "ZeroDivisionError" in text and "real model" in text
+    assert not scene.calls("edit_cells")
+
+
+async def test_fix_without_a_failed_cell_says_so(bench, table):
+    assert "nothing to fix" in await bench(table).run("fix the error")
+
+
+def test_without_a_notebook_it_says_so():
+    request = Request(model="demo", messages=(user_message(DEMO_PROMPT),))
+    [step] = script(request)
+    assert "no notebook" in step.text
+
+
+def test_the_script_is_a_pure_function_of_the_request():
+    request = Request(model="demo", messages=(user_message("Hello"),))
+    assert list(script(request)) == list(script(request))
+    assert not any(isinstance(step, Call) for step in script(request))
