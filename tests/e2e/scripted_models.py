@@ -1,0 +1,147 @@
+"""Models for the browser tests: each function is one, played by `script/<name>`.
+
+A script is asked anew for each answer and sees the whole conversation; what it does next depends
+on what the tools returned, like a model's answer does.
+"""
+
+from __future__ import annotations
+
+import re
+
+from jupyter_agent.providers.replay import Call, Say, Think, Wait
+
+
+def since_prompt(request):
+    """Return the messages after the person's last words."""
+    messages = [message for message in request.messages if message.role != "system"]
+    last = max(i for i, message in enumerate(messages) if message.role == "user")
+    return messages[last], messages[last + 1 :]
+
+
+def results(request):
+    """Return the tool results since the person's last words, in order."""
+    _, after = since_prompt(request)
+    return [result for message in after for result in message.tool_results]
+
+
+def turn(request):
+    """Return how many answers there have been since the person's last words."""
+    _, after = since_prompt(request)
+    return sum(message.role == "assistant" for message in after)
+
+
+def insert(source, *, run="none", after="end"):
+    return Call(
+        "edit_cells",
+        {
+            "ops": [{"op": "insert", "after": after, "source": source}],
+            "reason": "test",
+            "run": run,
+        },
+    )
+
+
+def last_words(request):
+    text = " | ".join(result.text for result in results(request)[-1:])
+    return Say(f"The tool said: {text}")
+
+
+def model_stream(request):
+    """Streams a long answer."""
+    for number in range(120):
+        yield Say(f"word{number} ")
+        yield Wait(0.02)
+    yield Say("the end.")
+
+
+def model_insert(request):
+    """Inserts and runs one cell, then repeats the result."""
+    if turn(request) == 0:
+        return [Think("I need a cell."), insert("answer = 6 * 7\nanswer", run="changed")]
+    return [last_words(request)]
+
+
+def model_twice(request):
+    """Inserts and runs two cells, one a turn."""
+    if turn(request) < 2:
+        return [insert(f"step = {turn(request)}\nstep", run="changed")]
+    return [Say("Both are done.")]
+
+
+def model_endless(request):
+    """Runs a cell that never ends."""
+    if turn(request) == 0:
+        return [insert("while True:\n    pass", run="changed")]
+    return [Say("It ended.")]
+
+
+def model_slow(request):
+    """Runs a cell that prints for a few seconds, and says what it printed."""
+    if turn(request) == 0:
+        source = (
+            "import time\nfor i in range(30):\n    print('tick', i, flush=True)\n    time.sleep(0.15)"
+        )
+        return [Say("Starting. "), insert(source, run="changed")]
+    ticks = len(re.findall(r"tick \d+", results(request)[-1].text))
+    return [Say(f"I saw the ticks: {ticks > 0}. All over.")]
+
+
+def model_conflict(request):
+    """Reads the first cell, waits while the person types, then tries to replace it."""
+    done = turn(request)
+    if done == 0:
+        return [Call("notebook_overview", {})]
+    first = re.search(r"id=(\S+)", results(request)[0].text).group(1)
+    if done == 1:
+        return [Call("read_cells", {"ids": [first]})]
+    if done == 2:
+        return [
+            Say("Reading is done. "),
+            Wait(6.0),
+            Call(
+                "edit_cells",
+                {
+                    "ops": [{"op": "replace", "id": first, "source": "agent = True"}],
+                    "reason": "test",
+                    "run": "none",
+                },
+            ),
+        ]
+    return [last_words(request)]
+
+
+def model_replace(request):
+    """Reads the first cell and replaces one word in it."""
+    done = turn(request)
+    if done == 0:
+        return [Call("notebook_overview", {})]
+    first = re.search(r"id=(\S+)", results(request)[0].text).group(1)
+    if done == 1:
+        return [Call("read_cells", {"ids": [first]})]
+    if done == 2:
+        return [
+            Call(
+                "edit_cells",
+                {
+                    "ops": [{"op": "str_replace", "id": first, "old": "old", "new": "new"}],
+                    "reason": "test",
+                    "run": "none",
+                },
+            )
+        ]
+    return [last_words(request)]
+
+
+def model_question(request):
+    """Asks the person, and repeats the answer."""
+    if turn(request) == 0:
+        return [Call("ask_user", {"question": "Which column?", "options": ["mass", "length"]})]
+    return [last_words(request)]
+
+
+def model_count(request):
+    """Runs a cell that counts how often it ran."""
+    if turn(request) == 0:
+        source = "runs = globals().get('runs', 0) + 1\nprint('runs', runs)"
+        return [insert(source, run="changed")]
+    return [last_words(request)]
