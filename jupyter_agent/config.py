@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
 
-from .protocol.errors import ConfigError
 from .protocol.tools import Mode
+
+if TYPE_CHECKING:
+    from .protocol.errors import ConfigError
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "edits", "auto")
 IN_MEMORY = "memory"
+_RULE_KEYS = frozenset({"effect", "tool", "permission"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,9 @@ class Settings:
     allow_token_approvals: bool = False
     hide_provider_variables_from_kernels: bool = False
     provenance: bool = True
+    rules: tuple[Mapping[str, str], ...] = ()
+    instructions: str = ""
+    scripts: Mapping[str, str] = field(default_factory=dict)
     open_panel: bool = True
     demo_pace: float = 1.0
     rules: tuple[Mapping[str, str], ...] = ()
@@ -166,6 +172,22 @@ class JupyterAgent(Configurable):
         False, config=True, help="Remove providers' key variables from new kernels' environments."
     )
     provenance = Bool(True, config=True, help="Note in a cell's metadata that the agent wrote it.")
+    rules = List(
+        Dict(),
+        config=True,
+        help="What to do with tool calls, whatever the mode says: `[{'effect': 'deny', 'tool': "
+        "'run_*'}, {'effect': 'ask', 'permission': 'network'}]`. Deny beats ask beats allow.",
+    )
+    instructions = Unicode(
+        "", config=True, help="Text added to the instructions of every session's model."
+    )
+    scripts = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="Scripted models for courses and tests, `{'name': 'module:function'}`; chosen as "
+        "`script/name`.",
+    )
     open_panel = Bool(
         True, config=True, help="Open the panel when JupyterLab starts for the first time."
     )
@@ -201,7 +223,7 @@ class JupyterAgent(Configurable):
             ConfigError: two settings contradict each other, or a provider's override is wrong.
         """
         if self.default_mode not in self.allowed_modes:
-            raise ConfigError(
+            raise _config_error(
                 f"`JupyterAgent.default_mode` is {self.default_mode!r}, which "
                 "`JupyterAgent.allowed_modes` does not allow."
             )
@@ -233,6 +255,9 @@ class JupyterAgent(Configurable):
             allow_token_approvals=self.allow_token_approvals,
             hide_provider_variables_from_kernels=self.hide_provider_variables_from_kernels,
             provenance=self.provenance,
+            rules=_rules(self.rules),
+            instructions=self.instructions,
+            scripts=dict(self.scripts),
             open_panel=self.open_panel,
             demo_pace=self.demo_pace,
             rules=_rules(self.rules),
@@ -257,7 +282,7 @@ def load_settings() -> Settings:
     try:
         return JupyterAgent(config=found).settings()
     except TraitError as error:
-        raise ConfigError(f"A setting of JupyterAgent is wrong: {error}", cause=error) from error
+        raise _config_error(f"A setting of JupyterAgent is wrong: {error}", cause=error) from error
 
 
 def _read_folder(folder: str) -> Config:
@@ -277,7 +302,7 @@ def _read_folder(folder: str) -> Config:
         except ConfigFileNotFound:
             continue
         except Exception as error:
-            raise ConfigError(
+            raise _config_error(
                 f"The configuration file {loader.full_filename} cannot be read: {error}",
                 cause=error,
             ) from error
@@ -291,7 +316,7 @@ def _rules(given: list[dict[str, str]]) -> tuple[Mapping[str, str], ...]:
             "tool",
             "permission",
         }:
-            raise ConfigError(
+            raise _config_error(
                 f"`JupyterAgent.rules` has a rule that is not understood: {rule}. A rule has an "
                 "effect (deny, ask, allow), and may have a tool (a pattern) and a permission."
             )
@@ -302,15 +327,33 @@ def _names(names: list[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(name.lower() for name in names)
 
 
+def _rules(given: list[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+    for rule in given:
+        # A rule that is not understood must not be passed over: it may be a deny.
+        if rule.get("effect") not in ("allow", "ask", "deny") or set(rule) - _RULE_KEYS:
+            raise _config_error(
+                f"The rule {dict(rule)!r} in `JupyterAgent.rules` is wrong: it has an effect "
+                "(allow, ask or deny) and may have a tool and a permission."
+            )
+    return tuple(dict(rule) for rule in given)
+
+
 def _overrides(given: Mapping[str, Mapping[str, Any]]) -> dict[str, ProviderOverride]:
     found = {}
     for name, values in given.items():
         try:
             found[name.lower()] = ProviderOverride(**values)
         except TypeError as error:
-            raise ConfigError(
+            raise _config_error(
                 f"`JupyterAgent.providers[{name!r}]` has an unknown key. Known are base_url, "
                 "headers, api, key_variable.",
                 cause=error,
             ) from error
     return found
+
+
+def _config_error(message: str, cause: BaseException | None = None) -> ConfigError:
+    # Imported late: the errors bring pydantic along, which a server's start has no use for.
+    from .protocol.errors import ConfigError
+
+    return ConfigError(message, cause=cause)

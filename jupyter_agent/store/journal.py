@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
+from ..protocol.errors import StoreError
 from .leases import Leases
 
 
@@ -13,11 +14,22 @@ class Journal(Leases):
     """Events, snapshot, messages, checkpoints and blobs."""
 
     async def append_events(self, session_id: str, first_seq: int, events: Sequence[bytes]) -> None:
-        """Append events; the first has number `first_seq`. Each call is one commit: batch them."""
+        """Append events; the first has number `first_seq`. Each call is one commit: batch them.
+
+        The same events again change nothing, so a caller that was cancelled may repeat itself.
+
+        Raises:
+            StoreError: another event already has one of the numbers. Nothing was written.
+        """
         rows = [(session_id, first_seq + i, json) for i, json in enumerate(events)]
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+            before = connection.total_changes
+            connection.executemany(
+                "INSERT INTO events VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows
+            )
+            if connection.total_changes - before != len(rows) and not _all_there(connection, rows):
+                raise StoreError("Two programs numbered events of one session alike.")
 
         await self._fenced(session_id, change)
 
@@ -168,3 +180,8 @@ class Journal(Leases):
             return row[0] if row is not None else None
 
         return await self._database.read(query)
+
+
+def _all_there(connection: sqlite3.Connection, rows: list[tuple[str, int, bytes]]) -> bool:
+    query = "SELECT 1 FROM events WHERE session_id = ? AND seq = ? AND json = ?"
+    return all(connection.execute(query, row).fetchone() for row in rows)

@@ -53,6 +53,13 @@ def test_an_unknown_override_is_an_error() -> None:
         settings(providers={"openai": {"url": "https://x"}})
 
 
+@pytest.mark.R(22)
+@pytest.mark.parametrize("rule", [{}, {"effect": "forbid"}, {"effect": "deny", "tols": "run_*"}])
+def test_a_rule_that_is_not_understood_is_an_error(rule: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="rules"):
+        settings(rules=[rule])
+
+
 def test_a_mode_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(TraitError):
         settings(default_mode="yolo")
@@ -100,6 +107,6 @@ def test_a_wrong_file_is_named(config_folder: Path, content: str) -> None:
 def test_importing_it_reads_no_file_and_needs_no_jupyter() -> None:
     code = (
         "import sys, jupyter_agent.config as c; "
-        "assert 'jupyter_core' not in sys.modules and 'sqlite3' not in sys.modules"
+        "assert 'pydantic' not in sys.modules and 'jupyter_core' not in sys.modules and 'sqlite3' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

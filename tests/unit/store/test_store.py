@@ -82,9 +82,16 @@ async def test_events_follow_their_numbers(store: SessionStore) -> None:
 async def test_a_number_is_never_given_twice(store: SessionStore) -> None:
     await store.create_session(a_session())
     await store.append_events("s1", 1, [b"1"])
-    with pytest.raises(StoreUnavailable):
-        await store.append_events("s1", 1, [b"another"])
+    with pytest.raises(StoreError):
+        await store.append_events("s1", 1, [b"another", b"2"])
     assert await store.events_after("s1", 0) == [(1, b"1")]
+
+
+async def test_the_same_events_again_change_nothing(store: SessionStore) -> None:
+    await store.create_session(a_session())
+    await store.append_events("s1", 1, [b"1", b"2"])
+    await store.append_events("s1", 1, [b"1", b"2", b"3"])
+    assert [seq for seq, _ in await store.events_after("s1", 0)] == [1, 2, 3]
 
 
 async def test_a_snapshot_stands_for_the_events_pruned_with_it(store: SessionStore) -> None:
