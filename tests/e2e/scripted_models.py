@@ -78,9 +78,7 @@ def model_endless(request):
 def model_slow(request):
     """Runs a cell that prints for a few seconds, and says what it printed."""
     if turn(request) == 0:
-        source = (
-            "import time\nfor i in range(30):\n    print('tick', i, flush=True)\n    time.sleep(0.15)"
-        )
+        source = "import time\nfor i in range(30):\n    print('tick', i, flush=True)\n    time.sleep(0.15)"
         return [Say("Starting. "), insert(source, run="changed")]
     ticks = len(re.findall(r"tick \d+", results(request)[-1].text))
     return [Say(f"I saw the ticks: {ticks > 0}. All over.")]

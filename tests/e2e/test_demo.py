@@ -8,8 +8,8 @@ import shutil
 import nbformat
 import pandas as pd
 import pytest
-from conftest import EXAMPLES, choose_model, panel_state
 from playwright.sync_api import expect
+from real_lab import EXAMPLES, choose_model, panel_state
 
 MESSAGE = ".jp-Agent-message[data-role='assistant']"
 CARD = ".jp-Agent-toolCard"
@@ -121,7 +121,7 @@ def test_the_table_as_shipped_brings_an_error_and_its_repair(demo):
     text = check(page, made, table)
     panel = page.locator(".jp-Agent-transcript").inner_text()
     assert re.search(r"TypeError|ValueError", panel), "no real error was met"
-    assert "not taken" in panel or "not taken" in text
+    assert "not sampled" in panel or "not sampled" in text
 
 
 def test_a_clean_table_needs_no_repair(demo):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import choose_mode, choose_model, panel_state, say, wait_until
 from playwright.sync_api import expect
+from real_lab import choose_mode, choose_model, panel_state, say, wait_until
 
 MESSAGE = ".jp-Agent-message[data-role='assistant']"
 CARD = ".jp-Agent-toolCard"
