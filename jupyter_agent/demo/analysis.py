@@ -17,6 +17,7 @@ from .progress import Progress, beside, read_progress
 from .results import read_cells, still_running
 
 MOST_RESTARTS = 3
+MOST_CELLS = 100  # that `read_cells` takes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _read(task: Task, progress: Progress, notebook: str | None) -> list[Step]:
             Call("notebook_overview", {}),
             Call("list_files", {}),
         ]
-    ids = [cell.id for cell in read_cells(progress.overview.text)]
+    ids = [cell.id for cell in read_cells(progress.overview.text)][:MOST_CELLS]
     if progress.sources is None and ids:
         return [Call("read_cells", {"ids": ids, "outputs": "none"})]
     table = progress.table or next(iter(progress.csv_names()), None)

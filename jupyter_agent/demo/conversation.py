@@ -130,11 +130,12 @@ def _prompt_text(message: Message) -> str:
 
 
 def _outcome(result: ToolResultPart, calls: dict[str, tuple[str, dict[str, Any]]]) -> Outcome:
+    text = "\n".join(part.text for part in result.content if isinstance(part, TextPart))
     name, arguments = calls.get(result.tool_call_id, (result.tool_name, {}))
     return Outcome(
         name=name,
         arguments=arguments,
-        text=_FENCE.sub("", result.text).strip(),
+        text=_FENCE.sub("", text).strip(),
         is_error=result.is_error,
         rejected=result.rejected,
     )

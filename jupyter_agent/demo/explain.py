@@ -63,9 +63,9 @@ def _summary(cells: Sequence[CellText], *, whole: bool) -> str:
 
 def _about(cell: CellText) -> str:
     if not cell.is_code:
-        headings = _HEADING.findall(cell.body)
+        headings = _HEADING.findall(cell.source)
         return f"text, “{headings[0].strip()}”" if headings else "text"
-    body = cell.body
+    body = cell.source
     facts = [f"reads `{file}` into `{name}`" for name, file in _READS.findall(body)]
     known = {name for name, _ in _READS.findall(body)}
     for verb, pattern in (("imports", _IMPORT), ("defines", _DEFINES), ("sets", _ASSIGNS)):
@@ -75,8 +75,8 @@ def _about(cell: CellText) -> str:
     if _DRAWS.search(body):
         facts.append("draws a plot")
     if cell.failed:
-        facts.append(f"failed with `{error_line(body)}`")
-    return "; ".join(facts) if facts else f"{_count(len(cell.lines), 'line')} of code"
+        facts.append(f"failed with `{error_line(cell.output)}`")
+    return "; ".join(facts) if facts else f"{_count(len(body.splitlines()), 'line')} of code"
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from ..providers.replay import Call, Say, Step
 from . import narration
-from .analysis import halted, repair
+from .analysis import MOST_CELLS, halted, repair
 from .conversation import Task
-from .facts import read_error
 from .findings import data_sentence
 from .progress import Progress, read_progress
 from .results import CellText, error_line, read_cells, same_id
@@ -29,7 +28,7 @@ def fix(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
         yield Say("I'll look for the cell that failed.")
         yield Call("notebook_overview", {})
     elif progress.sources is None:
-        ids = [cell.id for cell in read_cells(progress.overview.text)]
+        ids = [cell.id for cell in read_cells(progress.overview.text)][:MOST_CELLS]
         if ids:
             yield Call("read_cells", {"ids": ids, "outputs": "brief"})
         else:
@@ -47,11 +46,11 @@ def _repair(task: Task, progress: Progress, mode: str) -> Iterator[Step]:
     if progress.ok(TARGET):
         done = data_sentence(progress.findings.words, None)
         yield Say(f"Fixed: cell {target.label} runs now. {done}")
-    elif progress.frame is None or not narration.is_about_text(target.body):
+    elif progress.frame is None or not narration.is_about_text(target.output):
         yield Say(_beyond_the_script(target))
     elif mode == "plan":
         yield Say(
-            f"Cell {target.label} failed: `{error_line(target.body)}`. My plan: find the values "
+            f"Cell {target.label} failed: `{error_line(target.output)}`. My plan: find the values "
             "that are not numbers, make exactly those missing in a cell before it, and run it "
             "again. In plan mode I change nothing."
         )
@@ -61,13 +60,13 @@ def _repair(task: Task, progress: Progress, mode: str) -> Iterator[Step]:
 
 def _beyond_the_script(target: CellText) -> str:
     return (
-        f"Cell {target.label} failed with `{error_line(target.body)}`. I am a script and can only "
+        f"Cell {target.label} failed with `{error_line(target.output)}`. I am a script and can only "
         "repair columns of numbers that were read as text; a real model can look into this one."
     )
 
 
 def _failed_cell(progress: Progress, prompt: str) -> CellText | None:
-    failed = [cell for cell in progress.sources or () if read_error(cell.body)]
+    failed = [cell for cell in progress.sources or () if cell.failed]
     named = [
         cell
         for cell in failed

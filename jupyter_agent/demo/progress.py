@@ -63,7 +63,7 @@ class Progress:
         if self.sources is None or title not in self.ids:
             return False
         cell = find(self.sources, self.ids[title])
-        return cell is not None and all(line.strip() in cell.lines for line in text.splitlines())
+        return cell is not None and cell.source.strip() == text.strip()
 
     def note(self, title: str, text: str, *, failed: bool) -> None:
         """Take the result of running (or, for text, writing) the cell of that title."""
@@ -92,7 +92,7 @@ def read_progress(task: Task, failed: Mapping[str, CellText] | None = None) -> P
     progress = Progress()
     for title, cell in (failed or {}).items():
         progress.ids[title] = cell.id
-        progress.results[title] = CellResult(cell.body, True, 0)
+        progress.results[title] = CellResult(cell.output, True, 0)
     for outcome in task.outcomes:
         if outcome.rejected:
             progress.refused = outcome
@@ -129,10 +129,10 @@ def _on_sources(progress: Progress, outcome: Outcome) -> None:
         return
     progress.sources = read_cells(outcome.text)
     for cell in progress.sources:
-        title = title_of(cell.body)
+        title = title_of(cell.source)
         if title is not None:
             progress.ids[title] = cell.id
-        _find_table(progress, cell.body)
+        _find_table(progress, cell.source)
 
 
 def _on_file(progress: Progress, outcome: Outcome) -> None:

@@ -19,6 +19,8 @@ _INSERTED = re.compile(r"\+\s?(?:\[[^\]\n]*\]|cell \d+) id=([\w.-]+)", re.IGNORE
 _BAD_STATUS = re.compile(r"\b(error|interrupted|kernel_died|awaiting_input|not_run|queued)\b")
 _RUNNING = re.compile(r"\b(running|queued)\b")
 _RUN_ID = re.compile(r"\brun_id[=:] ?([\w.-]+)")
+_SOURCE_MARK = re.compile(r"^-- source[^\n]*\n?", re.MULTILINE)
+_OUTPUTS_MARK = re.compile(r"^-- outputs?[^\n]*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,14 @@ class CellText:
         return _BAD_STATUS.search(self.head) is not None
 
     @property
-    def lines(self) -> list[str]:
-        """The lines below the first, without indentation."""
-        return [line.strip() for line in self.body.splitlines()]
+    def source(self) -> str:
+        """The cell's source, where the result shows it."""
+        return _SOURCE_MARK.sub("", _OUTPUTS_MARK.split(self.body, maxsplit=1)[0])
+
+    @property
+    def output(self) -> str:
+        """What came out of the cell; of a result without sources, all lines."""
+        return _OUTPUTS_MARK.split(self.body, maxsplit=1)[-1]
 
 
 def read_cells(text: str) -> list[CellText]:

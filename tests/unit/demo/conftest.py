@@ -117,13 +117,16 @@ class Bench:
     def _label(self, cell: Cell) -> str:
         return f"[{cell.count}]" if cell.count else f"cell {self.cells.index(cell) + 1}"
 
+    def _line(self, cell: Cell) -> str:
+        state = cell.status or ("not-run" if cell.type == "code" else "")
+        size = len(cell.source.splitlines())
+        return f"{self._label(cell)} id={cell.id} v1a2b {cell.type} {size}L {state}".rstrip()
+
     def _notebook_overview(self) -> tuple[str, bool]:
         lines = [f"penguins.ipynb · {len(self.cells)} cells · kernel python3 idle · rev 3"]
         for cell in self.cells:
-            first = cell.source.splitlines()[0]
-            lines.append(
-                f'{self._label(cell)} id={cell.id} v1a2b {cell.type} {cell.status} "{first}"'
-            )
+            lines.append(self._line(cell))
+            lines += [f"    {line}" for line in cell.source.splitlines()[:2]]
         return "\n".join(lines), False
 
     def _list_files(self) -> tuple[str, bool]:
@@ -141,10 +144,9 @@ class Bench:
         lines = []
         for cell in self.cells:
             if cell.id in ids:
-                lines.append(f"{self._label(cell)} id={cell.id} v1a2b {cell.type} {cell.status}")
-                lines.append(cell.source)
+                lines.append(f"{self._line(cell)}\n-- source\n{cell.source}")
                 if outputs != "none" and cell.output:
-                    lines.append(f"output:\n{cell.output}")
+                    lines.append(f"-- outputs\n{cell.output}")
         return "\n".join(lines), False
 
     def _edit_cells(self, ops: list[dict[str, str]], reason: str, run: str) -> tuple[str, bool]:
