@@ -76,9 +76,6 @@ class Settings:
     allow_token_approvals: bool = False
     hide_provider_variables_from_kernels: bool = False
     provenance: bool = True
-    rules: tuple[Mapping[str, str], ...] = ()
-    instructions: str = ""
-    scripts: Mapping[str, str] = field(default_factory=dict)
     open_panel: bool = True
     demo_pace: float = 1.0
     rules: tuple[Mapping[str, str], ...] = ()
@@ -172,22 +169,6 @@ class JupyterAgent(Configurable):
         False, config=True, help="Remove providers' key variables from new kernels' environments."
     )
     provenance = Bool(True, config=True, help="Note in a cell's metadata that the agent wrote it.")
-    rules = List(
-        Dict(),
-        config=True,
-        help="What to do with tool calls, whatever the mode says: `[{'effect': 'deny', 'tool': "
-        "'run_*'}, {'effect': 'ask', 'permission': 'network'}]`. Deny beats ask beats allow.",
-    )
-    instructions = Unicode(
-        "", config=True, help="Text added to the instructions of every session's model."
-    )
-    scripts = Dict(
-        key_trait=Unicode(),
-        value_trait=Unicode(),
-        config=True,
-        help="Scripted models for courses and tests, `{'name': 'module:function'}`; chosen as "
-        "`script/name`.",
-    )
     open_panel = Bool(
         True, config=True, help="Open the panel when JupyterLab starts for the first time."
     )
@@ -255,9 +236,6 @@ class JupyterAgent(Configurable):
             allow_token_approvals=self.allow_token_approvals,
             hide_provider_variables_from_kernels=self.hide_provider_variables_from_kernels,
             provenance=self.provenance,
-            rules=_rules(self.rules),
-            instructions=self.instructions,
-            scripts=dict(self.scripts),
             open_panel=self.open_panel,
             demo_pace=self.demo_pace,
             rules=_rules(self.rules),
@@ -309,30 +287,16 @@ def _read_folder(folder: str) -> Config:
     return found
 
 
-def _rules(given: list[dict[str, str]]) -> tuple[Mapping[str, str], ...]:
-    for rule in given:
-        if rule.get("effect") not in ("deny", "ask", "allow") or set(rule) - {
-            "effect",
-            "tool",
-            "permission",
-        }:
-            raise _config_error(
-                f"`JupyterAgent.rules` has a rule that is not understood: {rule}. A rule has an "
-                "effect (deny, ask, allow), and may have a tool (a pattern) and a permission."
-            )
-    return tuple(dict(rule) for rule in given)
-
-
 def _names(names: list[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(name.lower() for name in names)
 
 
-def _rules(given: list[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+def _rules(given: list[dict[str, str]]) -> tuple[Mapping[str, str], ...]:
     for rule in given:
         # A rule that is not understood must not be passed over: it may be a deny.
         if rule.get("effect") not in ("allow", "ask", "deny") or set(rule) - _RULE_KEYS:
             raise _config_error(
-                f"The rule {dict(rule)!r} in `JupyterAgent.rules` is wrong: it has an effect "
+                f"The rule {rule!r} in `JupyterAgent.rules` is wrong: it has an effect "
                 "(allow, ask or deny) and may have a tool and a permission."
             )
     return tuple(dict(rule) for rule in given)
