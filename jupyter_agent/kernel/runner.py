@@ -146,5 +146,3 @@ class KernelRunner(Protocol):
 
     async def aclose(self) -> None:
         """Let go of the kernel. One that this runner started is shut down; others stay."""
-
-

@@ -1,0 +1,325 @@
+"""`KernelClientRunner`: runs cells over jupyter_client, in a kernel of its own or somebody else's.
+
+Used by the command line, and by the server when no browser tab has the notebook open. Cells go
+one by one; what becomes of a single one is in `execution.py`, the channels in `connection.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from ..protocol.errors import KernelBusy, KernelDied, KernelError, NoKernel
+from .connection import Connection
+from .directory import KernelDirectory, KernelHandle
+from .execution import CellWatch, Displays, execute_cell, until_over
+from .outputs import OutputLimits
+from .runner import (
+    FINAL,
+    CellRecord,
+    CellSource,
+    CellStatus,
+    Evaluation,
+    KernelState,
+    KernelStatus,
+    Run,
+)
+from .sink import CellWriter, Sink
+
+log = logging.getLogger(__name__)
+
+_RUNS_KEPT = 500
+_IDLE_WAIT = 1.0
+_INSIST_AFTER = (1.0, 2.0)
+_EVALUATION = OutputLimits(stream=1_000_000, data=4_000_000, outputs=200)
+
+
+class KernelClientRunner:
+    """Runs code in one notebook's kernel over jupyter_client. Times in seconds.
+
+    Args:
+        path: The notebook.
+        directory: Finds and starts its kernel.
+        kernel_name: The kernelspec to start when there is no kernel; None: the default one.
+        sink: Awaited when a cell is final, and now and then while its outputs grow.
+        input_deadline: How long `input()` may wait before it gets end-of-file.
+        start_deadline: How long a kernel may take to start.
+        limits: What is kept of a cell's outputs.
+        keep_kernel: Leave a kernel that this runner started running on `aclose`.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        directory: KernelDirectory,
+        *,
+        kernel_name: str | None = None,
+        sink: Sink | None = None,
+        input_deadline: float = 120.0,
+        start_deadline: float = 60.0,
+        limits: OutputLimits | None = None,
+        keep_kernel: bool = False,
+    ) -> None:
+        self._path = path
+        self._directory = directory
+        self._kernel_name = kernel_name
+        self._input_deadline = input_deadline
+        self._start_deadline = start_deadline
+        self._limits = limits or OutputLimits()
+        self._keep_kernel = keep_kernel
+        self._writer = CellWriter(sink)
+        self._displays = Displays()
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._started = False
+        self._restarted = False
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping: set[str] = set()
+        self._current: CellWatch | None = None
+        self._insisting: asyncio.Task[None] | None = None
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's state, at once, also when it is busy."""
+        handle = await self._directory.find(self._path)
+        if handle is None:
+            return KernelStatus(state="none")
+        connection = self._live_connection(handle)
+        state = connection.execution_state if connection else None
+        return KernelStatus(
+            state=_state(state or handle.execution_state),
+            kernel_id=handle.kernel_id,
+            kernel_name=handle.kernel_name,
+            language=handle.language or (connection.language if connection else None),
+        )
+
+    async def start_run(
+        self, cells: Sequence[CellSource], *, stop_on_error: bool = True, op_id: str
+    ) -> Run:
+        """Begin to run cells and return; see the port.
+
+        Raises:
+            KernelStartFailed: no kernel could be started.
+        """
+        if op_id in self._runs:
+            return self._runs[op_id]
+        run = self._runs[op_id] = Run(cells)
+        self._forget_old_runs()
+        try:
+            await self._connected()
+        except BaseException:
+            del self._runs[op_id]
+            run.finish()
+            raise
+        task = asyncio.create_task(self._run(run, stop_on_error))
+        self._tasks[run.run_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(run.run_id, None))
+        return run
+
+    async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
+        """Run code silently; what it prints and raises is returned, a bare value is not.
+
+        Raises:
+            KernelBusy: it runs something else, or did not answer within `deadline` seconds.
+            KernelDied: it died meanwhile.
+            NoKernel: there is none.
+        """
+        if self._turn.locked():
+            raise KernelBusy("The kernel is running cells.")
+        async with self._turn:
+            connection = await self._connected(start=False)
+            await self._require_idle(connection, min(deadline, _IDLE_WAIT))
+            return await self._evaluate(connection, code, deadline)
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs, again if it goes on; cells that wait are not run any more.
+
+        Raises:
+            NoKernel: there is none.
+        """
+        handle = await self._require_handle()
+        self._stopping.update(self._tasks)
+        if self._current is not None:
+            self._current.interrupted = True
+        await handle.interrupt()
+        if self._current is not None and (self._insisting is None or self._insisting.done()):
+            self._insisting = asyncio.create_task(self._insist(self._current, handle))
+
+    async def restart(self) -> None:
+        """Restart the kernel; what ran gets status `kernel_died`, what waited `not_run`.
+
+        Raises:
+            NoKernel: there is none.
+            KernelStartFailed: it did not come back.
+        """
+        handle = await self._require_handle()
+        self._stopping.update(self._tasks)
+        self._restarted = True
+        try:
+            await handle.restart()
+        finally:
+            if self._connection is not None:
+                self._connection.declare_lost()
+        await self._connected()
+
+    async def aclose(self) -> None:
+        """Stop watching runs, write what they brought, let go of the kernel."""
+        tasks = [*self._tasks.values(), *([self._insisting] if self._insisting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._writer.close()
+        async with self._connecting:
+            if self._connection is not None:
+                await self._connection.close()
+                self._connection = None
+        if self._started and not self._keep_kernel:
+            self._started = False
+            await self._directory.shutdown(self._path)
+
+    # ---- the kernel ------------------------------------------------------------------------
+
+    def _live_connection(self, handle: KernelHandle) -> Connection | None:
+        connection = self._connection
+        if connection is None or connection.lost.is_set():
+            return None
+        return connection if connection.handle.kernel_id == handle.kernel_id else None
+
+    async def _require_handle(self) -> KernelHandle:
+        handle = await self._directory.find(self._path)
+        if handle is None:
+            raise NoKernel("This notebook has no kernel running.")
+        return handle
+
+    async def _connected(self, *, start: bool = True) -> Connection:
+        """Return a live connection; a kernel is started when there is none and `start` is set."""
+        async with self._connecting:
+            handle = await self._directory.find(self._path)
+            if handle is not None and (live := self._live_connection(handle)) is not None:
+                return live
+            if handle is None and not start:
+                raise NoKernel("This notebook has no kernel running.")
+            if self._connection is not None:
+                await self._connection.close()
+                self._connection = None
+            fresh = self._restarted
+            if handle is None:
+                # Before the wait: when that is cancelled, the kernel is still ours to end.
+                self._started = fresh = True
+                handle = await self._directory.start(self._path, self._kernel_name)
+            fresh = fresh or handle.execution_state in ("starting", "restarting")
+            connection = Connection(handle)
+            await connection.open(starting=self._start_deadline if fresh else None)
+            self._restarted = False
+            self._connection = connection
+            return connection
+
+    async def _require_idle(self, connection: Connection, patience: float) -> None:
+        """Make sure that the kernel answers now, so that nothing is left queued in it.
+
+        Raises:
+            KernelBusy: it does not.
+        """
+        if connection.execution_state == "busy":
+            raise KernelBusy("The kernel is running something else.")
+        answered = asyncio.Event()
+        message_id = connection.ask_state(
+            lambda _channel, message: (
+                answered.set() if message.kind == "kernel_info_reply" else None
+            )
+        )
+        try:
+            await asyncio.wait_for(answered.wait(), patience)
+        except asyncio.TimeoutError:
+            raise KernelBusy("The kernel is running something else.") from None
+        finally:
+            connection.forget(message_id)
+
+    async def _evaluate(self, connection: Connection, code: str, deadline: float) -> Evaluation:
+        record = CellRecord(cell_id="", source=code)
+        run = Run(())
+        watch = CellWatch(
+            record, run, writer=CellWriter(None), displays=Displays(), limits=_EVALUATION
+        )
+        stop_watching = connection.watch_life()
+        message_id = connection.execute(code, watch.hear, silent=True, allow_stdin=False)
+        try:
+            alive = await asyncio.wait_for(until_over(watch, connection), deadline)
+        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+            # It must not go on in the kernel with nobody waiting for it.
+            await connection.handle.interrupt()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise KernelBusy(f"The kernel did not answer within {deadline:.0f} s.") from None
+        finally:
+            stop_watching()
+            connection.forget(message_id)
+        if not alive:
+            raise KernelDied("The kernel died.")
+        watch.take_error_of_reply()
+        watch.finish(watch.status_by_outputs())
+        return Evaluation(outputs=tuple(record.outputs), ok=record.status == "ok")
+
+    async def _insist(self, watch: CellWatch, handle: KernelHandle) -> None:
+        """Interrupt again: code may swallow one KeyboardInterrupt."""
+        for seconds in _INSIST_AFTER:
+            await asyncio.sleep(seconds)
+            if watch.cell.status in FINAL or watch is not self._current:
+                return
+            await handle.interrupt()
+
+    # ---- runs ------------------------------------------------------------------------------
+
+    def _forget_old_runs(self) -> None:
+        while len(self._runs) > _RUNS_KEPT:
+            oldest = next(iter(self._runs))
+            if not self._runs[oldest].finished:
+                return
+            del self._runs[oldest]
+
+    async def _run(self, run: Run, stop_on_error: bool) -> None:
+        try:
+            async with self._turn:
+                connection = await self._connected()
+                for cell in run.cells:
+                    if run.run_id in self._stopping:
+                        break
+                    status = await self._run_cell(run, cell, connection)
+                    if status in ("kernel_died", "not_run", "interrupted"):
+                        break
+                    if status == "error" and stop_on_error:
+                        break
+        except KernelError as error:
+            log.warning("A run ended: %s", error)
+        finally:
+            self._stopping.discard(run.run_id)
+            run.finish()
+
+    async def _run_cell(self, run: Run, cell: CellRecord, connection: Connection) -> CellStatus:
+        watch = CellWatch(
+            cell, run, writer=self._writer, displays=self._displays, limits=self._limits
+        )
+        self._current = watch
+        try:
+            status = await execute_cell(watch, connection, input_deadline=self._input_deadline)
+        except asyncio.CancelledError:
+            watch.finish("interrupted")
+            raise
+        finally:
+            self._current = None
+            # Also when this task is being cancelled: outputs are never lost.
+            await asyncio.shield(asyncio.ensure_future(watch.write()))
+        return status
+
+
+def _state(known: str | None) -> KernelState:
+    if known in ("starting", "restarting"):
+        return "starting"
+    if known == "idle":
+        return "idle"
+    if known == "busy":
+        return "busy"
+    return "dead" if known == "dead" else "unknown"

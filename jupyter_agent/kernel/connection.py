@@ -1,0 +1,345 @@
+"""One connection to one kernel: channels, who listens to which request, and whether it lives.
+
+It ends when the kernel dies or is restarted; `client.py` then makes a new one. It knows nothing
+of cells: see `execution.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from ..protocol.errors import KernelStartFailed
+from .directory import KernelHandle
+from .messages import LARGEST_CONTENT, BadMessage, KernelMessage, decode, from_client
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[str, KernelMessage], None]
+
+# Messages that wait in our socket while the event loop is at something else.
+_RECEIVE_QUEUE = 50_000
+_BATCH = 200
+_POLL_REMOTE = 0.02
+_POLL_ALIVE = 0.5
+_ALIVE_DEADLINE = 3.0
+_PROBE_EVERY = 0.25
+_KNOWN_ALIVE_WAIT = 10.0
+
+
+class Connection:
+    """Channels to a kernel. All times in seconds.
+
+    Args:
+        handle: The kernel.
+        observe: Listen to IOPub alone; no code can be sent.
+    """
+
+    def __init__(self, handle: KernelHandle, *, observe: bool = False) -> None:
+        self.handle = handle
+        self.language: str | None = None
+        # Set once, when the kernel died, was restarted, or cannot be reached any more.
+        self.lost = asyncio.Event()
+        self._observe = observe
+        self._client: Any = None
+        self._remote = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: dict[str, Listener] = {}
+        self._everything: list[Listener] = []
+        self._first_message = asyncio.Event()
+        self._info = asyncio.Event()
+        # Requests being worked on, also others': the control thread reports itself idle while
+        # a cell runs, so one flag would not do.
+        self._busy: set[str] = set()
+        self._state_known = False
+        self._probes: set[str] = set()
+        self._ready = False
+        self._watchers = 0
+        self._watchdog: asyncio.Task[None] | None = None
+        self._incarnation: Any = None
+        self._remove_callback: Callable[[], None] | None = None
+
+    async def open(self, *, starting: float | None = None) -> None:
+        """Connect, and return once outputs can no longer be missed.
+
+        `wait_for_ready` is not used: on a busy kernel it blocks until that is idle.
+
+        Args:
+            starting: The kernel was only just started: wait so long at most for its first word.
+
+        Raises:
+            KernelStartFailed: a starting kernel died, or said nothing in time.
+        """
+        self._incarnation = _incarnation(self.handle)
+        self._remove_callback = self.handle.add_death_callback(self.declare_lost)
+        try:
+            await self._connect()
+            await self._wait_until_heard(starting)
+        except BaseException:
+            await self.close()
+            raise
+        self._ready = True
+
+    async def _connect(self) -> None:
+        client = self._client = self.handle.manager.client()
+        wanted = not self._observe
+        channels = {"shell": wanted, "stdin": wanted, "hb": False, "control": True}
+        self._remote = inspect.iscoroutinefunction(client.start_channels)
+        if self._remote:
+            # A gateway's client opens its socket synchronously.
+            await asyncio.to_thread(lambda: asyncio.run(client.start_channels(**channels)))
+        else:
+            client.context.rcvhwm = _RECEIVE_QUEUE
+            client.start_channels(**channels)
+        self._tasks.append(asyncio.create_task(self._read_iopub()))
+        for name in ("control", "shell", "stdin") if wanted else ("control",):
+            channel = getattr(client, f"{name}_channel")
+            self._tasks.append(asyncio.create_task(self._read_channel(name, channel)))
+
+    async def _wait_until_heard(self, starting: float | None) -> None:
+        """Wait for a first IOPub message: before it the subscription may not hold yet.
+
+        A question on the control channel makes the kernel publish something, also while it runs
+        a cell. Kernels of one thread answer on the shell channel, or when they are idle again.
+        """
+        began = time.monotonic()
+        patience = starting or _KNOWN_ALIVE_WAIT
+        wanted = [self._first_message, self._info] if starting else [self._first_message]
+        asked_shell = self._observe
+        while waiting := [event for event in wanted if not event.is_set()]:
+            self._probes.add(self._send("control", "kernel_info_request", {}))
+            passed = time.monotonic() - began
+            if passed > 1 and not asked_shell:
+                asked_shell = True
+                self._send("shell", "kernel_info_request", {})
+            try:
+                await asyncio.wait_for(waiting[0].wait(), _PROBE_EVERY)
+                continue
+            except asyncio.TimeoutError:
+                pass
+            if self.lost.is_set():
+                return
+            if starting and not await self._is_alive():
+                raise KernelStartFailed("The kernel stopped while it was starting.")
+            if passed > patience:
+                if starting:
+                    raise KernelStartFailed(f"The kernel did not answer within {starting:.0f} s.")
+                return
+
+    async def close(self) -> None:
+        """Close the channels; the kernel stays."""
+        if self._remove_callback is not None:
+            self._remove_callback()
+            self._remove_callback = None
+        tasks = [*self._tasks, *([self._watchdog] if self._watchdog else [])]
+        self._tasks, self._watchdog = [], None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if self._remote:
+            await asyncio.to_thread(client.stop_channels)
+        else:
+            client.stop_channels()
+
+    # ---- sending ---------------------------------------------------------------------------
+
+    def execute(
+        self,
+        code: str,
+        listener: Listener,
+        *,
+        cell_id: str | None = None,
+        silent: bool = False,
+        allow_stdin: bool = True,
+    ) -> str:
+        """Send an execute request; `listener` gets each message of it. Returns its id.
+
+        A failing request never aborts requests that others have queued.
+        """
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": not silent,
+            "user_expressions": {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": False,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message_id = self._send("shell", "execute_request", content, metadata)
+        self._listeners[message_id] = listener
+        return message_id
+
+    def ask_state(self, listener: Listener) -> str:
+        """Ask on the shell channel, which answers only when the kernel is idle."""
+        message_id = self._send("shell", "kernel_info_request", {})
+        self._listeners[message_id] = listener
+        return message_id
+
+    def answer_input(self, value: str) -> None:
+        """Answer what `input()` asks."""
+        self._send("stdin", "input_reply", {"value": value})
+
+    def _send(
+        self,
+        channel: str,
+        kind: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> str:
+        message = self._client.session.msg(kind, content, metadata=metadata)
+        getattr(self._client, f"{channel}_channel").send(message)
+        return str(message["header"]["msg_id"])
+
+    # ---- listening -------------------------------------------------------------------------
+
+    def listen(self, message_id: str, listener: Listener) -> None:
+        """Hear every message whose parent is this request: `listener(channel, message)`."""
+        self._listeners[message_id] = listener
+
+    def listen_to_all(self, listener: Listener) -> Callable[[], None]:
+        """Hear every IOPub message; returns a function that ends it."""
+        self._everything.append(listener)
+        return lambda: self._everything.remove(listener)
+
+    def forget(self, message_id: str) -> None:
+        """Stop listening to a request."""
+        self._listeners.pop(message_id, None)
+
+    async def _read_iopub(self) -> None:
+        from zmq.asyncio import Socket
+
+        socket = getattr(self._client.iopub_channel, "socket", None)
+        if not isinstance(socket, Socket):
+            await self._read_channel("iopub", self._client.iopub_channel)
+            return
+        session = self._client.session
+        while True:
+            frames = await socket.recv_multipart()
+            for _ in range(_BATCH):
+                await self._decode_and_hear(session, frames)
+                more = _next_frames(socket)
+                if more is None:
+                    break
+                frames = more
+            else:
+                await self._decode_and_hear(session, frames)
+                await asyncio.sleep(0)
+
+    async def _decode_and_hear(self, session: Any, frames: list[bytes]) -> None:
+        try:
+            if sum(map(len, frames)) > LARGEST_CONTENT // 8:
+                message = await asyncio.to_thread(decode, session, frames)
+            else:
+                message = decode(session, frames)
+        except BadMessage as error:
+            log.warning("Dropped %s from kernel %s.", error, self.handle.kernel_id)
+            return
+        self._hear("iopub", message)
+
+    async def _read_channel(self, name: str, channel: Any) -> None:
+        while True:
+            try:
+                message = await channel.get_msg(timeout=0 if self._remote else None)
+            except Empty:
+                await asyncio.sleep(_POLL_REMOTE)
+            except RuntimeError as error:  # a gateway's socket is gone
+                log.warning("Lost the %s channel: %s", name, error)
+                self.declare_lost()
+                return
+            except ValueError as error:
+                log.warning("Dropped a message on %s: %s", name, error)
+            else:
+                self._hear(name, from_client(message))
+
+    def _hear(self, channel: str, message: KernelMessage) -> None:
+        if channel == "iopub":
+            self._first_message.set()
+            if message.kind == "status":
+                self._note_state(message)
+            elif message.kind == "shutdown_reply" and self._ready:
+                self.declare_lost()
+            for everything in tuple(self._everything):
+                everything(channel, message)
+        elif message.kind == "kernel_info_reply":
+            self._info.set()
+            language = (message.content.get("language_info") or {}).get("name")
+            self.language = language.lower() if isinstance(language, str) else self.language
+        listener = self._listeners.get(message.parent_id)
+        if listener is not None:
+            listener(channel, message)
+
+    def _note_state(self, message: KernelMessage) -> None:
+        state = message.content.get("execution_state")
+        if state == "busy":
+            self._busy.add(message.parent_id)
+        elif state == "idle":
+            self._busy.discard(message.parent_id)
+            self._state_known = self._state_known or message.parent_id not in self._probes
+        elif state in ("starting", "restarting", "dead") and self._ready:
+            self.declare_lost()  # a new process answers at the old address
+
+    @property
+    def execution_state(self) -> str | None:
+        """`idle`, `busy` or `dead` as far as this connection has heard; None when unknown."""
+        if self.lost.is_set():
+            return "dead"
+        if self._busy - self._probes:
+            return "busy"
+        return "idle" if self._state_known else None
+
+    # ---- life ------------------------------------------------------------------------------
+
+    def watch_life(self) -> Callable[[], None]:
+        """Poll whether the kernel lives, until the returned function is called."""
+        self._watchers += 1
+        if self._watchdog is None or self._watchdog.done():
+            self._watchdog = asyncio.create_task(self._poll_life())
+
+        def stop() -> None:
+            self._watchers -= 1
+
+        return stop
+
+    async def _poll_life(self) -> None:
+        while self._watchers > 0 and not self.lost.is_set():
+            if _incarnation(self.handle) != self._incarnation or not await self._is_alive():
+                self.declare_lost()
+                return
+            await asyncio.sleep(_POLL_ALIVE)
+
+    async def _is_alive(self) -> bool:
+        try:
+            return await asyncio.wait_for(self.handle.is_alive(), _ALIVE_DEADLINE)
+        except asyncio.TimeoutError:
+            return True  # a slow gateway is not a dead kernel
+
+    def declare_lost(self) -> None:
+        """Give the connection up: the kernel died or was restarted."""
+        self.lost.set()
+
+
+def _incarnation(handle: KernelHandle) -> Any:
+    """Return what differs after a restart; a restart by hand calls nobody back."""
+    return getattr(getattr(handle.manager, "provisioner", None), "pid", None)
+
+
+def _next_frames(socket: Any) -> list[bytes] | None:
+    """Return a message that is there already; awaiting each one costs several times as much."""
+    import zmq
+
+    future = socket.recv_multipart(zmq.DONTWAIT)
+    error = future.exception()
+    if error is None:
+        frames: list[bytes] = future.result()
+        return frames
+    if isinstance(error, zmq.Again):
+        return None
+    raise error
