@@ -92,10 +92,11 @@ def trend(ax, group, **style):
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+bins = np.histogram_bin_edges({frame}["body_mass_g"].dropna(), bins=20)
 for position, (species, group) in enumerate(bills.groupby("species")):
     color = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"][position % 6]
     weights = {frame}.loc[{frame}["species"] == species, "body_mass_g"].dropna()
-    left.hist(weights, bins=15, alpha=0.6, color=color, label=species)
+    left.hist(weights, bins=bins, alpha=0.6, color=color, label=species)
     right.scatter(
         group["bill_length_mm"], group["bill_depth_mm"],
         s=16, alpha=0.6, color=color, marker="os^Dv*"[position % 6], label=species,
