@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import secrets
 import shutil
@@ -11,10 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import nbformat
 from playwright.sync_api import Page, expect
 
@@ -64,11 +63,8 @@ class Lab:
         return f"{self.url}/{app}/{path}?token={self.token}&reset"
 
     def get(self, path: str) -> object:
-        request = urllib.request.Request(  # noqa: TID251 - a test's own client
-            f"{self.url}/{path}", headers={"Authorization": f"token {self.token}"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: TID251
-            return json.loads(answer.read())
+        headers = {"Authorization": f"token {self.token}"}
+        return httpx.get(f"{self.url}/{path}", headers=headers, timeout=10).json()
 
 
 def start_lab(folder: Path, *traits: str) -> Lab:
@@ -111,7 +107,7 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         try:
             lab.get("api/status")
             return lab
-        except OSError as error:
+        except httpx.HTTPError as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 raise RuntimeError(f"no server: {log.read_text()[-4000:]}") from error
