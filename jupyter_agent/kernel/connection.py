@@ -53,12 +53,13 @@ class Connection:
         self._everything: list[Listener] = []
         self._first_message = asyncio.Event()
         self._info = asyncio.Event()
+        # A request was worked on: from here on, a kernel that starts is another one.
+        self._proven = asyncio.Event()
         # Requests being worked on, also others': the control thread reports itself idle while
         # a cell runs, so one flag would not do.
         self._busy: set[str] = set()
         self._state_known = False
         self._probes: set[str] = set()
-        self._ready = False
         self._watchers = 0
         self._watchdog: asyncio.Task[None] | None = None
         self._incarnation: Any = None
@@ -83,7 +84,6 @@ class Connection:
         except BaseException:
             await self.close()
             raise
-        self._ready = True
 
     async def _connect(self) -> None:
         client = self._client = self.handle.manager.client()
@@ -109,12 +109,13 @@ class Connection:
         """
         began = time.monotonic()
         patience = starting or _KNOWN_ALIVE_WAIT
-        wanted = [self._first_message, self._info] if starting else [self._first_message]
+        # A fresh kernel answers on the control channel before it says that it is starting.
+        wanted = [self._info, self._proven] if starting else [self._first_message]
         asked_shell = self._observe
         while waiting := [event for event in wanted if not event.is_set()]:
             self._probes.add(self._send("control", "kernel_info_request", {}))
             passed = time.monotonic() - began
-            if passed > 1 and not asked_shell:
+            if (starting or passed > 1) and not asked_shell:
                 asked_shell = True
                 self._send("shell", "kernel_info_request", {})
             try:
@@ -264,8 +265,10 @@ class Connection:
             self._first_message.set()
             if message.kind == "status":
                 self._note_state(message)
-            elif message.kind == "shutdown_reply" and self._ready:
+            elif message.kind == "shutdown_reply" and self._proven.is_set():
                 self.declare_lost()
+            if message.parent_id and message.parent_id not in self._probes:
+                self._proven.set()
             for everything in tuple(self._everything):
                 everything(channel, message)
         elif message.kind == "kernel_info_reply":
@@ -283,7 +286,7 @@ class Connection:
         elif state == "idle":
             self._busy.discard(message.parent_id)
             self._state_known = self._state_known or message.parent_id not in self._probes
-        elif state in ("starting", "restarting", "dead") and self._ready:
+        elif state in ("starting", "restarting", "dead") and self._proven.is_set():
             self.declare_lost()  # a new process answers at the old address
 
     @property

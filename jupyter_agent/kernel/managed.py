@@ -127,7 +127,7 @@ class ManagedKernels:
 
         manager = AsyncKernelManager(kernel_name=kernel_name or NATIVE_KERNEL_NAME)
         folder = str((self._root / path).parent)
-        log_file = tempfile.TemporaryFile()
+        log_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the kernel
         try:
             await manager.start_kernel(cwd=folder, stdout=log_file, stderr=log_file)
         except NoSuchKernel as error:
