@@ -25,7 +25,7 @@ from ..protocol.rpc import (
     SetCellType,
     SetSource,
 )
-from .cells import expected, resolve_id, same
+from .cells import expected, label, resolve_id, same
 from .changes import Cells, apply_changes
 from .diff import count_lines
 from .operations import EditOp
@@ -134,8 +134,9 @@ class _Planner:
                 current = self._start.get(cell_id)
                 if current is not None and not same(known, current):
                     stale[cell_id] = current.source
+            names = ", ".join(self._label(cell_id) for cell_id in stale)
             raise StaleCells(
-                "Changed since you read it, nothing was applied: " + ", ".join(stale) + ".",
+                f"Changed since you read it: {names}. Nothing was applied.",
                 details={"cells": stale},
             )
 
@@ -161,6 +162,13 @@ class _Planner:
             created=tuple(made for made in self._made if made is not None),
             cells=self._cells,
         )
+
+    def _label(self, cell_id: str) -> str:
+        """Name a cell for people: errors are shown to them as well."""
+        for number, cell in enumerate(self._start.values(), 1):
+            if cell.id == cell_id:
+                return label(cell, number)
+        return "a deleted cell" if cell_id in self._known else "the new cell"
 
     # ---- looking up ---------------------------------------------------------------------------
 
@@ -203,7 +211,7 @@ class _Planner:
     def _must_have_read(self, cell: CellState) -> None:
         if cell.id in self._start and cell.id not in self._known:
             raise EditRefused(
-                f"you have not read cell {cell.id} yet; it is shown here, call again.",
+                f"you have not read {self._label(cell.id)} yet; it is shown here, call again.",
                 details={"cells": {cell.id: self._start[cell.id].source}},
             )
 
@@ -265,12 +273,12 @@ class _Planner:
             raise EditRefused("`old` is empty; give the text to replace.")
         if count == 0:
             raise EditRefused(
-                f"`old` does not occur in cell {cell.id}; its source is shown here.",
+                f"`old` does not occur in {self._label(cell.id)}; its source is shown here.",
                 details={"cells": {cell.id: cell.source}},
             )
         if count > 1 and not op.all:
             raise EditRefused(
-                f"`old` occurs {count} times in cell {cell.id} (lines "
+                f"`old` occurs {count} times in {self._label(cell.id)} (lines "
                 f"{_lines_of(cell.source, old)}); give more of the text around it, or all=true."
             )
         check_source(cell.source.replace(old, new), cell.cell_type, cell.source)
@@ -295,7 +303,7 @@ class _Planner:
 
     def _clear_outputs(self, op: EditOp, cell: CellState) -> None:
         if cell.cell_type != "code":
-            raise EditRefused(f"cell {cell.id} is no code cell and has no outputs.")
+            raise EditRefused(f"{self._label(cell.id)} is no code cell and has no outputs.")
         empty = cell.execution_count is None and not cell.output_kinds
         self._record(op, cell.id, None if empty else ClearOutputs(id=cell.id))
 

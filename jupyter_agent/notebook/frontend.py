@@ -66,7 +66,6 @@ class BrowserChannel(Protocol):
             AgentError: the tab's own error, made by `error_from_info`.
         """
 
-
     async def open(self, path: str) -> bool:
         """Open a notebook in a connected tab; returns False when there is none."""
 

@@ -6,7 +6,7 @@ every provider accepts its schema. What each op needs is checked here; `edits.py
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -82,8 +82,6 @@ class EditOp(BaseModel):
     old: str | None = Field(None, description="str_replace: text that occurs exactly once.")
     new: str | None = Field(None, description="str_replace: what stands there afterwards.")
     all: bool | None = Field(None, description="str_replace: every occurrence.")
-
-    slips: ClassVar[dict[str, str]] = _FIELD_SLIPS
 
     @model_validator(mode="before")
     @classmethod

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from ..protocol.errors import AgentError
 from ..protocol.messages import ImagePart, TextPart
@@ -20,9 +20,27 @@ from ..protocol.tools import CellRef, Permission, PreviewBlock
 
 
 class ToolArguments(BaseModel):
-    """Base of all argument models: unknown keys are refused, aliases accepted."""
+    """Base of all argument models: unknown keys are refused, the models' frequent slips accepted.
+
+    `slips` maps a name that models write by mistake to the field they mean.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    slips: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forgive(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        meant = {key: cls.slips.get(str(key), key) for key in data}
+        # A null means "not given"; a slip never overrides the field's own name.
+        return {
+            (key if meant[key] in data else meant[key]): value
+            for key, value in data.items()
+            if value is not None
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,28 +117,73 @@ class Tool(Protocol, Generic[A]):
 def definition(tool: Tool[Any]) -> ToolDefinition:
     """Return what a model is told of a tool."""
     schema = tool.arguments.model_json_schema()
-    schema.pop("title", None)
-    schema.pop("description", None)
-    return ToolDefinition(name=tool.name, description=tool.description, parameters=schema)
+    shared = schema.pop("$defs", {})
+    return ToolDefinition(
+        name=tool.name,
+        description=tool.description,
+        parameters={"type": "object", **_plain(schema, shared, top=True)},
+    )
+
+
+def _plain(schema: Any, shared: dict[str, Any], *, top: bool = False) -> Any:
+    """Return a schema without references, titles and "or null", which not every provider takes."""
+    if isinstance(schema, list):
+        return [_plain(item, shared) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        target = shared[schema["$ref"].rpartition("/")[2]]
+        schema = {**target, **{key: schema[key] for key in schema if key != "$ref"}}
+    choices = [item for item in schema.get("anyOf", ()) if item != {"type": "null"}]
+    if len(choices) == 1:
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        return _plain({**choices[0], **rest}, shared, top=top)
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            plain[key] = {name: _plain(item, shared) for name, item in value.items()}
+        elif key == "title" or (key == "description" and top) or (key, value) == ("default", None):
+            continue
+        else:
+            plain[key] = _plain(value, shared)
+    return plain
 
 
 def text_output(text: str, *, is_error: bool = False, summary: str = "", **more: Any) -> ToolOutput:
     """Return an output of text alone."""
-    return ToolOutput(
-        content=(TextPart(text=text),), is_error=is_error, summary=summary, **more
-    )
+    return ToolOutput(content=(TextPart(text=text),), is_error=is_error, summary=summary, **more)
+
+
+# What a model can do about an error, by its code.
+FIXES = {
+    "STALE_CELL": "look at the current source given here, then repeat the edit against it",
+    "UNKNOWN_CELL": "call notebook_overview for the ids of the cells",
+    "UNCONFIRMED": "call read_cells to see what is there; do not repeat the edit blindly",
+    "NOTEBOOK_MISSING": "check the path with list_files, or create it with create_notebook",
+    "NOTEBOOK_READ_ONLY": "tell the user; it cannot be changed from here",
+    "KERNEL_BUSY": "wait for what runs with run_status, or interrupt it with the kernel tool",
+    "KERNEL_DIED": "restart the kernel with the kernel tool and run the cells again",
+    "NO_KERNEL": "run a cell first, which starts the kernel",
+    "TAB_GONE": "repeat the call",
+}
 
 
 def failure(error: AgentError, *, fix: str | None = None, title: str | None = None) -> ToolOutput:
-    """Return an error as the model reads it: code, message, whether to retry, what to do."""
+    """Return an error as the model reads it: code, message, whether to retry, what to do.
+
+    `details["cells"]` (source by cell id, None when it is gone) is shown whole.
+    """
     lines = [f"{error.code}: {error.user_message}"]
-    if error.retryable:
-        lines.append("retryable: yes")
+    lines.append(f"retryable: {'yes' if error.retryable else 'no'}")
+    fix = fix or FIXES.get(error.code)
     if fix:
         lines.append(f"suggested_fix: {fix}")
-    return text_output(
-        "\n".join(lines), is_error=True, summary=error.user_message, title=title
-    )
+    cells = (error.details or {}).get("cells")
+    for cell_id, source in (cells if isinstance(cells, dict) else {}).items():
+        lines.append(f"cell {cell_id} is gone" if source is None else f"cell {cell_id} is now:")
+        if source is not None:
+            lines.append(str(source))
+    return text_output("\n".join(lines), is_error=True, summary=error.user_message, title=title)
 
 
 def load_description(name: str) -> str:

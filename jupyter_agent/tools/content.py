@@ -1,0 +1,43 @@
+"""Collects the text and images of a result, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..digest.outputs import Digest
+from ..protocol.messages import ImagePart, TextPart
+from .workspace_tool import printable
+
+
+class Content:
+    """Text and images of one result. `digested` counts the characters that came from outputs."""
+
+    def __init__(self) -> None:
+        self._parts: list[TextPart | ImagePart] = []
+        self.digested = 0
+
+    @property
+    def parts(self) -> tuple[TextPart | ImagePart, ...]:
+        """What was collected."""
+        return tuple(self._parts)
+
+    def add(self, text: str) -> None:
+        """Add lines of text."""
+        last = self._parts[-1] if self._parts else None
+        if isinstance(last, TextPart):
+            self._parts[-1] = TextPart(text=f"{last.text}\n{printable(text)}")
+        else:
+            self._parts.append(TextPart(text=printable(text)))
+
+    def add_digest(self, digest: Digest) -> None:
+        """Add the digest of a cell's outputs."""
+        self.digested += digest.characters
+        self.extend(digest.content)
+
+    def extend(self, parts: Iterable[TextPart | ImagePart]) -> None:
+        """Add parts; neighbouring texts become one."""
+        for part in parts:
+            if isinstance(part, TextPart):
+                self.add(part.text)
+            else:
+                self._parts.append(part)

@@ -1,0 +1,219 @@
+"""The tool that edits cells, and runs what it edited when asked to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, cast
+
+from pydantic import Field, JsonValue, field_validator
+
+from ..notebook.cells import fingerprint
+from ..notebook.changes import unconfirmed_ids
+from ..notebook.document import NotebookDocument
+from ..notebook.edits import Plan, plan
+from ..notebook.operations import EditOp
+from ..protocol.errors import AgentError, NotebookReadOnly, Unconfirmed
+from ..protocol.rpc import ApplyResult, CellState, NotebookState
+from ..protocol.tools import Permission
+from .base import Preview, ToolCallContext, ToolOutput
+from .content import Content
+from .edit_words import edited_cells, plan_blocks, plan_title, result_lines, result_references
+from .run_cells import LONGEST_WAIT
+from .running import run_and_report
+from .syntax import syntax_warnings
+from .workspace_tool import NotebookArguments, WorkspaceTool
+
+
+class EditCellsArguments(NotebookArguments):
+    """The edits, why, and whether to run the cells afterwards."""
+
+    slips: ClassVar[dict[str, str]] = {
+        "edits": "ops",
+        "operations": "ops",
+        "changes": "ops",
+        "wait": "wait_s",
+    }
+
+    ops: list[EditOp] = Field(min_length=1, max_length=32)
+    reason: str = Field("", description="In a few words, for the person who is asked.")
+    run: Literal["none", "changed"] = "none"
+    wait_s: float = Field(60, ge=0, le=LONGEST_WAIT, description="With run: how long to wait.")
+
+    @field_validator("ops", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                return value
+        return [value] if isinstance(value, dict) else value
+
+    @field_validator("run", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return (
+            {True: "changed", False: "none"}.get(value, value) if isinstance(value, bool) else value
+        )
+
+
+class EditCells(WorkspaceTool):
+    """Edits a notebook as one batch."""
+
+    name = "edit_cells"
+    arguments = EditCellsArguments
+    parallel = False
+    deadline: float | None = None  # the document bounds the edit, wait_s the run
+
+    def permissions(self, arguments: EditCellsArguments) -> frozenset[Permission]:
+        if arguments.run == "changed":
+            return frozenset({"write", "exec"})
+        return frozenset({"write"})
+
+    async def preview(self, arguments: EditCellsArguments) -> Preview:
+        path, _, state = await self._open(arguments.notebook)
+        batch = self._plan(arguments, path, state)
+        facts = [("notebook", path)]
+        facts += [(f"cell {item.id}", fingerprint(item)) for item in batch.expect]
+        runs = arguments.run == "changed"
+        title = plan_title(batch, state, then="run them" if runs else "")
+        if runs:
+            facts.append(("kernel", (await self._kernel(path)).kernel_id or ""))
+        return Preview(title=title, blocks=plan_blocks(batch, state), bound_to=tuple(facts))
+
+    async def run(self, arguments: EditCellsArguments, context: ToolCallContext) -> ToolOutput:
+        path, document, state = await self._open(arguments.notebook)
+        batch = self._plan(arguments, path, state)
+        content = Content()
+        if not batch.changes:
+            content.add("nothing to change: the cells are so already")
+            result = None
+        else:
+            warned = await self._syntax(batch, state)
+            result = await self._apply(document, batch, state, context)
+            content.add("\n".join(result_lines(batch, state, result)))
+            for warning in warned:
+                content.add(f"warning: syntax error in {warning}")
+        after = _merged(state, result)
+        changed = edited_cells(batch, after)
+        output = ToolOutput(
+            content=content.parts,
+            title=plan_title(batch, state, past=True),
+            summary=_summary(batch),
+            cells=result_references(batch, state, after),
+            preview=plan_blocks(batch, state),
+        )
+        if arguments.run != "changed" or not changed:
+            return output
+        return await self._run_changed(output, after, changed, arguments, context)
+
+    async def _run_changed(
+        self,
+        edit: ToolOutput,
+        state: NotebookState,
+        cells: list[CellState],
+        arguments: EditCellsArguments,
+        context: ToolCallContext,
+    ) -> ToolOutput:
+        try:
+            report = await run_and_report(
+                self._workspace, state, cells, context, wait=arguments.wait_s
+            )
+        except AgentError as error:
+            # The edit stands: the model must not be told that the whole call failed.
+            content = Content()
+            content.add(f"the edit is applied, but not run: {error.code}: {error.user_message}")
+            return _joined(edit, content, is_error=True, summary=error.user_message)
+        return _joined(
+            edit,
+            report.content,
+            is_error=report.failed,
+            summary=report.summary,
+            cells=report.cells,
+            title=report.title,
+        )
+
+    def _plan(self, arguments: EditCellsArguments, path: str, state: NotebookState) -> Plan:
+        """Plan the batch; what a refusal shows the model counts as read."""
+        if state.read_only:
+            raise NotebookReadOnly(f"{path} is read-only. Nothing was applied.")
+        memory = self._workspace.memory
+        known: Mapping[str, CellState] = memory.cells.get(path, {})
+        provenance = cast("dict[str, JsonValue] | None", _provenance(self._workspace.provenance()))
+        try:
+            return plan(arguments.ops, state, known, provenance=provenance)
+        except AgentError as error:
+            shown = (error.details or {}).get("cells")
+            if isinstance(shown, dict):
+                memory.remember(path, [cell for cell in state.cells if cell.id in shown])
+                for cell_id in shown.keys() - {cell.id for cell in state.cells}:
+                    memory.cells.get(path, {}).pop(cell_id, None)
+            raise
+
+    async def _apply(
+        self,
+        document: NotebookDocument,
+        batch: Plan,
+        state: NotebookState,
+        context: ToolCallContext,
+    ) -> ApplyResult:
+        result = await document.apply(
+            batch.changes, batch.expect, op_id=f"{context.run_id}:{context.call_id}"
+        )
+        wrong = unconfirmed_ids(state.cells, batch.changes, result)
+        if wrong:
+            raise Unconfirmed(
+                f"Applied, but read back differently: {', '.join(wrong)}. "
+                "Someone else may be typing there."
+            )
+        self._workspace.memory.remember(document.path, result.cells)
+        return result
+
+    async def _syntax(self, batch: Plan, state: NotebookState) -> list[str]:
+        if state.language not in (None, "python"):
+            return []
+        written = {
+            step.cell_id: step.after
+            for step in batch.steps
+            if step.changed and step.after is not None and step.after.cell_type == "code"
+        }
+        return await syntax_warnings([(cell_id, cell.source) for cell_id, cell in written.items()])
+
+
+def _provenance(noted: dict[str, str] | None) -> dict[str, Any] | None:
+    return {"jupyter_agent": noted} if noted else None
+
+
+def _merged(state: NotebookState, result: ApplyResult | None) -> NotebookState:
+    """Return the notebook as it is after the edit, as far as was read back."""
+    if result is None:
+        return state
+    cells = {cell.id: cell for cell in (*state.cells, *result.cells)}
+    return replace(
+        state,
+        revision=result.revision,
+        cells=tuple(cells[cell_id] for cell_id in result.order if cell_id in cells),
+    )
+
+
+def _joined(edit: ToolOutput, more: Content, **fields: Any) -> ToolOutput:
+    """Return the edit's output with that of the run behind it."""
+    title = fields.pop("title", None)
+    content = Content()
+    content.extend(edit.content)
+    content.extend(more.parts)
+    return replace(
+        edit,
+        content=content.parts,
+        title=f"{edit.title}, {title[0].lower()}{title[1:]}" if title else edit.title,
+        cells=(*edit.cells, *fields.pop("cells", ())),
+        **fields,
+    )
+
+
+def _summary(batch: Plan) -> str:
+    added = sum(step.added for step in batch.steps)
+    removed = sum(step.removed for step in batch.steps)
+    return f"+{added} −{removed}" if added or removed else ""

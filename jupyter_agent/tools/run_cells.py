@@ -1,0 +1,127 @@
+"""The tool that runs cells."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ..notebook.cells import fingerprint, label_of, resolve_id
+from ..protocol.errors import EditRefused
+from ..protocol.rpc import CellState, NotebookState
+from ..protocol.tools import Permission, PreviewBlock
+from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .cell_lines import facts_of
+from .running import run_and_report
+from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool, join_words
+
+LONGEST_WAIT = 600.0  # seconds
+
+
+class RunCellsArguments(NotebookArguments):
+    """Which cells to run."""
+
+    slips: ClassVar[dict[str, str]] = {
+        "cell_ids": "ids",
+        "id": "ids",
+        "cell_id": "ids",
+        "cells": "ids",
+        "wait": "wait_s",
+        "timeout": "wait_s",
+    }
+
+    ids: list[str] = Field(default_factory=list, max_length=200)
+    scope: Literal["stale", "above", "all"] | None = None
+    wait_s: float = Field(60, ge=0, le=LONGEST_WAIT)
+    stop_on_error: bool = True
+    reason: str = Field("", description="In a few words, for the person who is asked.")
+
+    @field_validator("ids", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> RunCellsArguments:
+        if self.scope == "above":
+            if len(self.ids) != 1:
+                raise ValueError("scope above needs the one cell above which to run, in ids")
+        elif bool(self.ids) == bool(self.scope):
+            raise ValueError("give either ids or a scope")
+        return self
+
+
+class RunCells(WorkspaceTool):
+    """Runs cells with the source the document holds at that moment."""
+
+    name = "run_cells"
+    arguments = RunCellsArguments
+    parallel = False
+    deadline: float | None = None  # bounded by wait_s
+
+    def permissions(self, arguments: RunCellsArguments) -> frozenset[Permission]:
+        return EXEC
+
+    async def preview(self, arguments: RunCellsArguments) -> Preview:
+        path, _, state = await self._open(arguments.notebook)
+        cells = self._chosen(arguments, state)
+        kernel = await self._kernel(path)
+        return Preview(
+            title=f"Run {run_labels(cells, state)}",
+            blocks=tuple(run_block(cell, state) for cell in cells),
+            bound_to=(
+                ("notebook", path),
+                ("kernel", kernel.kernel_id or ""),
+                *((f"cell {cell.id}", fingerprint(cell)) for cell in cells),
+            ),
+        )
+
+    async def run(self, arguments: RunCellsArguments, context: ToolCallContext) -> ToolOutput:
+        _, _, state = await self._open(arguments.notebook)
+        cells = self._chosen(arguments, state)
+        if not cells:
+            return text_output("nothing to run: no cell of that scope", summary="nothing to run")
+        report = await run_and_report(
+            self._workspace,
+            state,
+            cells,
+            context,
+            wait=arguments.wait_s,
+            stop_on_error=arguments.stop_on_error,
+        )
+        return report.output()
+
+    def _chosen(self, arguments: RunCellsArguments, state: NotebookState) -> list[CellState]:
+        code = [cell for cell in state.cells if cell.cell_type == "code"]
+        if arguments.scope == "all":
+            return [cell for cell in code if cell.source.strip()]
+        if arguments.scope == "stale":
+            stale = facts_of(state, self._workspace.runs).stale
+            return [cell for cell in code if cell.id in stale]
+        known = [cell.id for cell in state.cells]
+        wanted = list(dict.fromkeys(resolve_id(given, known) for given in arguments.ids))
+        if arguments.scope == "above":
+            above = set(known[: known.index(wanted[0])])
+            return [cell for cell in code if cell.id in above and cell.source.strip()]
+        by_id = {cell.id: cell for cell in state.cells}
+        for cell_id in wanted:
+            if by_id[cell_id].cell_type != "code":
+                raise EditRefused(f"Cell {cell_id} is no code cell and cannot be run.")
+        return [by_id[cell_id] for cell_id in wanted]
+
+
+def run_labels(cells: list[CellState], state: NotebookState) -> str:
+    """Return cells to be run in people's words."""
+    labels = [label_of(cell.id, state.cells) for cell in cells]
+    return join_words(labels) if len(labels) <= 4 else f"{len(labels)} cells"
+
+
+def run_block(cell: CellState, state: NotebookState) -> PreviewBlock:
+    """Return the exact code of a cell that is to run."""
+    return PreviewBlock(
+        kind="code",
+        text=cell.source,
+        label=label_of(cell.id, state.cells),
+        language=state.language,
+        cell_id=cell.id,
+    )
