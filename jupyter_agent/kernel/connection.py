@@ -115,7 +115,8 @@ class Connection:
         while waiting := [event for event in wanted if not event.is_set()]:
             self._probes.add(self._send("control", "kernel_info_request", {}))
             passed = time.monotonic() - began
-            if (starting or passed > 1) and not asked_shell:
+            # Again and again only to a fresh kernel: a busy one would have them all queued.
+            if starting or (passed > 1 and not asked_shell):
                 asked_shell = True
                 self._send("shell", "kernel_info_request", {})
             try:
