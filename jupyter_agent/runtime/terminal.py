@@ -1,0 +1,165 @@
+"""A run as plain text: its progress line by line, and approvals with their exact code.
+
+For the command line and for shells without rich output. What a model or an output says cannot
+move the cursor, change colours or hide: control and invisible characters are spelled out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from ..policy.broker import Answer
+from ..protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
+from ..protocol.tools import PreviewBlock
+
+_COLOURS = {"✓": "32", "✗": "31", "⊘": "33"}
+_HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
+# In running text some invisible characters have a meaning: they join emoji and Persian letters.
+_JOINERS = frozenset("\u200c\u200d")
+NOBODY = "Nobody is there to allow it, so it was denied."
+
+Write = Callable[[str], Any]
+Ask = Callable[[str], str]
+
+
+def visible(text: str, keep: frozenset[str] = frozenset()) -> str:
+    """Return text in which control and invisible characters are spelled out by their code."""
+    return "".join(
+        character
+        if character in "\n\t"
+        or character in keep
+        or unicodedata.category(character) not in _HIDDEN
+        else f"\\u{{{ord(character):x}}}"
+        for character in text
+    )
+
+
+def describe_approval(approval: ApprovalStart) -> str:
+    """Return what a person must read before allowing a call: the title, and all it would do."""
+    needs = ", ".join(approval.permissions)
+    lines = [f"{approval.title} ({needs})" if needs else approval.title]
+    for block in approval.preview:
+        if block.label:
+            lines.append(f"  {block.label}")
+        lines += [f"  │ {line}" for line in _block_lines(block)]
+    if not approval.preview:
+        lines += [f"  │ {name} = {value!r}" for name, value in approval.arguments.items()]
+    return visible("\n".join(lines))
+
+
+def _block_lines(block: PreviewBlock) -> list[str]:
+    if block.kind != "diff":
+        return block.text.split("\n")
+    before = (block.before or "").splitlines()
+    after = block.text.splitlines()
+    whole = max(len(before), len(after))
+    return list(difflib.unified_diff(before, after, lineterm="", n=whole))[3:] or after
+
+
+def ask_by_input(approval: ApprovalStart, ask: Ask) -> Answer:
+    """Show an approval and read the answer with `ask`, which is `input` or works like it.
+
+    Raises:
+        KeyboardInterrupt: the person interrupted instead of answering.
+    """
+    wider = [scope for scope in approval.scopes if scope != "once"]
+    offers = "".join(f", {scope[0]} = this {scope}" for scope in wider)
+    question = (
+        f"{describe_approval(approval)}\nRun this? [y = yes{offers}, n = no, or say why not] "
+    )
+    try:
+        said = ask(question).strip()
+    except (EOFError, NotImplementedError):  # a front end without input boxes
+        return Answer(allow=False, reason=NOBODY)
+    word = said.lower()
+    if word in ("y", "yes"):
+        return Answer(allow=True)
+    for scope in wider:
+        if word in (scope[0], scope):
+            return Answer(allow=True, scope=scope)
+    return Answer(allow=False, reason=None if word in ("", "n", "no") else said)
+
+
+def question_by_input(question: QuestionStart, ask: Ask) -> str | None:
+    """Put the model's question with `ask` and return the answer, None when there is none.
+
+    Raises:
+        KeyboardInterrupt: the person interrupted instead of answering.
+    """
+    lines = [question.question, *(f"  {n}. {o}" for n, o in enumerate(question.options, start=1))]
+    try:
+        said = ask(visible("\n".join(lines)) + "\n> ").strip()
+    except (EOFError, NotImplementedError):
+        return None
+    if said.isdecimal() and 1 <= int(said) <= len(question.options):
+        return question.options[int(said) - 1]
+    return said or None
+
+
+class Progress:
+    """Writes a run's events as text, as they come.
+
+    Args:
+        write: takes pieces of text.
+        colour: whether to colour the marks (a terminal).
+    """
+
+    def __init__(self, write: Write, *, colour: bool = False) -> None:
+        self._write = write
+        self._colour = colour
+        self._at_start = True
+
+    def show(self, event: SessionEvent) -> None:
+        """Write an event, if there is something to say about it."""
+        handler = getattr(self, f"_on_{event.type}", None)
+        if handler is not None:
+            handler(event)
+
+    def line(self, mark: str, text: str) -> None:
+        """Write a line of its own."""
+        self._end_line()
+        mark = self._coloured(mark, _COLOURS.get(mark))
+        self._put(f"{mark} {visible(text)}".strip() + "\n")
+
+    def _on_text_delta(self, event: Any) -> None:
+        self._put(visible(event.text, _JOINERS))
+
+    def _on_message_end(self, event: Any) -> None:
+        self._end_line()
+
+    def _on_tool_end(self, event: Any) -> None:
+        mark = "✓"
+        if event.result.rejected:
+            mark = "⊘"
+        elif event.result.is_error:
+            mark = "✗"
+        parts = [event.title]
+        if event.summary:
+            parts.append(event.summary)
+        if event.duration is not None and event.duration >= 1:
+            parts.append(f"{event.duration:.1f} s")
+        self.line(mark, " · ".join(" ".join(part.split()) for part in parts))
+
+    def _on_notice(self, event: Any) -> None:
+        self.line("!" if event.level != "info" else "·", event.text)
+
+    def _on_retry(self, event: Any) -> None:
+        self.line("!", f"{event.error.message} Trying again in {event.delay:.0f} s.")
+
+    def _on_question_start(self, event: Any) -> None:
+        self.line("?", event.question)
+
+    def _coloured(self, text: str, code: str | None) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
+
+    def _put(self, text: str) -> None:
+        if text:
+            self._write(text)
+            self._at_start = text.endswith("\n")
+
+    def _end_line(self) -> None:
+        if not self._at_start:
+            self._put("\n")
