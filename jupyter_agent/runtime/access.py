@@ -74,7 +74,7 @@ class ModelAccess:
         if not model_id:
             raise UnknownModel("No model is chosen. Choose one, or try the demo.")
         if model_id == DEMO:
-            from ..demo.script import demo_script
+            from ..demo.script import script as demo_script
 
             check_allowed(DEMO, self.settings)
             return self._scripted(DEMO, "Demo (scripted, no key)", demo_script)

@@ -101,16 +101,17 @@ class AnyRunner:
         self._path = document.path
         self._kernels = kernels
         self._browser = browser
-        self._direct: dict[str, KernelClientRunner] = {}
+        # Kernels started here stay: they belong to the notebook, and whoever gave the directory
+        # shuts down what should not outlive it.
+        self._direct = KernelClientRunner(
+            document.path, kernels, sink=self._sink, keep_kernel=True
+        )
         self._observed: dict[str, ObservedRunner] = {}
         self._runs: dict[str, Run] = {}
 
     async def status(self) -> KernelStatus:
         """Return the kernel's state."""
-        handle = await self._kernels.find(self._path)
-        if handle is None:
-            return KernelStatus(state="none")
-        return await self._client(handle).status()
+        return await self._direct.status()
 
     async def start_run(
         self, cells: Sequence[CellSource], *, stop_on_error: bool = True, op_id: str
@@ -122,7 +123,7 @@ class AnyRunner:
         if handle is None:
             state = await self._document.read()
             handle = await self._kernels.start(self._path, state.kernel_name)
-        runner: KernelRunner = self._client(handle)
+        runner: KernelRunner = self._direct
         if self._browser is not None and self._browser.has_tab(self._path):
             runner = self._observer(handle, self._browser)
         run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
@@ -131,35 +132,22 @@ class AnyRunner:
 
     async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
         """Run code silently from the server's own client."""
-        return await self._client(await self._running()).evaluate(code, deadline=deadline)
+        return await self._direct.evaluate(code, deadline=deadline)
 
     async def interrupt(self) -> None:
         """Interrupt what runs."""
-        await self._client(await self._running()).interrupt()
+        await self._direct.interrupt()
 
     async def restart(self) -> None:
         """Restart the kernel."""
-        await self._client(await self._running()).restart()
+        await self._direct.restart()
 
     async def aclose(self) -> None:
         """Let go of the clients; the kernels stay."""
-        for runner in (*self._observed.values(), *self._direct.values()):
+        for runner in self._observed.values():
             await runner.aclose()
         self._observed.clear()
-        self._direct.clear()
-
-    async def _running(self) -> KernelHandle:
-        handle = await self._kernels.find(self._path)
-        if handle is None:
-            raise NoKernel(f"No kernel runs for {self._path}. Run a cell to start one.")
-        return handle
-
-    def _client(self, handle: KernelHandle) -> KernelClientRunner:
-        runner = self._direct.get(handle.kernel_id)
-        if runner is None:
-            runner = KernelClientRunner(handle, sink=self._sink)
-            self._direct[handle.kernel_id] = runner
-        return runner
+        await self._direct.aclose()
 
     def _observer(self, handle: KernelHandle, browser: BrowserChannel) -> ObservedRunner:
         runner = self._observed.get(handle.kernel_id)
