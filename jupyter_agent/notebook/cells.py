@@ -71,7 +71,8 @@ def resolve_id(given: str, ids: Sequence[str]) -> str:
     wanted = _ID_SLIPS.sub("", given.strip())
     if wanted in ids:
         return wanted
-    near = [identity for identity in ids if len(wanted) >= 4 and identity.startswith(wanted)]
+    each = dict.fromkeys(ids)
+    near = [identity for identity in each if len(wanted) >= 4 and identity.startswith(wanted)]
     if len(near) == 1:
         return near[0]
     if near:
