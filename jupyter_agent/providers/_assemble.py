@@ -88,6 +88,7 @@ class Assembler:
         self._first_at: float | None = None
         self.ended = False
         self.reasoning_details: Any = None
+        self.extra: dict[str, Any] = {}
 
     @property
     def finished(self) -> bool:
@@ -143,6 +144,19 @@ class Assembler:
     def has_call(self, key: Hashable) -> bool:
         """Whether a call is known under this key."""
         return key in self._calls
+
+    def has_arguments(self, key: Hashable) -> bool:
+        """Whether any argument text has come under this key."""
+        call = self._calls.get(key)
+        return call is not None and call.size > 0
+
+    def is_whole(self, key: Hashable) -> bool:
+        """Whether the arguments under this key are a whole JSON object already."""
+        call = self._calls.get(key)
+        if call is None:
+            return False
+        raw = "".join(call.fragments)
+        return bool(raw.strip()) and parse_arguments(raw)[0] is not None
 
     def call(
         self,
@@ -353,6 +367,7 @@ class Assembler:
             finish=finish,
             effort=self._effort,
             reasoning_details=self.reasoning_details,
+            extra=self.extra or None,
         )
         return Response(message=self._builder.build(meta), finish=finish, usage=self._usage())
 

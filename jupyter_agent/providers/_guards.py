@@ -58,3 +58,17 @@ def _with_content(part: Part) -> tuple[Part, ...]:
     if isinstance(part, ToolResultPart):
         return (part, *part.content)
     return (part,)
+
+
+def require(usable: object, media_type: str, what: str) -> None:
+    """Refuse media that a wire has no form for.
+
+    Raises:
+        UnsupportedCapability: always, unless `usable`.
+    """
+    if not usable:
+        raise UnsupportedCapability(
+            f"This model's API does not take {what} of type {media_type} as given here. Convert "
+            "them, or leave them out.",
+            details={"media_type": media_type},
+        )

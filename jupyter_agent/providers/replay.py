@@ -1,6 +1,6 @@
-"""A provider played by a script: the keyless demo, tests, and bug reports.
+"""Answers without a network: recordings read by the adapters, and a provider played by a script.
 
-It streams through the same assembler as the adapters do, so nothing behind it can tell.
+The script streams through the same assembler as the adapters do, so nothing behind it can tell.
 """
 
 from __future__ import annotations
@@ -8,12 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from contextlib import aclosing
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from ..protocol.errors import ErrorInfo, ProviderError
+from ..protocol.errors import ConfigError, ErrorInfo, ProviderError
 from ..protocol.models import Capabilities, ModelInfo, Request
 from ..protocol.provider_events import ProviderEvent
 from ..protocol.usage import Finish, Usage
@@ -236,3 +245,131 @@ async def _steps(steps: Iterable[Step] | AsyncIterable[Step]) -> AsyncGenerator[
         return
     for step in steps:
         yield step
+
+
+# ---- recordings --------------------------------------------------------------------------------
+
+_BODIES = (".sse", ".ndjson", ".bin", ".body")
+_ADAPTERS = {
+    "anthropic": "anthropic",
+    "bedrock_converse": "bedrock",
+    "gemini": "gemini",
+    "ollama_chat": "ollama",
+    "openai_chat": "openai_chat",
+    "openai_responses": "openai_responses",
+}
+
+
+class UnknownRecording(ConfigError):
+    """The path holds no recording, or nothing tells which API it is of."""
+
+    code = "unknown_recording"
+
+
+def read_recordings(path: str | Path, *, api: str | None = None) -> Iterator[dict[str, Any]]:
+    """Read each recording under a path the way a live answer is read.
+
+    A recording is a file of bytes as received, ending in .sse, .ndjson, .bin or .body. Which API
+    it is of is told by `api`, by `<name>.request.json` beside it, or by its folder's name.
+
+    Args:
+        path: one recording, or a folder that is searched for them.
+        api: anthropic, bedrock_converse, gemini, ollama_chat, openai_chat or openai_responses.
+
+    Yields:
+        For each: name, api, text, thinking, tool_calls (name, arguments), finish, usage
+        (input_tokens, output_tokens) and error; a list of models has `models` instead.
+
+    Raises:
+        UnknownRecording: there is none, or its API is unknown.
+    """
+    root = Path(path)
+    files = sorted(f for f in root.rglob("*") if f.suffix in _BODIES) if root.is_dir() else [root]
+    if not files or not files[0].is_file():
+        raise UnknownRecording(f"No recording at {root}: a file ending in {', '.join(_BODIES)}.")
+    for file in files:
+        yield _read_recording(file, api)
+
+
+def read_events(body: Iterable[bytes], *, api: str) -> Iterator[ProviderEvent]:
+    """Read a body, in pieces of any size, as the named API's adapter does."""
+    events: Iterator[ProviderEvent] = _adapter_of(api).parse_stream_events(body)
+    return events
+
+
+def _read_recording(file: Path, api: str | None) -> dict[str, Any]:
+    about_file = file.with_suffix(".request.json")
+    about = json.loads(about_file.read_bytes()) if about_file.is_file() else {}
+    api = api or about.get("api") or file.parent.name
+    head = {"name": file.stem, "api": api}
+    body = file.read_bytes()
+    status = about.get("status") or 200
+    if file.suffix == ".body" and status < 400:
+        return {**head, "models": _listed(json.loads(body)), "error": None}
+    adapter = _adapter_of(api)
+    if status >= 400:
+        error = adapter.format_error(
+            status,
+            about.get("headers") or {},
+            body,
+            provider=about.get("dialect") or api,
+            model=(about.get("request") or {}).get("model") or "",
+        )
+        return {**head, **_NOTHING, "error": error.user_message}
+    return {**head, **summarise(adapter.parse_stream_events([body]))}
+
+
+def _listed(body: Any) -> list[str]:
+    """Return the names in a list of models as the API writes them."""
+    rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
+    return [row.get("id") or row["name"] for row in rows or ()]
+
+
+_NOTHING: dict[str, Any] = {
+    "text": "",
+    "thinking": "",
+    "tool_calls": [],
+    "finish": None,
+    "usage": None,
+}
+
+
+def summarise(events: Iterable[ProviderEvent]) -> dict[str, Any]:
+    """Return what an answer came to. After an error its tool calls are left out: none may run."""
+    text: list[str] = []
+    thinking: list[str] = []
+    found = dict(_NOTHING)
+    for event in events:
+        match event.type:
+            case "text_delta":
+                text.append(event.text)
+            case "thinking_delta":
+                thinking.append(event.text)
+            case "usage":
+                usage = event.usage
+                found["usage"] = {"input_tokens": usage.input, "output_tokens": usage.output}
+            case "done":
+                found["finish"] = event.response.finish.kind
+                found["tool_calls"] = [
+                    {"name": call.name, "arguments": call.arguments}
+                    for call in event.response.message.tool_calls
+                ]
+            case "error":
+                found["error"] = event.error.message
+            case _:
+                pass
+    return {
+        **found,
+        "text": "".join(text),
+        "thinking": "".join(thinking),
+        "error": found.get("error"),
+    }
+
+
+def _adapter_of(api: str) -> Any:
+    if api not in _ADAPTERS:
+        raise UnknownRecording(
+            f"Nothing tells which API this recording is of (found {api!r}). Name one of: "
+            f"{', '.join(_ADAPTERS)}."
+        )
+    return import_module(f".{_ADAPTERS[api]}", __package__)

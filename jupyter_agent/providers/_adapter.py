@@ -1,0 +1,179 @@
+"""What every adapter over HTTP shares: guards, repair, sending, retries, the event stream.
+
+An adapter adds what it sends (`prepare`), its key header, and its list of models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from ..protocol.errors import ErrorInfo, ProviderError
+from ..protocol.models import Capabilities, ModelInfo, Request
+from ..protocol.provider_events import Failed, ProviderEvent
+from ._decode import Decoder
+from ._errors import MAX_RETRY_AFTER, error_from_response, redact
+from ._guards import check_request
+from ._history import repair
+from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
+
+_FIRST_DELAY = 0.5  # seconds, doubled with each retry
+_LONGEST_DELAY = 8.0
+
+
+class HttpProvider(ABC):
+    """A provider behind HTTP."""
+
+    def __init__(self, *, name: str, capabilities: Capabilities, endpoint: Endpoint) -> None:
+        self._name = name
+        self._capabilities = capabilities
+        self.endpoint = endpoint
+        self._http = HttpClient(endpoint, name)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self._name!r}, base_url={self.endpoint.base_url!r})"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @abstractmethod
+    def prepare(self, request: Request) -> tuple[HttpCall, Decoder]:
+        """Return the call for a repaired request, and the reader of its answer."""
+
+    @abstractmethod
+    def auth_headers(self) -> dict[str, str]:
+        """Return the headers that carry the key."""
+
+    @abstractmethod
+    async def list_models(self) -> list[ModelInfo]:
+        """Return the models on offer."""
+
+    def sign(self, call: HttpCall) -> Mapping[str, str]:
+        """Return the headers that authorise this very call."""
+        return self.auth_headers()
+
+    def refused(self, refusal: Refusal, model: str) -> ProviderError:
+        """Return the error for an HTTP answer that is none."""
+        return error_from_response(
+            refusal.status, refusal.headers, refusal.body, provider=self._name, model=model
+        )
+
+    async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
+        try:
+            check_request(request, self._capabilities, self._name)
+            request = replace(request, messages=repair(request.messages, self._name))
+            call, decoder = self.prepare(request)
+        except ProviderError as error:
+            yield Failed(error=self._clean(error.info(), request.model))
+            return
+        for attempt in itertools.count(1):
+            failure: ErrorInfo | None = None
+            begun = False
+            async with aclosing(self._attempt(call, decoder)) as events:
+                async for event in events:
+                    if event.type == "error":
+                        failure = self._clean(event.error, request.model)
+                        break
+                    begun = True
+                    yield event
+            if failure is None:
+                return
+            if begun or not failure.retryable or attempt > self.endpoint.max_retries:
+                yield Failed(error=failure)
+                return
+            delay = _delay(attempt, failure)
+            if self.endpoint.on_retry is not None:
+                self.endpoint.on_retry(attempt, delay, failure)
+            await asyncio.sleep(delay)
+            call, decoder = self.prepare(request)
+
+    async def _attempt(
+        self, call: HttpCall, decoder: Decoder
+    ) -> AsyncGenerator[ProviderEvent, None]:
+        """Ask once; the last event is `done` or `error`."""
+        try:
+            async with self._http.open(call, self.sign(call)) as body:
+                while not decoder.ended:
+                    chunk = await body.read()
+                    if chunk is None:
+                        events = decoder.finish()
+                    else:
+                        frames = decoder.frames
+                        events = decoder.feed(chunk)
+                        body.note(events=bool(events), frames=decoder.frames != frames)
+                    for event in events:
+                        yield event
+                await body.drain()
+        except HttpRefused as error:
+            yield Failed(error=self.refused(error.refusal, decoder.model).info())
+        except ProviderError as error:
+            for event in decoder.fail(error):
+                yield event
+
+    async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
+        """Return what a GET answers.
+
+        Raises:
+            ProviderError: it could not be asked.
+        """
+        call = HttpCall(url=url, method="GET", headers=headers or {})
+        try:
+            return await self._http.get_json(call, self.sign(call))
+        except HttpRefused as error:
+            raise self.refused(error.refusal, "") from None
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    def _clean(self, info: ErrorInfo, model: str) -> ErrorInfo:
+        """Name provider and model, and make sure that no key is quoted."""
+        return replace(
+            info,
+            provider=info.provider or self._name,
+            model=info.model or model or None,
+            message=redact(info.message, self.endpoint.api_key),
+        )
+
+
+def _delay(attempt: int, failure: ErrorInfo) -> float:
+    """Return the seconds to wait: what the server asked, else a doubling time with jitter."""
+    if failure.retry_after is not None:
+        return min(failure.retry_after, MAX_RETRY_AFTER)
+    longest: float = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)
+    return longest * random.uniform(0.75, 1.0)
+
+
+def model_info(
+    provider: str,
+    name: str,
+    *,
+    label: str | None = None,
+    context_window: Any = None,
+    max_output: Any = None,
+    capabilities: Capabilities | None = None,
+) -> ModelInfo:
+    """Make a listed model; sizes that are not whole numbers above zero are left unknown."""
+    return ModelInfo(
+        id=f"{provider}/{name}",
+        provider=provider,
+        name=name,
+        label=label or name,
+        context_window=_size(context_window),
+        max_output=_size(max_output),
+        capabilities=capabilities or Capabilities(streaming=True, system_prompt=True),
+    )
+
+
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None

@@ -1,0 +1,221 @@
+"""Repair of a conversation before it is sent, and the names and ids of one provider's wire.
+
+Every adapter sends through here, so each sees the same thing: every call answered, every result
+asked for, nothing opaque that another provider wrote, no empty turn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ..protocol.errors import BadRequest
+from ..protocol.messages import (
+    Message,
+    Part,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+    extract_text,
+)
+from ..protocol.models import Request
+
+INTERRUPTED = "Interrupted: this call was stopped before it gave a result. It may have run in part."
+
+
+def repair(messages: Sequence[Message], provider: str) -> tuple[Message, ...]:
+    """Return the conversation as it can be sent to `provider`.
+
+    Raises:
+        BadRequest: a tool result does not say which call it answers.
+    """
+    kept = [clean for message in messages if (clean := _clean(message, provider)) is not None]
+    return tuple(_pair(kept, provider))
+
+
+def split_system(messages: Iterable[Message]) -> tuple[str, tuple[Message, ...]]:
+    """Return all system text, joined by blank lines, and the other messages."""
+    system: list[str] = []
+    rest: list[Message] = []
+    for message in messages:
+        if message.role == "system":
+            system.append(message.text)
+        else:
+            rest.append(message)
+    return "\n\n".join(text for text in system if text.strip()), tuple(rest)
+
+
+def _clean(message: Message, provider: str) -> Message | None:
+    """Drop what another provider sealed; None for an assistant turn that says nothing."""
+    parts: tuple[Part, ...] = message.parts
+    if message.metadata.provider not in (None, provider):
+        parts = tuple(
+            replace(part, provider_metadata=None) if part.provider_metadata else part
+            for part in parts
+            if not isinstance(part, ThinkingPart)
+        )
+        metadata = replace(message.metadata, reasoning_details=None, thinking_signature=None)
+        message = replace(message, parts=parts, metadata=metadata)
+    parts = tuple(part for part in parts if not _is_empty(part))
+    if message.role == "assistant" and all(isinstance(part, ThinkingPart) for part in parts):
+        return None
+    return message if parts == message.parts else replace(message, parts=parts)
+
+
+def _is_empty(part: Part) -> bool:
+    """Whether nothing would be lost without it. Text with metadata carries a seal: it stays."""
+    return isinstance(part, TextPart) and not part.text and not part.provider_metadata
+
+
+def _pair(messages: Sequence[Message], provider: str) -> Iterable[Message]:
+    """Answer every call right after its turn, in order; drop results that nothing asked for."""
+    waiting: dict[str, ToolCallPart] = {}
+    results: list[ToolResultPart] = []
+    holder: Message | None = None
+
+    def settle() -> Iterable[Message]:
+        nonlocal holder
+        if waiting:
+            found = {result.tool_call_id: result for result in results}
+            answers = tuple(found.get(id) or _interrupted(call) for id, call in waiting.items())
+            if holder is None:
+                yield Message(role="tool", parts=answers, id=f"{next(iter(waiting))}_results")
+            else:
+                yield replace(holder, parts=answers)
+        waiting.clear()
+        results.clear()
+        holder = None
+
+    for message in messages:
+        found = message.tool_results
+        for result in found:
+            if not result.tool_call_id:
+                raise BadRequest(
+                    f"A result of the tool {result.tool_name!r} does not say which call it answers.",
+                    provider=provider,
+                )
+            if result.tool_call_id in waiting:
+                results.append(result)
+        if found:
+            others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
+            if message.role == "tool" or not others:
+                holder = holder or message
+                continue
+            message = replace(message, parts=others)
+        yield from settle()
+        yield message
+        if message.role == "assistant":
+            waiting.update({call.id: call for call in message.tool_calls})
+    yield from settle()
+
+
+def _interrupted(call: ToolCallPart) -> ToolResultPart:
+    return ToolResultPart(
+        tool_call_id=call.id,
+        tool_name=call.name,
+        content=(TextPart(text=INTERRUPTED),),
+        is_error=True,
+    )
+
+
+class WireNames:
+    """An invertible map of our names (of tools, or ids of calls) to those a wire accepts.
+
+    A name the wire accepts stays as it is. Others are rewritten the same way each time, so that
+    a conversation's prefix stays the same from turn to turn.
+    """
+
+    def __init__(self, names: Iterable[str], *, allowed: str = r"[A-Za-z0-9_-]", longest: int = 64):
+        self._allowed = re.compile(allowed)
+        self._whole = re.compile(f"{allowed}{{1,{longest}}}")
+        self._longest = longest
+        self._to_wire: dict[str, str] = {}
+        self._from_wire: dict[str, str] = {}
+        pending = []
+        for name in dict.fromkeys(names):
+            if self._whole.fullmatch(name):
+                self._to_wire[name] = self._from_wire[name] = name
+            else:
+                pending.append(name)
+        for name in pending:
+            self._add(name)
+
+    def to_wire(self, name: str) -> str:
+        """Return the wire's form of our name."""
+        return self._to_wire.get(name) or self._add(name)
+
+    def from_wire(self, name: str) -> str:
+        """Return our name; a name we never sent comes back as it is."""
+        return self._from_wire.get(name, name)
+
+    def _add(self, name: str) -> str:
+        plain = "".join(c if self._allowed.fullmatch(c) else "_" for c in name)
+        wire = plain
+        if not self._whole.fullmatch(wire) or wire in self._from_wire:
+            wire = f"{plain[: self._longest - 9]}_{_digest(name, 8)}"
+        self._to_wire[name] = wire
+        self._from_wire[wire] = name
+        return wire
+
+
+class WireIds:
+    """An invertible map of call ids to the form a wire accepts.
+
+    `length` fixes the length (Mistral: exactly nine letters and digits); without it, ids of up to
+    `longest` letters, digits, `_` and `-` stay as they are.
+    """
+
+    def __init__(self, *, length: int | None = None, longest: int = 64) -> None:
+        size = f"{{{length}}}" if length else f"{{1,{longest}}}"
+        self._fits = re.compile(f"[A-Za-z0-9]{size}" if length else f"[A-Za-z0-9_-]{size}")
+        self._length = length or min(longest, 24)
+        self._to_wire: dict[str, str] = {}
+        self._from_wire: dict[str, str] = {}
+
+    def to_wire(self, id: str) -> str:
+        """Return the wire's form of our id."""
+        if id not in self._to_wire:
+            wire = id if self._fits.fullmatch(id) else _digest(id, self._length)
+            salt = 0
+            while wire in self._from_wire:  # another id has this form already
+                salt += 1
+                wire = _digest(f"{id} {salt}", self._length)
+            self._to_wire[id] = wire
+            self._from_wire[wire] = id
+        return self._to_wire[id]
+
+    def from_wire(self, wire: str) -> str:
+        """Return our id; one we never sent comes back as it is."""
+        return self._from_wire.get(wire, wire)
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()[:length]
+
+
+def tool_names(request: Request) -> list[str]:
+    """Return every tool name of a request: those offered, and those of the conversation."""
+    names = [tool.name for tool in request.tools]
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, ToolCallPart):
+                names.append(part.name)
+            elif isinstance(part, ToolResultPart):
+                names.append(part.tool_name)
+    return names
+
+
+def call_ids(messages: Iterable[Message]) -> frozenset[str]:
+    """Return the ids of all calls of a conversation."""
+    return frozenset(call.id for message in messages for call in message.tool_calls)
+
+
+def result_text(result: ToolResultPart) -> str:
+    """Return a result's text, marked as an error for wires that have no field for it."""
+    text = extract_text(tuple(result.content))
+    if result.is_error and not text.lower().startswith("error"):
+        return f"Error: {text}"
+    return text

@@ -1,0 +1,74 @@
+"""Thinking inside the text: `<think>…</think>` at its start, in pieces of any size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ._assemble import Assembler
+
+_OPEN = "<think>"
+_CLOSE = "</think>"
+
+
+class ThinkTags:
+    """Passes text on to the assembler and turns a leading `<think>` block into thinking.
+
+    A closing tag without its opener is dropped: some chat templates write the opener into the
+    prompt. What stood before it has been streamed as text by then and stays text.
+    """
+
+    def __init__(self, assembler: Assembler) -> None:
+        self._assembler = assembler
+        self._state: Literal["start", "thinking", "text", "done"] = "start"
+        self._held = ""
+
+    def feed(self, text: str) -> None:
+        """Take a piece of text."""
+        if self._state == "done" or (self._state == "text" and not self._held and "<" not in text):
+            self._assembler.text(text)
+            return
+        self._held += text
+        if self._state == "start":
+            stripped = self._held.lstrip()
+            if stripped.startswith(_OPEN):
+                self._state = "thinking"
+                self._held = stripped[len(_OPEN) :]
+            elif _OPEN.startswith(stripped):
+                return  # it may still become the opener
+            else:
+                self._state = "text"
+        self._seek_close()
+
+    def flush(self) -> None:
+        """Give out what was held back: the text has ended."""
+        held, self._held = self._held, ""
+        self._put(held)
+
+    def _seek_close(self) -> None:
+        before, tag, rest = self._held.partition(_CLOSE)
+        if not tag:
+            keep = len(before) - _overlap(before)
+            self._held = before[keep:]
+            self._put(before[:keep])
+            return
+        self._put(before)
+        if self._state == "thinking":
+            self._assembler.end_thinking()
+            rest = rest.lstrip()
+        self._state = "done"
+        self._held = ""
+        self._assembler.text(rest)
+
+    def _put(self, text: str) -> None:
+        if self._state == "thinking":
+            self._assembler.thinking(text)
+        else:
+            self._assembler.text(text)
+
+
+def _overlap(text: str) -> int:
+    """Return how many of the last characters may begin a closing tag."""
+    for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
+        if _CLOSE.startswith(text[-size:]):
+            return size
+    return 0

@@ -1,0 +1,243 @@
+"""How servers of the Chat Completions API differ, as data. No code belongs here.
+
+A field states what a server does, not who it is; `openai_chat.py` reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EffortField = Literal["reasoning_effort", "reasoning", "thinking", "enable_thinking"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One habit of speaking Chat Completions.
+
+    Attributes:
+        base_url: where it lives unless the settings say otherwise; empty when only the user knows.
+        key_env: environment variables that may hold its key, the first found wins.
+        auth_header: `Authorization` carries `Bearer <key>`; any other header the bare key.
+        max_tokens_field: the name of the limit on the answer.
+        stream_options: whether `stream_options.include_usage` is accepted.
+        sampling_while_thinking: whether temperature and top_p are accepted by thinking models.
+        effort_field: where the effort goes; None when there is no such setting.
+        thinking_echo: the field that returns thinking in turns with tool calls.
+        think_tags: whether thinking may stand in the text, between `<think>` tags.
+        call_id_length: the exact length of call ids (letters and digits), None when free.
+        required_choice: the word for "must call a tool".
+        system_role: the role of the system message.
+        models_path: the list of models, relative to the base URL.
+        context_fields: fields of a listed model that hold its context size.
+    """
+
+    name: str
+    label: str
+    base_url: str = ""
+    key_env: tuple[str, ...] = ()
+    auth_header: str = "Authorization"
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_options: bool = True
+    sampling_while_thinking: bool = True
+    effort_field: EffortField | None = None
+    thinking_echo: Literal["reasoning_content", "reasoning_details"] | None = None
+    think_tags: bool = False
+    call_id_length: int | None = None
+    required_choice: str = "required"
+    system_role: Literal["system", "developer"] = "system"
+    models_path: str = "models"
+    context_fields: tuple[str, ...] = ("context_length", "context_window", "max_model_len")
+    local: bool = False
+
+
+_ALL = (
+    Dialect(
+        name="openai",
+        label="OpenAI",
+        base_url="https://api.openai.com/v1",
+        key_env=("OPENAI_API_KEY",),
+        max_tokens_field="max_completion_tokens",
+        sampling_while_thinking=False,
+        effort_field="reasoning_effort",
+    ),
+    Dialect(
+        name="azure",
+        label="Azure OpenAI",
+        key_env=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+        auth_header="api-key",
+        max_tokens_field="max_completion_tokens",
+        sampling_while_thinking=False,
+        effort_field="reasoning_effort",
+    ),
+    Dialect(
+        name="openrouter",
+        label="OpenRouter",
+        base_url="https://openrouter.ai/api/v1",
+        key_env=("OPENROUTER_API_KEY",),
+        effort_field="reasoning",
+        thinking_echo="reasoning_details",
+    ),
+    Dialect(
+        name="vercel",
+        label="Vercel AI Gateway",
+        base_url="https://ai-gateway.vercel.sh/v1",
+        key_env=("AI_GATEWAY_API_KEY",),
+        effort_field="reasoning",
+        thinking_echo="reasoning_details",
+    ),
+    Dialect(
+        name="deepseek",
+        label="DeepSeek",
+        base_url="https://api.deepseek.com",
+        key_env=("DEEPSEEK_API_KEY",),
+        effort_field="thinking",
+        thinking_echo="reasoning_content",
+    ),
+    Dialect(
+        name="xai",
+        label="xAI",
+        base_url="https://api.x.ai/v1",
+        key_env=("XAI_API_KEY",),
+        effort_field="reasoning_effort",
+    ),
+    Dialect(
+        name="groq",
+        label="Groq",
+        base_url="https://api.groq.com/openai/v1",
+        key_env=("GROQ_API_KEY",),
+        max_tokens_field="max_completion_tokens",
+        effort_field="reasoning_effort",
+        think_tags=True,
+    ),
+    Dialect(
+        name="mistral",
+        label="Mistral",
+        base_url="https://api.mistral.ai/v1",
+        key_env=("MISTRAL_API_KEY",),
+        stream_options=False,
+        call_id_length=9,
+        required_choice="any",
+        context_fields=("max_context_length",),
+    ),
+    Dialect(
+        name="perplexity",
+        label="Perplexity",
+        base_url="https://api.perplexity.ai",
+        key_env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"),
+        effort_field="reasoning_effort",
+        think_tags=True,
+        models_path="v1/models",
+    ),
+    Dialect(
+        name="cohere",
+        label="Cohere",
+        base_url="https://api.cohere.ai/compatibility/v1",
+        key_env=("COHERE_API_KEY", "CO_API_KEY"),
+    ),
+    Dialect(
+        name="together",
+        label="Together AI",
+        base_url="https://api.together.xyz/v1",
+        key_env=("TOGETHER_API_KEY",),
+        effort_field="reasoning_effort",
+        think_tags=True,
+    ),
+    Dialect(
+        name="fireworks",
+        label="Fireworks AI",
+        base_url="https://api.fireworks.ai/inference/v1",
+        key_env=("FIREWORKS_API_KEY",),
+        effort_field="reasoning_effort",
+        thinking_echo="reasoning_content",
+        think_tags=True,
+    ),
+    Dialect(
+        name="huggingface",
+        label="Hugging Face",
+        base_url="https://router.huggingface.co/v1",
+        key_env=("HF_TOKEN",),
+        think_tags=True,
+    ),
+    Dialect(
+        name="zai",
+        label="Z.ai",
+        base_url="https://api.z.ai/api/paas/v4",
+        key_env=("ZAI_API_KEY",),
+        effort_field="thinking",
+        thinking_echo="reasoning_content",
+    ),
+    Dialect(
+        name="moonshot",
+        label="Moonshot AI",
+        base_url="https://api.moonshot.ai/v1",
+        key_env=("MOONSHOT_API_KEY",),
+        effort_field="thinking",
+        thinking_echo="reasoning_content",
+    ),
+    Dialect(
+        name="alibaba",
+        label="Alibaba Cloud",
+        base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        key_env=("DASHSCOPE_API_KEY", "ALIBABA_API_KEY"),
+        effort_field="enable_thinking",
+    ),
+    Dialect(
+        name="cerebras",
+        label="Cerebras",
+        base_url="https://api.cerebras.ai/v1",
+        key_env=("CEREBRAS_API_KEY",),
+        max_tokens_field="max_completion_tokens",
+        effort_field="reasoning_effort",
+    ),
+    Dialect(
+        name="vllm",
+        label="vLLM",
+        base_url="http://localhost:8000/v1",
+        key_env=("VLLM_API_KEY",),
+        think_tags=True,
+        local=True,
+    ),
+    Dialect(
+        name="llamacpp",
+        label="llama.cpp",
+        base_url="http://localhost:8080/v1",
+        key_env=("LLAMA_API_KEY",),
+        think_tags=True,
+        local=True,
+    ),
+    Dialect(
+        name="lmstudio",
+        label="LM Studio",
+        base_url="http://localhost:1234/v1",
+        think_tags=True,
+        local=True,
+    ),
+    Dialect(
+        name="litellm",
+        label="LiteLLM",
+        base_url="http://localhost:4000/v1",
+        key_env=("LITELLM_API_KEY",),
+        effort_field="reasoning_effort",
+        think_tags=True,
+        local=True,
+    ),
+    Dialect(
+        name="openai-compatible",
+        label="Another OpenAI-compatible server",
+        key_env=("OPENAI_COMPATIBLE_API_KEY",),
+        think_tags=True,
+    ),
+)
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
+
+# How each provider is called in sentences.
+LABELS: dict[str, str] = {
+    **{dialect.name: dialect.label for dialect in _ALL},
+    "anthropic": "Anthropic",
+    "bedrock": "Amazon Bedrock",
+    "gemini": "Google Gemini",
+    "ollama": "Ollama",
+    "vertex": "Google Vertex AI",
+}

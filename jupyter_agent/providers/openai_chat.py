@@ -1,0 +1,607 @@
+"""Chat Completions, as OpenAI defined it and as everybody else speaks it.
+
+How servers differ is data (`dialects.py`) where it must be known beforehand; what the bytes
+themselves tell is read from the bytes.
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..protocol.errors import BadRequest, Overloaded, ProviderError
+from ..protocol.messages import (
+    AudioPart,
+    DocumentPart,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    ToolCallPart,
+)
+from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
+from ..protocol.provider_events import ProviderEvent, Response
+from ..protocol.usage import FinishKind
+from ._adapter import HttpProvider, model_info
+from ._assemble import Assembler
+from ._decode import SseDecoder, decode
+from ._effort import clamp_effort
+from ._errors import error_from_response
+from ._guards import require
+from ._history import (
+    WireIds,
+    WireNames,
+    call_ids,
+    result_text,
+    split_system,
+    tool_names,
+)
+from ._http import Endpoint, HttpCall
+from ._think_tags import ThinkTags
+from .dialects import DIALECTS, Dialect
+
+API = "openai_chat"
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+
+_FINISH: dict[str, FinishKind] = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "eos": "stop",
+    "stop_sequence": "stop",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "context_overflow",
+    "content_filter": "content_filter",
+    "sensitive": "content_filter",
+    "refusal": "refusal",
+}
+_BROKEN = ("error", "network_error", "insufficient_system_resource")
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The names of one conversation on one server's wire."""
+
+    dialect: Dialect
+    names: WireNames
+    ids: WireIds
+
+
+def wire_for(request: Request, dialect: Dialect) -> Wire:
+    """Map the tools and calls of a request to what the dialect accepts."""
+    return Wire(dialect, WireNames(tool_names(request)), WireIds(length=dialect.call_id_length))
+
+
+# ---- what is sent ------------------------------------------------------------------------------
+
+
+def create_stream(
+    request: Request, *, base_url: str, capabilities: Capabilities, wire: Wire
+) -> HttpCall:
+    """Return the HTTP call that asks for a streamed answer."""
+    dialect = wire.dialect
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": format_messages(request.messages, wire),
+        "stream": True,
+    }
+    if dialect.stream_options:
+        body["stream_options"] = {"include_usage": True}
+    if request.tools:
+        body["tools"] = format_tools(request.tools, wire.names)
+        if request.tool_choice is not None:
+            body["tool_choice"] = _tool_choice(request.tool_choice, wire)
+    if dialect.sampling_while_thinking or not capabilities.thinking:
+        body["temperature"] = request.temperature
+        body["top_p"] = request.top_p
+    body[dialect.max_tokens_field] = request.max_tokens
+    body["stop"] = list(request.stop) or None
+    body.update(_effort(request, capabilities, dialect))
+    body = {key: value for key, value in body.items() if value is not None}
+    return HttpCall(url=f"{base_url.rstrip('/')}/chat/completions", body=body)
+
+
+def format_tools(tools: Sequence[ToolDefinition], names: WireNames) -> list[dict[str, Any]]:
+    """Write the tools offered."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": names.to_wire(tool.name),
+                "description": tool.description,
+                "parameters": tool.parameters,
+            },
+        }
+        for tool in tools
+    ]
+
+
+def format_messages(messages: Sequence[Message], wire: Wire) -> list[dict[str, Any]]:
+    """Write a repaired conversation."""
+    system, rest = split_system(messages)
+    written: list[dict[str, Any]] = []
+    if system:
+        written.append({"role": wire.dialect.system_role, "content": system})
+    for message in rest:
+        if message.role == "assistant":
+            written.append(_assistant(message, wire))
+        elif message.tool_results:
+            written.extend(format_tool_results(message, wire))
+        else:
+            written.append({"role": "user", "content": _content(message.parts)})
+    return written
+
+
+def format_tool_results(message: Message, wire: Wire) -> list[dict[str, Any]]:
+    """Write one message for each result. Images follow in a user message: `tool` takes text."""
+    written: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
+    for result in message.tool_results:
+        pictures = [part for part in result.content if isinstance(part, ImagePart)]
+        text = result_text(result)
+        if pictures:
+            text = f"{text}\n(Its images follow.)".lstrip()
+            label = f"Images of the result of {wire.names.to_wire(result.tool_name)}:"
+            images.append({"type": "text", "text": label})
+            images.extend(_part(picture) for picture in pictures)
+        written.append(
+            {
+                "role": "tool",
+                "tool_call_id": wire.ids.to_wire(result.tool_call_id),
+                "content": text,
+            }
+        )
+    if images:
+        written.append({"role": "user", "content": images})
+    return written
+
+
+def _assistant(message: Message, wire: Wire) -> dict[str, Any]:
+    calls = [_call(call, wire) for call in message.tool_calls]
+    written: dict[str, Any] = {"role": "assistant", "content": message.text or None}
+    if not calls:
+        return written
+    written["tool_calls"] = calls
+    echo = wire.dialect.thinking_echo
+    if echo == "reasoning_content" and message.thinking:
+        written[echo] = message.thinking
+    elif echo == "reasoning_details" and message.metadata.reasoning_details:
+        written[echo] = message.metadata.reasoning_details
+    return written
+
+
+def _call(call: ToolCallPart, wire: Wire) -> dict[str, Any]:
+    # Servers with chat templates parse the arguments: what is not JSON would be their error 500.
+    usable = call.arguments is not None and call.arguments_raw.strip()
+    arguments = call.arguments_raw if usable else json.dumps(call.arguments or {})
+    return {
+        "id": wire.ids.to_wire(call.id),
+        "type": "function",
+        "function": {"name": wire.names.to_wire(call.name), "arguments": arguments},
+    }
+
+
+def _content(parts: Iterable[Part]) -> str | list[dict[str, Any]]:
+    parts = tuple(parts)
+    if all(isinstance(part, TextPart) for part in parts):
+        return "".join(part.text for part in parts if isinstance(part, TextPart))
+    return [_part(part) for part in parts]
+
+
+def _part(part: Part) -> dict[str, Any]:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            require(part.media_type in IMAGE_TYPES or part.url, part.media_type, "images")
+            url = part.url or f"data:{part.media_type};base64,{part.data}"
+            return {"type": "image_url", "image_url": {"url": url}}
+        case AudioPart():
+            form = AUDIO_FORMATS.get(part.media_type)
+            require(form and part.data, part.media_type, "sound")
+            return {"type": "input_audio", "input_audio": {"data": part.data, "format": form}}
+        case DocumentPart():
+            require(
+                part.data and part.media_type == "application/pdf", part.media_type, "documents"
+            )
+            data = f"data:{part.media_type};base64,{part.data}"
+            return {
+                "type": "file",
+                "file": {"filename": part.name or "document.pdf", "file_data": data},
+            }
+        case _:
+            raise BadRequest(f"A {part.type} part cannot stand in this message.")
+
+
+def _tool_choice(choice: str, wire: Wire) -> str | dict[str, Any]:
+    if choice == "required":
+        return wire.dialect.required_choice
+    if choice in ("auto", "none"):
+        return choice
+    return {"type": "function", "function": {"name": wire.names.to_wire(choice)}}
+
+
+def _effort(request: Request, capabilities: Capabilities, dialect: Dialect) -> dict[str, Any]:
+    """Write the effort the way the dialect takes it."""
+    effort = clamp_effort(request.effort, capabilities.effort_levels)
+    field = dialect.effort_field
+    if field is None or request.effort is None:
+        return {}
+    if field in ("reasoning_effort", "reasoning"):
+        if effort is None:
+            return {}
+        return {field: effort} if field == "reasoning_effort" else {field: {"effort": effort}}
+    if not capabilities.thinking:
+        return {}
+    thinks = request.effort != "none"
+    if field == "thinking":
+        return {"thinking": {"type": "enabled" if thinks else "disabled"}}
+    return {"enable_thinking": thinks}
+
+
+# ---- what comes back ---------------------------------------------------------------------------
+
+
+class ChatDecoder(SseDecoder):
+    """Reads one streamed answer."""
+
+    def __init__(
+        self,
+        assembler: Assembler,
+        *,
+        provider: str,
+        model: str,
+        names: WireNames | None = None,
+        think_tags: bool = False,
+        readable_details: bool = False,
+    ) -> None:
+        """Start one answer.
+
+        Args:
+            assembler: takes the pieces.
+            provider: named in errors.
+            model: named in errors.
+            names: maps tool names back.
+            think_tags: whether `<think>` in the text begins thinking.
+            readable_details: whether `reasoning_details` are also shown, when nothing else is.
+        """
+        super().__init__(assembler, provider=provider, model=model)
+        self._readable_details = readable_details
+        self._names = names
+        self._tags = ThinkTags(assembler) if think_tags else None
+        self._calls = _CallKeys(assembler)
+        self._details = _ReasoningDetails()
+        self._streamed = False
+        self._refusal: list[str] = []
+
+    def on_payload(self, name: str, payload: dict[str, Any]) -> None:
+        error = payload.get("error")
+        if error or name == "error":
+            self.refuse(payload)
+            return
+        choices = payload.get("choices")
+        if choices:
+            choice = choices[0]
+            delta = choice.get("delta")
+            if delta:
+                self._delta(delta)
+            elif "message" in choice and not self._streamed:
+                self._delta(choice["message"] or {})
+            if choice.get("error"):
+                self.refuse(choice)
+                return
+            if reason := choice.get("finish_reason"):
+                self._finish(reason)
+        usage = payload.get("usage") or (payload.get("x_groq") or {}).get("usage")
+        if usage:
+            self._usage(usage)
+
+    def on_done_mark(self) -> None:
+        if not self.assembler.finished:
+            self._finish("")
+        self.assembler.end()
+
+    def on_body(self, body: dict[str, Any]) -> bool:
+        if "choices" not in body:
+            return False
+        self.on_payload("", body)
+        return True
+
+    def _delta(self, delta: dict[str, Any]) -> None:
+        content = delta.get("content")
+        thinking = delta.get("reasoning_content") or delta.get("reasoning")
+        details = delta.get("reasoning_details")
+        if details:
+            text = self._details.add(details)
+            if self._readable_details:
+                thinking = thinking or text
+        if thinking:
+            self._streamed = True
+            self.assembler.thinking(thinking)
+        if content:
+            self._streamed = True
+            if isinstance(content, str):
+                self._text(content)
+            else:
+                self._content_list(content)
+        if refusal := delta.get("refusal"):
+            self._refusal.append(refusal)
+        for fragment in delta.get("tool_calls") or ():
+            self._streamed = True
+            self._calls.add(fragment, self._names)
+        if call := delta.get("function_call"):
+            self._calls.add({"index": "legacy", "function": call}, self._names)
+
+    def _text(self, text: str) -> None:
+        if self._tags is None:
+            self.assembler.text(text)
+        else:
+            self._tags.feed(text)
+
+    def _content_list(self, content: list[Any]) -> None:
+        """Read Mistral's blocks: text, and thinking made of text."""
+        for block in content:
+            if not isinstance(block, dict):
+                continue
+            if block.get("type") == "text":
+                self._text(block.get("text") or "")
+            elif block.get("type") == "thinking":
+                inner = block.get("thinking") or ""
+                if isinstance(inner, list):
+                    inner = "".join(piece.get("text") or "" for piece in inner)
+                self.assembler.thinking(inner)
+
+    def _finish(self, reason: str) -> None:
+        if reason in _BROKEN:
+            self.assembler.fail(
+                Overloaded(
+                    f"{self.provider} stopped in the middle of the answer. Try again.",
+                    provider=self.provider,
+                    model=self.model,
+                )
+            )
+            return
+        if self._tags is not None:
+            self._tags.flush()
+        kind = _FINISH.get(reason, "other") if reason else "stop"
+        if self._refusal:
+            kind = "refusal"
+            self.assembler.extra["refusal"] = "".join(self._refusal)
+        self.assembler.reasoning_details = self._details.merged() or None
+        self.assembler.finish(kind, reason or None)
+
+    def _usage(self, usage: dict[str, Any]) -> None:
+        prompt = usage.get("prompt_tokens_details") or {}
+        completion = usage.get("completion_tokens_details") or {}
+        cached = prompt.get("cached_tokens")
+        self.assembler.usage(
+            input=usage.get("prompt_tokens"),
+            output=usage.get("completion_tokens"),
+            total=usage.get("total_tokens"),
+            cache_read=cached if cached is not None else usage.get("prompt_cache_hit_tokens"),
+            reasoning=completion.get("reasoning_tokens"),
+        )
+
+
+class _CallKeys:
+    """Finds the call a fragment belongs to, whatever the server leaves out or repeats."""
+
+    def __init__(self, assembler: Assembler) -> None:
+        self._assembler = assembler
+        self._by_index: dict[Hashable, int] = {}
+        self._by_id: dict[str, tuple[int, Hashable]] = {}
+        self._has_id: set[int] = set()
+        self._count = 0
+
+    def add(self, fragment: dict[str, Any], names: WireNames | None) -> None:
+        """Put one fragment into the assembler."""
+        function = fragment.get("function")
+        if not isinstance(function, dict):
+            return  # a tool of another kind, run elsewhere
+        index = fragment.get("index")
+        id = fragment.get("id") or ""
+        name = function.get("name") or ""
+        arguments = function.get("arguments")
+        if arguments is None:
+            arguments = ""
+        elif not isinstance(arguments, str):
+            arguments = json.dumps(arguments)
+        key = self._key(index, id, name, arguments)
+        if id:
+            self._has_id.add(key)
+            self._by_id[id] = (key, index)
+        self._by_index[index] = key
+        wire_name = names.from_wire(name) if names and name else name
+        self._assembler.call(key, id=id, name=wire_name, arguments=arguments)
+
+    def _key(self, index: Hashable, id: str, name: str, arguments: str) -> int:
+        """Return the key of a known call, or a new one.
+
+        A new id starts a new call, even at an index in use. Without an id, the index decides;
+        without either, a name after a whole call starts the next.
+        """
+        if id and id in self._by_id:
+            key, seen_at = self._by_id[id]
+            if index is None or seen_at == index:
+                return key
+        known = self._by_index.get(index)
+        if known is None and index is None and not id and not name and self._count:
+            known = self._count - 1
+        if known is None:
+            return self._new()
+        if id:
+            return self._new() if known in self._has_id else known
+        starts_over = name and arguments.lstrip().startswith("{")
+        if starts_over and self._assembler.is_whole(known):
+            return self._new()
+        return known
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+
+class _ReasoningDetails:
+    """OpenRouter's `reasoning_details`, merged block by block so that they can be sent back."""
+
+    _GROWING = ("text", "summary", "data")
+
+    def __init__(self) -> None:
+        self._blocks: list[dict[str, Any]] = []
+        self._pieces: list[dict[str, list[str]]] = []
+
+    def add(self, details: Any) -> str:
+        """Take the pieces of one delta; return their readable text."""
+        text = ""
+        for piece in details if isinstance(details, list) else ():
+            if not isinstance(piece, dict):
+                continue
+            text += piece.get("text") or piece.get("summary") or ""
+            if not self._blocks or not self._continues(piece):
+                self._blocks.append({})
+                self._pieces.append({})
+            for key, value in piece.items():
+                if key in self._GROWING and isinstance(value, str):
+                    self._pieces[-1].setdefault(key, []).append(value)
+                    self._blocks[-1].setdefault(key, "")
+                elif value is not None or key not in self._blocks[-1]:
+                    self._blocks[-1][key] = value
+        return text
+
+    def _continues(self, piece: dict[str, Any]) -> bool:
+        last = self._blocks[-1]
+        return (
+            piece.get("type") == last.get("type") != "reasoning.encrypted"
+            and piece.get("index") == last.get("index")
+            and (piece.get("id") or last.get("id")) == (last.get("id") or piece.get("id"))
+            and not (last.get("signature") and piece.get("text"))
+        )
+
+    def merged(self) -> list[dict[str, Any]]:
+        """Return the whole blocks."""
+        return [
+            {**block, **{key: "".join(values) for key, values in pieces.items()}}
+            for block, pieces in zip(self._blocks, self._pieces, strict=True)
+        ]
+
+
+def new_decoder(*, provider: str = "openai", model: str = "") -> ChatDecoder:
+    """Return a reader of one answer, for recordings."""
+    assembler = Assembler(provider=provider, model=model)
+    return ChatDecoder(assembler, provider=provider, model=model)
+
+
+def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
+    """Read a recorded body: bytes in pieces of any size → events."""
+    return decode(new_decoder(), chunks)
+
+
+def should_continue(response: Response) -> bool:
+    """Whether the model waits for tool results; the calls decide, not the finish word."""
+    return bool(response.message.tool_calls)
+
+
+def format_error(
+    status: int, headers: Mapping[str, str], body: bytes, *, provider: str, model: str
+) -> ProviderError:
+    """Return the error for an HTTP error answer."""
+    return error_from_response(status, headers, body, provider=provider, model=model)
+
+
+def read_models(
+    body: Any, *, provider: str, dialect: Dialect = DIALECTS["openai"]
+) -> list[ModelInfo]:
+    """Read a list of models, as far as the server describes them."""
+    rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+            continue
+        window = next((row[key] for key in dialect.context_fields if row.get(key)), None)
+        top = row.get("top_provider") or {}
+        found.append(
+            model_info(
+                provider,
+                row["id"],
+                label=row.get("name") or row.get("display_name"),
+                context_window=window,
+                max_output=top.get("max_completion_tokens") or row.get("max_completion_tokens"),
+                capabilities=_listed_capabilities(row),
+            )
+        )
+    return found
+
+
+def _listed_capabilities(row: dict[str, Any]) -> Capabilities:
+    """Read what OpenRouter and Mistral say of a model; other servers say nothing."""
+    accepted = row.get("supported_parameters") or ()
+    inputs = (row.get("architecture") or {}).get("input_modalities") or ()
+    mistral = row.get("capabilities")
+    mistral = mistral if isinstance(mistral, dict) else {}
+    tools = "tools" in accepted or bool(mistral.get("function_calling"))
+    return Capabilities(
+        streaming=True,
+        system_prompt=True,
+        tools=tools,
+        tool_choice=tools,
+        vision="image" in inputs or bool(mistral.get("vision")),
+        audio="audio" in inputs,
+        documents="file" in inputs,
+        thinking="reasoning" in accepted or bool(mistral.get("reasoning")),
+    )
+
+
+class OpenAIChatProvider(HttpProvider):
+    """A server of the Chat Completions API."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        capabilities: Capabilities,
+        endpoint: Endpoint,
+        dialect: Dialect = DIALECTS["openai"],
+    ) -> None:
+        super().__init__(name=name, capabilities=capabilities, endpoint=endpoint)
+        self._dialect = dialect
+
+    def auth_headers(self) -> dict[str, str]:
+        key = self.endpoint.api_key
+        if not key:
+            return {}
+        if self._dialect.auth_header == "Authorization":
+            return {"Authorization": f"Bearer {key}"}
+        return {self._dialect.auth_header: key}
+
+    def prepare(self, request: Request) -> tuple[HttpCall, ChatDecoder]:
+        wire = wire_for(request, self._dialect)
+        call = create_stream(
+            request, base_url=self.endpoint.base_url, capabilities=self.capabilities, wire=wire
+        )
+        assembler = Assembler(
+            provider=self.name,
+            model=request.model,
+            effort=request.effort,
+            taken_ids=call_ids(request.messages),
+        )
+        decoder = ChatDecoder(
+            assembler,
+            provider=self.name,
+            model=request.model,
+            names=wire.names,
+            think_tags=self._dialect.think_tags,
+            readable_details=True,
+        )
+        return call, decoder
+
+    async def list_models(self) -> list[ModelInfo]:
+        url = f"{self.endpoint.base_url.rstrip('/')}/{self._dialect.models_path}"
+        body = await self.get_json(url)
+        return read_models(body, provider=self.name, dialect=self._dialect)
