@@ -1,1 +1,1 @@
-"""The command line, `jupyter agent ...`."""
+"""The command line: `jupyter agent …`. Read `main.py` first; exit codes are in `exits.py`."""

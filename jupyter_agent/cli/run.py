@@ -1,0 +1,293 @@
+"""`jupyter agent run`: a prompt on a notebook, headless, in a kernel of its own.
+
+Progress goes to standard output, as text or as one JSON event a line; what a person should know
+besides goes to standard error. The conversation is kept, so that a killed run can be resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import MODES, Settings, load_settings
+from ..kernel.managed import ManagedKernels
+from ..notebook.file import FileNotebook
+from ..policy.broker import Answer
+from ..protocol.errors import NotAllowed, SessionBusy, StoreUnavailable, UnknownModel
+from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent
+from ..runtime.build import build_manager
+from ..runtime.manager import SessionManager
+from ..runtime.session import Session
+from ..runtime.terminal import Progress, visible
+from . import exits
+from .sessions import owner_of
+
+DESCRIPTION = """\
+Work on a notebook with a prompt, without a browser. The notebook gets a kernel of its own, which
+is shut down at the end. Without --yes, whatever the mode asks about is denied.
+"""
+LATEST = "latest"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook to work on")
+    parser.add_argument("-p", "--prompt", help="what to do; - reads it from standard input")
+    parser.add_argument("--model", help="such as anthropic/claude-sonnet-5, ollama/qwen3 or demo")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="plan: only read; ask: edits and runs need approval (the default); edits: runs need "
+        "approval; auto: everything is allowed",
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="allow whatever is asked; what is denied stays denied"
+    )
+    parser.add_argument("--json", action="store_true", help="print one event a line, as JSON")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop after S seconds")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const=LATEST,
+        metavar="SESSION",
+        help="go on with the session, by default the notebook's last one that was interrupted; "
+        "with a prompt, go on with that",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="PATH",
+        help="file of the sessions, or `memory` to keep none (default: in Jupyter's data folder)",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the prompt and return the exit code."""
+    path = Path(arguments.notebook).expanduser().resolve()
+    return asyncio.run(_Run(arguments, path).main())
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of the command."""
+
+    arguments: argparse.Namespace
+    path: Path
+    denied: list[ApprovalStart] = field(default_factory=list)
+    signal: int | None = None
+    budget: Budget | None = None
+    end: RunEnd | None = None
+
+    async def main(self) -> int:
+        path = self.path
+        prompt = self._prompt()
+        await FileNotebook(path.name, path).read()
+        kernels = ManagedKernels(path.parent)
+        manager = await self._manager(kernels)
+        try:
+            session = await self._session(manager)
+            _say(f"Session {session.id}, model {session.settled.model}")
+            timed_out = await self._work(session, prompt)
+        finally:
+            await manager.aclose()
+            await kernels.aclose()
+        return self._conclude(timed_out)
+
+    def _prompt(self) -> str | None:
+        prompt: str | None = self.arguments.prompt
+        if prompt == "-":
+            prompt = sys.stdin.read()
+        if prompt is None and self.arguments.resume is not None:
+            return None
+        if prompt is None or not prompt.strip():
+            raise NotAllowed("Say what to do, with -p PROMPT.")
+        return prompt
+
+    async def _manager(self, kernels: ManagedKernels) -> SessionManager:
+        settings = load_settings()
+        if self.arguments.store is not None:
+            settings = replace(settings, store=self.arguments.store)
+        manager = self._build(settings, kernels, settings.store_path())
+        try:
+            await manager.store()
+        except StoreUnavailable as error:
+            if self.arguments.resume is not None:
+                raise
+            _say(f"{error.user_message} This run is not kept and cannot be resumed.")
+            manager = self._build(settings, kernels, None)
+        return manager
+
+    def _build(
+        self, settings: Settings, kernels: ManagedKernels, store: Path | None
+    ) -> SessionManager:
+        return build_manager(
+            settings,
+            root=self.path.parent,
+            store_path=store,
+            kernels=kernels,
+            ask=self._ask,
+            attended=lambda: False,
+        )
+
+    async def _ask(self, approval: ApprovalStart) -> Answer:
+        if self.arguments.yes:
+            return Answer(allow=True)
+        self.denied.append(approval)
+        return Answer(
+            allow=False, reason="Nobody is there to allow it: this run is headless, without --yes."
+        )
+
+    async def _session(self, manager: SessionManager) -> Session:
+        """Return the session to resume, or a new one."""
+        path = self.path
+        owner, wanted = owner_of(path.parent), self.arguments.resume
+        if wanted is None:
+            model = self.arguments.model or await manager.access.default_model()
+            if model is None:
+                raise UnknownModel(
+                    "No model is ready. Name one with --model, set a provider's key, or start a "
+                    "local server; `jupyter agent models` lists what can be reached. "
+                    "`--model demo` needs neither."
+                )
+            made = await manager.create(
+                owner=owner, notebook_path=path.name, model=model, mode=self.arguments.mode
+            )
+            return await manager.get(made.id, owner=owner)
+        if wanted == LATEST:
+            session = await _last_interrupted(manager, owner, path)
+        else:
+            session = await manager.get(wanted, owner=owner)
+        if session.journal.transcript.running:
+            raise SessionBusy("Another process is working on this session.")
+        await session.configure(model=self.arguments.model, mode=self.arguments.mode)
+        return session
+
+    async def _work(self, session: Session, prompt: str | None) -> bool:
+        """Run to the end; returns whether the time was up first."""
+        show = _print_json if self.arguments.json else _progress()
+
+        def watch(seq: int, event: SessionEvent, data: bytes) -> None:
+            if isinstance(event, Budget):
+                self.budget = event
+            elif isinstance(event, RunEnd):
+                self.end = event
+            show(event, data)
+
+        session.journal.attach(watch, session.journal.seq)
+        with _StopOnSignal(self, session):
+            if prompt is None:
+                await session.resume()
+            else:
+                await session.prompt(prompt)
+            try:
+                await asyncio.wait_for(session.wait(), self.arguments.timeout)
+            except asyncio.TimeoutError:
+                await session.stop()
+                return True
+        return False
+
+    def _conclude(self, timed_out: bool) -> int:
+        """Say how it ended, and return the exit code."""
+        if self.budget is not None:
+            _say(_spent(self.budget))
+        if self.signal is not None:
+            _say("Stopped. Go on with --resume SESSION -p PROMPT.")
+            return 128 + self.signal
+        if timed_out:
+            _say(f"Stopped after {self.arguments.timeout:g} s (--timeout).")
+            return exits.LIMIT
+        end = self.end
+        if end is None or end.status != "done":
+            error = end.error if end is not None else None
+            _say(error.message if error is not None else "The run was stopped.")
+            if end is not None and end.status == "limit":
+                return exits.LIMIT
+            return exits.FAILED if error is None else exits.code_of(error)
+        if self.denied:
+            titles = "; ".join(dict.fromkeys(approval.title for approval in self.denied))
+            _say(f"Needed approval and was denied: {titles}. --yes allows what is asked.")
+            return exits.DENIED
+        return exits.DONE
+
+
+async def _last_interrupted(manager: SessionManager, owner: str, path: Path) -> Session:
+    for summary in await manager.sessions(owner=owner, notebook_path=path.name):
+        session = await manager.get(summary.id, owner=owner)
+        if session.interrupted or session.journal.transcript.running:
+            return session
+    raise NotAllowed(
+        f"No session about {path.name} was interrupted. `jupyter agent sessions` lists the "
+        "sessions; go on with one by --resume SESSION -p PROMPT."
+    )
+
+
+class _StopOnSignal:
+    """While inside, Ctrl-C and SIGTERM stop the run; a second one ends the process as usual."""
+
+    def __init__(self, run: _Run, session: Session) -> None:
+        self._run = run
+        self._session = session
+        self._before: dict[int, Any] = {}
+        self._stopping: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def handle(number: int, frame: object) -> None:
+            loop.call_soon_threadsafe(self._stop, number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, handle)
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _stop(self, number: int) -> None:
+        self._restore()
+        self._run.signal = number
+        self._stopping = asyncio.get_running_loop().create_task(self._session.stop())
+
+    def _restore(self) -> None:
+        while self._before:
+            number, handler = self._before.popitem()
+            signal.signal(number, handler)
+
+
+def _progress() -> Callable[[SessionEvent, bytes], None]:
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+    def write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    progress = Progress(write, colour=colour)
+    return lambda event, data: progress.show(event)
+
+
+def _print_json(event: SessionEvent, data: bytes) -> None:
+    sys.stdout.buffer.write(data + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _spent(budget: Budget) -> str:
+    tokens = f"{budget.usage.input + budget.usage.output:,} tokens"
+    return tokens if budget.cost is None else f"{tokens} · ${budget.cost:.4f}"
+
+
+def _say(text: str) -> None:
+    with suppress(BrokenPipeError):
+        print(visible(text), file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""`jupyter agent sessions`: the conversations that `jupyter agent run` has kept for a folder."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from ..protocol.frames import SessionSummary
+from . import exits
+
+DESCRIPTION = """\
+List the conversations about the notebooks of a folder, the latest first. They are those that
+`jupyter agent run` has had; those of the panel are in the panel.
+"""
+
+
+def owner_of(folder: Path) -> str:
+    """Return the owner of a folder's sessions: notebooks are kept by their name in it."""
+    return f"command-line:{folder.as_posix()}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "folder", nargs="?", default=".", metavar="FOLDER", help="default: the current folder"
+    )
+    parser.add_argument("--json", action="store_true", help="print one session a line, as JSON")
+    parser.add_argument("--store", metavar="PATH", help="file of the sessions")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """List the sessions."""
+    folder = Path(arguments.folder).expanduser().resolve()
+    found = asyncio.run(_list(folder, arguments.store))
+    if arguments.json:
+        from ..protocol.codec import to_json
+
+        for summary in found:
+            print(to_json(SessionSummary, summary).decode("utf-8"))
+    else:
+        from ..runtime.terminal import visible
+
+        for summary in found:
+            day = summary.updated_at[:16].replace("T", " ")
+            words = f"{summary.notebook_path} · {summary.title or 'no prompt yet'}"
+            print(visible(f"{summary.id}  {day}  {words}"))
+        if not found:
+            print("No sessions.", file=sys.stderr)
+    return exits.DONE
+
+
+async def _list(folder: Path, store_name: str | None) -> list[SessionSummary]:
+    from dataclasses import replace
+
+    from ..config import load_settings
+    from ..runtime.build import build_manager
+
+    settings = load_settings()
+    if store_name is not None:
+        settings = replace(settings, store=store_name)
+    store = settings.store_path()
+    if store is None or not store.exists():
+        return []  # looking must not make a file
+    manager = build_manager(settings, root=folder, store_path=store)
+    try:
+        return await manager.sessions(owner=owner_of(folder))
+    finally:
+        await manager.aclose()
