@@ -14,7 +14,7 @@ from typing import Any
 from ..protocol.messages import Message, TextPart, ToolResultPart
 from ..protocol.models import Request
 
-_FENCE = re.compile(r"⟦data [^⟧]*⟧\n?|\n?⟦end [^⟧]*⟧")
+_FENCE = re.compile(r"\A<data-(\w+)[^>\n]*>\n(.*)\n</data-\1>\Z", re.DOTALL)
 _CODE = re.compile(r"([A-Z][A-Z_]+): ")
 _MODE = re.compile(r"^Mode (\w+):", re.MULTILINE)
 _GO_ON = re.compile(r"(please |ok,? |yes,? )?(continue|resume|go on|carry on|try again|retry)\b")
@@ -130,12 +130,13 @@ def _prompt_text(message: Message) -> str:
 
 
 def _outcome(result: ToolResultPart, calls: dict[str, tuple[str, dict[str, Any]]]) -> Outcome:
-    text = "\n".join(part.text for part in result.content if isinstance(part, TextPart))
+    texts = (part.text for part in result.content if isinstance(part, TextPart))
+    text = "\n".join(_FENCE.sub(r"\2", text) for text in texts)
     name, arguments = calls.get(result.tool_call_id, (result.tool_name, {}))
     return Outcome(
         name=name,
         arguments=arguments,
-        text=_FENCE.sub("", text).strip(),
+        text=text.strip(),
         is_error=result.is_error,
         rejected=result.rejected,
     )

@@ -24,18 +24,16 @@ def explain(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
     """Yield the next step: look, read, tell."""
     del mode, notebook  # reading is allowed in every mode
     progress = read_progress(task)
+    if progress.unapplied is not None:
+        yield Say(f"I could not read it: “{error_line(progress.unapplied.text)}”.")
+        return
     if progress.overview is None:
-        if task.outcomes:
-            yield Say(f"I could not read the notebook: “{error_line(task.outcomes[-1].text)}”.")
-            return
         yield Say("I'll read it.")
         yield Call("notebook_overview", {})
         return
     listed = read_cells(progress.overview.text)
     wanted = [cell for cell in listed if _named(cell, task.prompt)] or listed[:MOST_CELLS]
-    if progress.unapplied is not None:
-        yield Say(f"I could not read the cells: “{error_line(progress.unapplied.text)}”.")
-    elif not listed:
+    if not listed:
         yield Say("The notebook has no cells yet.")
     elif progress.sources is None:
         yield Call("read_cells", {"ids": [cell.id for cell in wanted], "outputs": "brief"})

@@ -204,8 +204,8 @@ def refused(progress: Progress, mode: str) -> str:
 def unapplied(outcome: Outcome) -> str:
     """Say that a tool could not do what it was asked."""
     return (
-        f"I could not go on: `{outcome.name}` answered “{error_line(outcome.text)}”. "
-        "Nothing was changed by that step."
+        f"I could not go on: `{outcome.name}` answered “{error_line(outcome.text)}”. What I did "
+        "before that stays in the notebook."
     )
 
 

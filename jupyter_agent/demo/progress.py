@@ -11,7 +11,7 @@ from typing import Any
 from . import cells, facts
 from .conversation import Outcome, Task
 from .findings import Findings
-from .results import CellText, find, inserted_ids, read_cells, same_id
+from .results import NOT_RUN, CellText, find, inserted_ids, read_cells, same_id
 
 _READ_CSV = re.compile(r"^\s*(\w+) *= *\w+\.read_csv\(\s*r?([\"'])(.+?)\2", re.MULTILINE)
 _CSV_NAME = re.compile(r"[\w./\\ -]*?([\w.-]+\.csv)\b", re.IGNORECASE)
@@ -115,7 +115,9 @@ def beside(notebook: str | None, name: str) -> str:
 
 
 def _on_overview(progress: Progress, outcome: Outcome) -> None:
-    if not outcome.is_error:
+    if outcome.is_error:
+        progress.unapplied = outcome
+    else:
         progress.overview = outcome
 
 
@@ -150,6 +152,8 @@ def _on_edit(progress: Progress, outcome: Outcome) -> None:
     if (op.get("op") == "insert" and not made) or (op.get("op") != "insert" and outcome.is_error):
         progress.unapplied = outcome
         return
+    if NOT_RUN in outcome.text:
+        progress.unapplied = outcome
     source = str(op.get("source", ""))
     _find_table(progress, source)
     title = title_of(source)

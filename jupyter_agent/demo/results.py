@@ -19,6 +19,8 @@ _INSERTED = re.compile(r"\+\s?(?:\[[^\]\n]*\]|cell \d+) id=([\w.-]+)", re.IGNORE
 _BAD_STATUS = re.compile(r"\b(error|interrupted|kernel_died|awaiting_input|not_run|queued)\b")
 _RUNNING = re.compile(r"\b(running|queued)\b")
 _RUN_ID = re.compile(r"\brun_id[=:] ?([\w.-]+)")
+# How `edit_cells` says that the second half of its work did not happen.
+NOT_RUN = "the edit is applied, but not run: "
 _SOURCE_MARK = re.compile(r"^-- source[^\n]*\n?", re.MULTILINE)
 _OUTPUTS_MARK = re.compile(r"^-- outputs?[^\n]*\n?", re.MULTILINE)
 
@@ -87,6 +89,7 @@ def still_running(text: str) -> str | None:
 
 def error_line(text: str) -> str:
     """Return the exception, or else the first line, of a result: one line to quote."""
+    text = text.partition(NOT_RUN)[2] or text
     error = read_error(text)
     if error is not None:
         return f"{error[0]}: {error[1]}".rstrip(": ")
