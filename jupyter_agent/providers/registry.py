@@ -1,0 +1,255 @@
+"""Providers by name: what is known of each beforehand, and how one is made.
+
+Adapters are imported when one of theirs is asked for. The facts here are defaults: the catalogue
+and the live list of models know better what a model can do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..protocol.errors import ConfigError, MissingKey, UnknownModel
+from ..protocol.models import Capabilities
+from ._http import Endpoint, OnRetry, Timeouts
+from .base import Provider
+from .dialects import DIALECTS
+
+if TYPE_CHECKING:
+    import httpx
+
+_PLAIN = Capabilities(streaming=True, system_prompt=True)
+_WITH_TOOLS = replace(_PLAIN, tools=True, tool_choice=True, parallel_tools=True)
+_WITH_VISION = replace(_WITH_TOOLS, vision=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEntry:
+    """What is known of a provider before it is asked.
+
+    Attributes:
+        api: the adapter that speaks to it.
+        base_url: its address; empty when only the user knows it.
+        custom_api: the adapter for another address given under this name.
+        key_env: environment variables that may hold its key, the first found wins.
+        local: whether it runs on the user's machine.
+        capabilities: what its models can do as far as nothing better is known.
+    """
+
+    name: str
+    label: str
+    api: str
+    base_url: str = ""
+    custom_api: str = ""
+    key_env: tuple[str, ...] = ()
+    local: bool = False
+    capabilities: Capabilities = _WITH_TOOLS
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether it cannot be used without a key."""
+        return bool(self.key_env) and not self.local and self.name != "openai-compatible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """All that is needed to make a provider. Only `provider` is required.
+
+    Attributes:
+        provider: a name of `PROVIDERS`, in any case.
+        model: the model that will be asked; for errors and sizes only, requests name their own.
+        api: another adapter than the provider's own.
+        base_url: another address than the provider's own.
+        capabilities: what the model can do; the provider's defaults when None.
+        context_window: tokens the model can read (Ollama must be told).
+        max_output: tokens the model can write (Anthropic must be told a limit).
+        region: of Amazon Bedrock.
+        on_retry: called with (attempt, delay in seconds, error) before each retry.
+        transport: what carries HTTP instead of the network, for tests.
+    """
+
+    provider: str
+    model: str = ""
+    api: str | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    proxy: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    capabilities: Capabilities | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+    region: str | None = None
+    max_retries: int = 2
+    on_retry: OnRetry | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+def _chat_entry(name: str) -> ProviderEntry:
+    dialect = DIALECTS[name]
+    plain = name == "perplexity"
+    vision = name == "azure"
+    return ProviderEntry(
+        name=name,
+        label=dialect.label,
+        api="openai_chat",
+        base_url=dialect.base_url,
+        key_env=dialect.key_env,
+        local=dialect.local,
+        capabilities=_PLAIN if plain else _WITH_VISION if vision else _WITH_TOOLS,
+    )
+
+
+_ENTRIES = (
+    ProviderEntry(
+        name="openai",
+        label="OpenAI",
+        api="openai_chat",
+        base_url="https://api.openai.com/v1",
+        key_env=("OPENAI_API_KEY",),
+        capabilities=_WITH_VISION,
+    ),
+    ProviderEntry(
+        name="anthropic",
+        label="Anthropic",
+        api="anthropic",
+        base_url="https://api.anthropic.com",
+        key_env=("ANTHROPIC_API_KEY",),
+        capabilities=_WITH_VISION,
+    ),
+    ProviderEntry(
+        name="gemini",
+        label="Google Gemini",
+        api="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        capabilities=_WITH_VISION,
+    ),
+    ProviderEntry(
+        name="vertex",
+        label="Google Vertex AI",
+        api="gemini",
+        key_env=("VERTEX_ACCESS_TOKEN",),
+        capabilities=_WITH_VISION,
+    ),
+    ProviderEntry(
+        name="ollama",
+        label="Ollama",
+        api="ollama",
+        base_url="http://localhost:11434",
+        key_env=("OLLAMA_API_KEY",),
+        local=True,
+        capabilities=_PLAIN,
+    ),
+    ProviderEntry(
+        name="bedrock",
+        label="Amazon Bedrock",
+        api="bedrock",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        key_env=("AWS_BEARER_TOKEN_BEDROCK",),
+    ),
+    *(_chat_entry(name) for name in DIALECTS if name != "openai"),
+)
+
+PROVIDERS: dict[str, ProviderEntry] = {entry.name: entry for entry in _ENTRIES}
+
+_ALIASES = {
+    "azure-openai": "azure",
+    "aws": "bedrock",
+    "claude": "anthropic",
+    "custom": "openai-compatible",
+    "google": "gemini",
+    "grok": "xai",
+    "hf": "huggingface",
+    "kimi": "moonshot",
+    "llama.cpp": "llamacpp",
+    "lm-studio": "lmstudio",
+    "qwen": "alibaba",
+}
+
+
+def find_provider(name: str) -> ProviderEntry:
+    """Return what is known of a provider, by its name in any case.
+
+    Raises:
+        UnknownModel: there is none; the sentence names the nearest ones.
+    """
+    wanted = name.strip().lower()
+    found = PROVIDERS.get(_ALIASES.get(wanted, wanted))
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(wanted, [*PROVIDERS, *_ALIASES], n=3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(PROVIDERS)}."
+    raise UnknownModel(f"There is no provider {name!r}. {hint}", details={"near": near})
+
+
+def make_provider(spec: ProviderSpec) -> Provider:
+    """Make a provider. Nothing is asked over the network.
+
+    Raises:
+        UnknownModel: no provider of that name.
+        MissingKey: it needs a key, and none is given.
+        ConfigError: it needs an address, none is given; or the adapter is unknown.
+    """
+    entry = find_provider(spec.provider)
+    base_url = spec.base_url or entry.base_url
+    if not base_url:
+        raise ConfigError(f"{entry.label} needs its address. Set the base URL in the settings.")
+    if not base_url.startswith(("https://", "http://")):
+        raise ConfigError(f"The base URL of {entry.label} must begin with https:// or http://.")
+    other_address = bool(spec.base_url) and spec.base_url != entry.base_url
+    api = spec.api or (other_address and entry.custom_api) or entry.api
+    if api not in _MAKERS:
+        raise ConfigError(f"There is no adapter {api!r}. Choose one of {', '.join(_MAKERS)}.")
+    key = (spec.api_key or "").strip() or None
+    if key is None and entry.needs_key and not other_address and api != "bedrock":
+        raise MissingKey(
+            f"{entry.label} needs an API key. Set {entry.key_env[0]}, or enter it in the settings.",
+            details={"provider": entry.name, "key_env": list(entry.key_env)},
+        )
+    endpoint = Endpoint(
+        base_url=base_url,
+        api_key=key,
+        headers=dict(spec.headers),
+        timeouts=spec.timeouts,
+        proxy=spec.proxy,
+        ca_bundle=spec.ca_bundle,
+        max_retries=spec.max_retries,
+        on_retry=spec.on_retry,
+        transport=spec.transport,
+    )
+    return _MAKERS[api](entry, spec, endpoint, spec.capabilities or entry.capabilities)
+
+
+def _chat(
+    entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
+) -> Provider:
+    from .openai_chat import OpenAIChatProvider
+
+    dialect = DIALECTS.get(entry.name, DIALECTS["openai-compatible"])
+    return OpenAIChatProvider(
+        name=entry.name, capabilities=capabilities, endpoint=endpoint, dialect=dialect
+    )
+
+
+def _anthropic(
+    entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
+) -> Provider:
+    from .anthropic import AnthropicProvider
+
+    return AnthropicProvider(
+        name=entry.name,
+        capabilities=capabilities,
+        endpoint=endpoint,
+        max_output=spec.max_output,
+    )
+
+
+_Maker = Callable[[ProviderEntry, ProviderSpec, Endpoint, Capabilities], Provider]
+_MAKERS: dict[str, _Maker] = {
+    "openai_chat": _chat,
+    "anthropic": _anthropic,
+}
