@@ -1,0 +1,276 @@
+"""One client's conversation over the socket, without tornado: frames in, frames out.
+
+Answers of tabs are taken at once. Everything else is done one frame after another, except Stop,
+which overtakes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
+
+from ..protocol import frames
+from ..protocol.codec import from_json, to_json
+from ..protocol.errors import AgentError, BadFrame, ErrorInfo, NotAllowed
+from ..protocol.messages import new_id
+from .browser import Tabs
+from .errors import internal_error
+from .outbox import Outbox
+
+if TYPE_CHECKING:
+    from ..runtime.manager import SessionManager
+    from ..runtime.session import Session
+
+MAX_WAITING = 100
+MAX_BAD_FRAMES = 20
+LIST_DELAY = 0.1
+
+# What a person must be allowed to do on this server for a frame of theirs to be heard. The agent
+# acts with the server's rights: whoever may not run code or write notebooks may not have it done.
+_AGENT = "jupyter_agent"
+_ACT = (("execute", _AGENT), ("execute", "kernels"), ("write", "contents"))
+REQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
+    "attach": (("read", _AGENT),),
+    "prompt": _ACT,
+    "resume": _ACT,
+    "approve": _ACT,
+    "answer": _ACT,
+    "unqueue": (("write", _AGENT),),
+    "stop": (("write", _AGENT),),
+    "configure": (("write", _AGENT),),
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who is at the other end. `no_approvals`: why this socket may not approve, None if it may."""
+
+    owner: str
+    version: str
+    no_approvals: str | None
+    authorize: Callable[[str, str], Awaitable[bool]]
+
+
+class Connection:
+    """One connected client.
+
+    Args:
+        client: who it is and what it may.
+        manager: the sessions.
+        tabs: where this client's notebooks are announced.
+        outbox: what is sent to it.
+        close: closes the socket, with a code and a reason.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        manager: SessionManager,
+        tabs: Tabs,
+        outbox: Outbox,
+        close: Callable[[int, str], None],
+    ) -> None:
+        self._client = client
+        self._manager = manager
+        self._tabs = tabs
+        self._outbox = outbox
+        self._close_socket = close
+        self._nonce = token_urlsafe(32)
+        self._detach: dict[str, Callable[[], None]] = {}
+        self._waiting: asyncio.Queue[Any] = asyncio.Queue(MAX_WAITING)
+        self._bad_frames = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._list_timer: asyncio.TimerHandle | None = None
+        self._unwatch_list = manager.on_change(self._list_changed)
+        self._start(self._work())
+        tabs.join(self)
+        self._greet()
+
+    @property
+    def owner(self) -> str:
+        """Whose connection it is."""
+        return self._client.owner
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame."""
+        self._outbox.put(frame)
+
+    def receive(self, data: str | bytes) -> None:
+        """Take a frame from the client."""
+        try:
+            frame = from_json(frames.ClientFrame, data)
+        except BadFrame as error:
+            self._refuse(data, error)
+            return
+        if frame.type == "rpc_result":
+            self._tabs.answered(self, frame)
+        elif frame.type == "rpc_progress":
+            self._tabs.progressed(self, frame)
+        elif frame.type == "notebooks":
+            self._tabs.set_notebooks(self, frame.notebooks)
+        elif frame.type == "stop":
+            self._start(self._handle(frame))
+        else:
+            try:
+                self._waiting.put_nowait(frame)
+            except asyncio.QueueFull:
+                self._close_socket(1008, "too many frames at once")
+
+    def close(self) -> None:
+        """Let go of everything; the sessions go on."""
+        self._unwatch_list()
+        if self._list_timer is not None:
+            self._list_timer.cancel()
+        for detach in self._detach.values():
+            detach()
+        self._detach.clear()
+        self._tabs.leave(self)
+        self._outbox.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _greet(self) -> None:
+        reason = self._client.no_approvals
+        welcome = frames.Welcome(
+            client_id=new_id("client"),
+            nonce=self._nonce,
+            version=self._client.version,
+            can_approve=reason is None,
+            reason=reason,
+        )
+        self._put(welcome)
+
+    def _put(self, frame: Any) -> None:
+        self._outbox.put(to_json(frames.ServerFrame, frame))
+
+    def _list_changed(self) -> None:
+        if self._list_timer is None:
+            loop = asyncio.get_running_loop()
+            self._list_timer = loop.call_later(LIST_DELAY, self._tell_list_changed)
+
+    def _tell_list_changed(self) -> None:
+        self._list_timer = None
+        self._put(frames.SessionsChanged())
+
+    def _refuse(self, data: str | bytes, error: BadFrame) -> None:
+        self._bad_frames += 1
+        if self._bad_frames > MAX_BAD_FRAMES:
+            self._close_socket(1008, "too many malformed frames")
+            return
+        self._put(frames.Reply(id=_id_of(data), error=error.info()))
+
+    async def _work(self) -> None:
+        while True:
+            await self._handle(await self._waiting.get())
+
+    async def _handle(self, frame: Any) -> None:
+        error: ErrorInfo | None = None
+        try:
+            for action, resource in REQUIRED.get(frame.type, ()):
+                if not await self._client.authorize(action, resource):
+                    raise NotAllowed(f"You may not {action} {resource} on this server.")
+            await getattr(self, f"_on_{frame.type}")(frame)
+        except AgentError as failure:
+            error = failure.info()
+        except Exception:
+            log.exception("A %s frame could not be handled", frame.type)
+            error = internal_error()
+        if frame.type != "detach":
+            self._put(frames.Reply(id=frame.id, error=error))
+
+    async def _session(self, frame: Any) -> Session:
+        return await self._manager.get(frame.session_id, owner=self.owner)
+
+    def _check_nonce(self, nonce: str) -> None:
+        if self._client.no_approvals is not None:
+            raise NotAllowed(self._client.no_approvals)
+        if not compare_digest(nonce.encode(), self._nonce.encode()):
+            raise NotAllowed("This answer was meant for another connection. Answer again.")
+
+    # ---- one method a frame --------------------------------------------------------------------
+
+    async def _on_attach(self, frame: frames.Attach) -> None:
+        session = await self._session(frame)
+        session_id = frame.session_id
+        await self._on_detach(frames.Detach(session_id=session_id))
+        # Events that come while the first frame is made follow it.
+        early: list[tuple[int, bytes]] = []
+        ready = False
+
+        def watch(seq: int, event: Any, data: bytes) -> None:
+            if ready:
+                self._outbox.put_event(session_id, seq, data)
+            else:
+                early.append((seq, data))
+
+        first, detach = await session.attach(watch, frame.after)
+        self._detach[session_id] = detach
+        self._put(first)
+        for seq, data in early:
+            self._outbox.put_event(session_id, seq, data)
+        ready = True
+
+    async def _on_detach(self, frame: frames.Detach) -> None:
+        detach = self._detach.pop(frame.session_id, None)
+        if detach is not None:
+            detach()
+
+    async def _on_prompt(self, frame: frames.Prompt) -> None:
+        session = await self._session(frame)
+        await session.prompt(frame.text, frame.images, delivery=frame.delivery, op_id=frame.op_id)
+
+    async def _on_unqueue(self, frame: frames.Unqueue) -> None:
+        await (await self._session(frame)).unqueue(frame.prompt_id)
+
+    async def _on_stop(self, frame: frames.Stop) -> None:
+        await (await self._session(frame)).stop()
+
+    async def _on_resume(self, frame: frames.Resume) -> None:
+        await (await self._session(frame)).resume()
+
+    async def _on_configure(self, frame: frames.Configure) -> None:
+        session = await self._session(frame)
+        await session.configure(
+            model=frame.model, mode=frame.mode, effort=frame.effort, title=frame.title
+        )
+
+    async def _on_approve(self, frame: frames.Approve) -> None:
+        self._check_nonce(frame.nonce)
+        session = await self._session(frame)
+        await session.approve(
+            frame.approval_id,
+            fingerprint=frame.fingerprint,
+            allow=frame.allow,
+            scope=frame.scope,
+            reason=frame.reason,
+        )
+
+    async def _on_answer(self, frame: frames.Answer) -> None:
+        self._check_nonce(frame.nonce)
+        await (await self._session(frame)).answer(frame.question_id, frame.answer)
+
+
+def _id_of(data: str | bytes) -> str:
+    """Return the id of a frame that is not understood, as far as it has one."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return ""
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""

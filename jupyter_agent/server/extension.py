@@ -1,0 +1,132 @@
+"""The server extension: settings, wiring, start and end.
+
+Starting a server costs next to nothing: the agent is put together at the first request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from ..config import JupyterAgent, Settings
+from .routes import ROUTES
+
+if TYPE_CHECKING:
+    from jupyter_server.auth.identity import User
+
+    from ..runtime.manager import SessionManager
+    from .browser import Tabs
+    from .socket import AgentSocket
+
+
+class JupyterAgentApp(ExtensionApp):
+    """An agent that lives in the notebook."""
+
+    name = "jupyter_agent"
+    description = __doc__
+    load_other_extensions = True
+    classes = [JupyterAgent]  # noqa: RUF012 (traitlets reads it from the class)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sockets: set[AgentSocket] = set()
+        # A port: tests put another maker of managers here.
+        self.make_manager: Callable[[JupyterAgentApp], SessionManager] = build
+        self._manager: SessionManager | None = None
+        self._making = asyncio.Lock()
+
+    @property
+    def config_file_paths(self) -> list[str]:
+        """Jupyter's configuration folders, without the one the server was started in.
+
+        A project's folder must not set where keys are sent or what runs unasked.
+        """
+        here = os.getcwd()
+        return [path for path in super().config_file_paths if path != here]
+
+    def _config_file_name_default(self) -> str:
+        return "jupyter_agent_config"
+
+    @cached_property
+    def agent_settings(self) -> Settings:
+        """What was set.
+
+        Raises:
+            ConfigError: something is set wrong.
+        """
+        return JupyterAgent(parent=self).settings()
+
+    @cached_property
+    def package_version(self) -> str:
+        """The package's version."""
+        from .. import __version__
+
+        return __version__
+
+    @cached_property
+    def tabs(self) -> Tabs:
+        """The browser tabs that are connected."""
+        from .browser import Tabs
+
+        return Tabs()
+
+    def initialize_handlers(self) -> None:
+        """Add the routes, and close sockets when their user logs out."""
+        self.handlers.extend(ROUTES)
+        assert self.serverapp is not None
+        settings = self.serverapp.web_app.settings
+        logout: Any = self.serverapp.identity_provider.logout_handler_class
+        log_request = settings.get("log_function")
+
+        def after_request(handler: Any) -> None:
+            if isinstance(handler, logout):
+                self._logged_out(handler.current_user)
+            if log_request is not None:
+                log_request(handler)
+
+        settings["log_function"] = after_request
+
+    async def manager(self) -> SessionManager:
+        """Return the sessions, put together and put in order at the first call."""
+        async with self._making:
+            if self._manager is None:
+                manager = self.make_manager(self)
+                await manager.start()
+                self._manager = manager
+            return self._manager
+
+    async def stop_extension(self) -> None:
+        """Close the sockets, end all runs, write everything."""
+        for socket in tuple(self.sockets):
+            socket.close(1001, "the server is shutting down")
+        if self._manager is not None:
+            await self._manager.aclose()
+            self._manager = None
+
+    def _logged_out(self, user: User | None) -> None:
+        for socket in tuple(self.sockets):
+            if user is not None and socket.current_user.username == user.username:
+                socket.close(1008, "logged out")
+
+
+def build(app: JupyterAgentApp) -> SessionManager:
+    """Put the agent together from what this server has."""
+    from ..runtime.build import build_manager
+    from .kernels import ServerKernels
+
+    server = app.serverapp
+    assert server is not None
+    settings = app.agent_settings
+    return build_manager(
+        settings,
+        root=Path(server.root_dir),
+        store_path=settings.store_path(),
+        kernels=ServerKernels(server.session_manager, server.kernel_manager),
+        browser=app.tabs.for_owner(None),
+    )

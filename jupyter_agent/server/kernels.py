@@ -1,0 +1,128 @@
+"""The server's own kernels, as the core's kernel directory (see `kernel/directory.py`).
+
+A notebook's kernel is the one of its Jupyter session, whether the user, a tab or the agent
+started it, on this machine or behind a gateway.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+
+from ..protocol.errors import KernelStartFailed
+
+
+class ServerKernel:
+    """A kernel of the server."""
+
+    def __init__(self, kernels: Any, kernel_id: str) -> None:
+        self._kernels = kernels
+        self.kernel_id = kernel_id
+
+    @property
+    def kernel_name(self) -> str:
+        """The name of its kernelspec."""
+        return str(self.manager.kernel_name)
+
+    @property
+    def language(self) -> str | None:
+        """The language in lower case; None when it is not known."""
+        spec = getattr(self.manager, "kernel_spec", None)
+        language = getattr(spec, "language", None)
+        return str(language).lower() if language else None
+
+    @property
+    def execution_state(self) -> str | None:
+        """The state as the server last heard; None when unknown."""
+        if self.kernel_id not in self._kernels:
+            return "dead"
+        state = getattr(self.manager, "execution_state", None)
+        return str(state) if state else None
+
+    @property
+    def manager(self) -> Any:
+        """The jupyter_client manager that makes clients."""
+        return self._kernels.get_kernel(self.kernel_id)
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs."""
+        await ensure_async(self._kernels.interrupt_kernel(self.kernel_id))
+
+    async def restart(self) -> None:
+        """Restart it."""
+        await ensure_async(self._kernels.restart_kernel(self.kernel_id))
+
+    async def is_alive(self) -> bool:
+        """Return whether its process, or the remote kernel, exists."""
+        if self.kernel_id not in self._kernels:
+            return False
+        return bool(await ensure_async(self.manager.is_alive()))
+
+    def add_death_callback(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when the kernel died; returns a function that ends it."""
+        events = ("restart", "dead")
+        for event in events:
+            self._kernels.add_restart_callback(self.kernel_id, callback, event)
+
+        def remove() -> None:
+            if self.kernel_id in self._kernels:
+                for event in events:
+                    self._kernels.remove_restart_callback(self.kernel_id, callback, event)
+
+        return remove
+
+
+class ServerKernels:
+    """Finds and starts kernels through the server's sessions, so that tabs see them too."""
+
+    def __init__(self, sessions: Any, kernels: Any) -> None:
+        self._sessions = sessions
+        self._kernels = kernels
+
+    async def find(self, path: str) -> ServerKernel | None:
+        """Return the notebook's kernel, None when it has none."""
+        session = await self._session(path)
+        return None if session is None else ServerKernel(self._kernels, session["kernel"]["id"])
+
+    async def start(self, path: str, kernel_name: str | None) -> ServerKernel:
+        """Start a kernel for the notebook; None: of the default kind.
+
+        Raises:
+            KernelStartFailed: it could not be started.
+        """
+        found = await self.find(path)
+        if found is not None:
+            return found
+        try:
+            session = await ensure_async(
+                self._sessions.create_session(
+                    path=path,
+                    name=posixpath.basename(path),
+                    type="notebook",
+                    kernel_name=kernel_name,
+                )
+            )
+        except Exception as error:  # whatever a kernel provisioner raises
+            name = kernel_name or "default"
+            raise KernelStartFailed(
+                f"The {name} kernel of {path} could not be started: {error}", cause=error
+            ) from error
+        return ServerKernel(self._kernels, session["kernel"]["id"])
+
+    async def shutdown(self, path: str) -> None:
+        """Shut the notebook's kernel down, if it has one."""
+        session = await self._session(path)
+        if session is not None:
+            await ensure_async(self._sessions.delete_session(session["id"]))
+
+    async def _session(self, path: str) -> dict[str, Any] | None:
+        for session in await ensure_async(self._sessions.list_sessions()):
+            # Shared editing puts its drive before the path: `RTC:folder/notebook.ipynb`.
+            known = str(session["path"])
+            if session["type"] == "notebook" and (known == path or known.partition(":")[2] == path):
+                found: dict[str, Any] = session
+                return found
+        return None

@@ -1,0 +1,230 @@
+"""REST below `/jupyter-agent/api/`: each handler reads, asks the manager, and writes.
+
+Whatever goes wrong is raised; `AgentHandler.write_error` makes a status and JSON of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from .identity import owner_of
+
+if TYPE_CHECKING:
+    from ..runtime.manager import SessionManager
+    from .extension import JupyterAgentApp
+
+AUTH_RESOURCE = "jupyter_agent"
+
+
+class AgentHandler(APIHandler):
+    """What all handlers share."""
+
+    auth_resource = AUTH_RESOURCE
+
+    @property
+    def agent(self) -> JupyterAgentApp:
+        """The extension."""
+        app: JupyterAgentApp = self.settings["jupyter_agent"]
+        return app
+
+    @property
+    def owner(self) -> str:
+        """Whose sessions the request is about."""
+        return owner_of(self.identity_provider, self.current_user)
+
+    async def manager(self) -> SessionManager:
+        """Return the sessions, built at the first request."""
+        return await self.agent.manager()
+
+    def body(self, kind: Any) -> Any:
+        """Return the request's JSON body as a dataclass of `bodies.py`."""
+        from ..protocol.codec import from_json
+
+        content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip()
+        # Forms and text/plain are what foreign pages can send without asking.
+        if self.request.body and content_type.lower() != "application/json":
+            raise web.HTTPError(415, "The body must be application/json.")
+        return from_json(kind, self.request.body or b"{}")
+
+    def reply(self, kind: Any, value: Any, *, status: int = 200) -> None:
+        """Answer with a protocol value."""
+        from ..protocol.codec import to_json
+
+        self.set_status(status)
+        self.finish(to_json(kind, value))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Log errors of ours without a traceback: they say enough themselves."""
+        if getattr(value, "user_message", None) is not None:
+            self.log.info("%s %s: %s", self.request.method, self.request.path, value)
+        else:
+            super().log_exception(typ, value, tb)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Write an error as JSON."""
+        from ..protocol.errors import AgentError
+        from .errors import body_of, status_of
+
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, AgentError):
+            self.set_status(status_of(error))
+            self.finish(body_of(error))
+        else:
+            super().write_error(status_code, **kwargs)
+
+
+class StatusHandler(AgentHandler):
+    """What the panel needs to know when it starts."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return a `ServerStatus`."""
+        from ..protocol.frames import ServerStatus
+
+        self.reply(ServerStatus, await (await self.manager()).status())
+
+
+class ModelsHandler(AgentHandler):
+    """The models one can choose."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return `{models: [ModelInfo]}`."""
+        from ..protocol.models import ModelInfo
+
+        models = await (await self.manager()).models()
+        self.reply(dict[str, list[ModelInfo]], {"models": models})
+
+
+class SessionsHandler(AgentHandler):
+    """The owner's sessions."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return `{sessions: [SessionSummary]}`, of one notebook or of all."""
+        from ..protocol.frames import SessionSummary
+
+        path = self.get_query_argument("notebook", None)
+        found = await (await self.manager()).sessions(owner=self.owner, notebook_path=path)
+        self.reply(dict[str, list[SessionSummary]], {"sessions": found})
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Create a session from a `NewSession`."""
+        from ..protocol.frames import SessionSummary
+        from .bodies import NewSession
+
+        given = self.body(NewSession)
+        made = await (await self.manager()).create(
+            owner=self.owner,
+            notebook_path=given.notebook_path,
+            model=given.model,
+            mode=given.mode,
+            title=given.title,
+        )
+        self.reply(SessionSummary, made, status=201)
+
+
+class SessionHandler(AgentHandler):
+    """One session."""
+
+    @web.authenticated
+    @authorized
+    async def patch(self, session_id: str) -> None:
+        """Rename it."""
+        from .bodies import Rename
+
+        title = self.body(Rename).title
+        await (await self.manager()).rename(session_id, title, owner=self.owner)
+        self.set_status(204)
+        self.finish()
+
+    @web.authenticated
+    @authorized
+    async def delete(self, session_id: str) -> None:
+        """Delete it."""
+        await (await self.manager()).delete(session_id, owner=self.owner)
+        self.set_status(204)
+        self.finish()
+
+
+class ForkHandler(AgentHandler):
+    """A new session from a message of another."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """Return the new session's `SessionSummary`."""
+        from ..protocol.frames import SessionSummary
+        from .bodies import Fork
+
+        message_id = self.body(Fork).message_id
+        made = await (await self.manager()).fork(session_id, message_id, owner=self.owner)
+        self.reply(SessionSummary, made, status=201)
+
+
+class ExportHandler(AgentHandler):
+    """A session as a document."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """Return it as Markdown."""
+        if self.get_query_argument("format", "markdown") != "markdown":
+            raise web.HTTPError(400, "Sessions are exported as markdown.")
+        text = await (await self.manager()).export_markdown(session_id, owner=self.owner)
+        self.finish(text, set_content_type="text/markdown; charset=utf-8")
+
+
+class ProvidersHandler(AgentHandler):
+    """The providers, and whether they have a key."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return `{providers: […]}`, never a key."""
+        self.finish({"providers": await (await self.manager()).providers()})
+
+
+class ProviderHandler(AgentHandler):
+    """One provider's key and address: written, never read."""
+
+    @web.authenticated
+    @authorized
+    async def put(self, name: str) -> None:
+        """Store a key, an address, or both."""
+        from .bodies import SaveProvider
+
+        given = self.body(SaveProvider)
+        await (await self.manager()).set_provider(name, key=given.key, base_url=given.base_url)
+        self.set_status(204)
+        self.finish()
+
+    @web.authenticated
+    @authorized
+    async def delete(self, name: str) -> None:
+        """Forget what is stored."""
+        await (await self.manager()).remove_provider(name)
+        self.set_status(204)
+        self.finish()
+
+
+class ProviderTestHandler(AgentHandler):
+    """Whether a provider answers."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str) -> None:
+        """Return `{ok, message}`."""
+        from .bodies import TestProvider
+
+        model = self.body(TestProvider).model
+        self.finish(await (await self.manager()).test_provider(name, model))

@@ -1,0 +1,25 @@
+"""The URL table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import rest
+from .socket import AgentSocket
+
+API = r"/jupyter-agent/api"
+_SESSION = rf"{API}/sessions/([^/]+)"
+_PROVIDER = rf"{API}/providers/([^/]+)"
+
+ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    (rf"{API}/socket", AgentSocket),
+    (rf"{API}/status", rest.StatusHandler),
+    (rf"{API}/models", rest.ModelsHandler),
+    (rf"{API}/sessions", rest.SessionsHandler),
+    (_SESSION, rest.SessionHandler),
+    (rf"{_SESSION}/fork", rest.ForkHandler),
+    (rf"{_SESSION}/export", rest.ExportHandler),
+    (rf"{API}/providers", rest.ProvidersHandler),
+    (_PROVIDER, rest.ProviderHandler),
+    (rf"{_PROVIDER}/test", rest.ProviderTestHandler),
+)
