@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ..protocol.errors import KernelBusy, KernelDied, KernelError, NoKernel
 from .connection import Connection
 from .directory import KernelDirectory, KernelHandle
-from .execution import CellWatch, Displays, execute_cell, until_over
+from .execution import END_OF_FILE, CellWatch, Displays, execute_cell, until_over
 from .outputs import OutputLimits
 from .runner import (
     FINAL,
@@ -147,6 +147,13 @@ class KernelClientRunner:
         await handle.interrupt()
         if self._current is not None and (self._insisting is None or self._insisting.done()):
             self._insisting = asyncio.create_task(self._insist(self._current, handle))
+
+    async def refuse_input(self) -> None:
+        """Answer an `input()` that nobody can answer any more with end-of-file.
+
+        Only for IPython kernels: they drop an answer that nothing waits for.
+        """
+        (await self._connected(start=False)).answer_input(END_OF_FILE)
 
     async def restart(self) -> None:
         """Restart the kernel; what ran gets status `kernel_died`, what waited `not_run`.
@@ -282,21 +289,33 @@ class KernelClientRunner:
 
     async def _run(self, run: Run, stop_on_error: bool) -> None:
         try:
+            await self.run_records(run, run.cells, stop_on_error=stop_on_error)
+        finally:
+            run.finish()
+
+    async def run_records(
+        self, run: Run, cells: Sequence[CellRecord], *, stop_on_error: bool
+    ) -> None:
+        """Run cells of a run and wait for them; those after a failure are left as they are."""
+        try:
             async with self._turn:
                 connection = await self._connected()
-                for cell in run.cells:
+                for cell in cells:
                     if run.run_id in self._stopping:
-                        break
+                        return
                     status = await self._run_cell(run, cell, connection)
                     if status in ("kernel_died", "not_run", "interrupted"):
-                        break
+                        return
                     if status == "error" and stop_on_error:
-                        break
+                        return
         except KernelError as error:
             log.warning("A run ended: %s", error)
         finally:
             self._stopping.discard(run.run_id)
-            run.finish()
+
+    def stop(self, run_id: str) -> None:
+        """Run no further cell of a run."""
+        self._stopping.add(run_id)
 
     async def _run_cell(self, run: Run, cell: CellRecord, connection: Connection) -> CellStatus:
         watch = CellWatch(

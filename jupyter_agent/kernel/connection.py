@@ -111,12 +111,12 @@ class Connection:
         patience = starting or _KNOWN_ALIVE_WAIT
         # A fresh kernel answers on the control channel before it says that it is starting.
         wanted = [self._info, self._proven] if starting else [self._first_message]
-        asked_shell = self._observe
+        asked_shell = False
         while waiting := [event for event in wanted if not event.is_set()]:
             self._probes.add(self._send("control", "kernel_info_request", {}))
             passed = time.monotonic() - began
             # Again and again only to a fresh kernel: a busy one would have them all queued.
-            if starting or (passed > 1 and not asked_shell):
+            if not self._observe and (starting or (passed > 1 and not asked_shell)):
                 asked_shell = True
                 self._send("shell", "kernel_info_request", {})
             try:

@@ -21,7 +21,7 @@ from .runner import FINAL, CellRecord, CellStatus, Run
 from .sink import CellWriter
 
 _FLUSH_EVERY = 0.25
-_END_OF_FILE = "\x04"
+END_OF_FILE = "\x04"
 _INPUTS_REFUSED = 10
 # A kernel that replies but never says idle; nothing more of the cell arrived for so long.
 _IDLE_PATIENCE = 10.0
@@ -58,6 +58,9 @@ class CellWatch:
         self.reply: Mapping[str, Any] | None = None
         # Set when somebody asked to stop: then any failure of the cell is that.
         self.interrupted = False
+        # Whether the kernel took the code up; one that was aborted in the queue is busy and idle
+        # without.
+        self.ran = False
         self.idle = asyncio.Event()
         self.replied = asyncio.Event()
         self.last_heard = time.monotonic()
@@ -80,6 +83,7 @@ class CellWatch:
         elif message.kind == "status":
             self._hear_status(message.content.get("execution_state"))
         elif message.kind == "execute_input":
+            self.ran = True
             self.begin()
             self._note_count(message.content)
         elif message.kind == "update_display_data":
@@ -88,6 +92,7 @@ class CellWatch:
         elif message.kind in OUTPUT_MESSAGES and self.collector.apply(
             message.kind, message.content
         ):
+            self.ran = True
             self._note_count(message.content)
             self.changed()
 
@@ -101,6 +106,16 @@ class CellWatch:
         count = content.get("execution_count")
         if isinstance(count, int):
             self.cell.execution_count = count
+
+    def assign(self, cell: CellRecord, run: Run) -> None:
+        """Give what was heard so far, and all that follows, to a cell of a run."""
+        heard = self.cell
+        self.cell, self._run = cell, run
+        cell.message_id = heard.message_id
+        cell.execution_count = heard.execution_count
+        cell.started = heard.started
+        cell.outputs = self.collector.outputs()
+        self.set_status("running" if self._began is not None else cell.status)
 
     def begin(self) -> None:
         """Note that the kernel works on the cell now."""
@@ -136,6 +151,11 @@ class CellWatch:
             self.cell.duration = time.monotonic() - self._began
         self.cell.outputs = self.collector.outputs()
         self.set_status(status)
+
+    def finish_if_over(self) -> None:
+        """Finish a cell of a run that is only observed, once the kernel is done with it."""
+        if self.ran and self.idle.is_set() and self.cell.cell_id and self.cell.status not in FINAL:
+            self.finish(self.status_by_outputs())
 
     async def write(self) -> None:
         """Put the cell's final state into its notebook."""
@@ -185,7 +205,7 @@ class _Inputs:
         self._refused += 1
         self._timer = None
         self._watch.set_status("running")
-        self._connection.answer_input(_END_OF_FILE)
+        self._connection.answer_input(END_OF_FILE)
 
     def cancel(self) -> None:
         if self._timer is not None:

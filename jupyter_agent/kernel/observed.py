@@ -1,0 +1,371 @@
+"""`ObservedRunner`: the browser tab executes, we observe IOPub, and finish alone if the tab goes.
+
+The tab shows live output, widgets and the `input()` box; the outputs a model sees come from the
+observer, which no rate limit and no closed tab cuts off. Correlated by message id: the tab reports
+which execute request it sent for which cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..protocol.errors import AgentError, KernelBusy
+from .client import KernelClientRunner
+from .connection import Connection
+from .directory import KernelHandle, OneKernel
+from .execution import CellWatch, Displays, until_over
+from .messages import KernelMessage
+from .outputs import OUTPUT_MESSAGES, OutputLimits
+from .runner import FINAL, CellRecord, CellSource, Evaluation, KernelStatus, Run
+from .sink import CellWriter, Sink
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[dict[str, Any]], None]
+Execute = Callable[[str, Sequence[str], bool, Progress], Awaitable[Mapping[str, Any]]]
+
+_UNCLAIMED = 100
+_RUNS_KEPT = 500
+_TOLD = OUTPUT_MESSAGES | {"execute_input", "status"}
+# How long a request that the tab sent may take to show in an idle kernel, in seconds.
+_GRACE = 1.5
+_POLL = 0.1
+_INSIST_AFTER = (1.0, 2.0)
+
+
+class ObservedRunner:
+    """Lets a browser tab run cells and watches the kernel. Times in seconds.
+
+    Whether `input()` waits is not to be seen from here while the tab is there: its box shows it.
+
+    Args:
+        handle: The notebook's kernel, which runs already.
+        execute: The call `notebook.run` to the tab: op id, cell ids, stop on error, progress
+            (`RunProgress` as data); returns `RunResult` as data.
+        lost: What `execute` raises when the tab is gone.
+        sink: Awaited with the cells whose tab was lost.
+        input_deadline: How long a kernel without a tab may be silent before a possible `input()`
+            gets end-of-file.
+        limits: What is kept of a cell's outputs.
+    """
+
+    def __init__(
+        self,
+        handle: KernelHandle,
+        execute: Execute,
+        *,
+        lost: tuple[type[BaseException], ...],
+        sink: Sink | None = None,
+        input_deadline: float = 120.0,
+        limits: OutputLimits | None = None,
+    ) -> None:
+        self._handle = handle
+        self._execute = execute
+        self._lost = lost
+        self._input_deadline = input_deadline
+        self._limits = limits or OutputLimits()
+        self._writer = CellWriter(sink)
+        self._headless = KernelClientRunner(
+            "", OneKernel(handle), sink=sink, input_deadline=input_deadline, limits=limits
+        )
+        self._displays = Displays()
+        self._observer: Connection | None = None
+        self._observing = asyncio.Lock()
+        # What was heard of each request while a run goes on, by message id.
+        self._heard: OrderedDict[str, CellWatch] = OrderedDict()
+        self._sources: dict[str, str] = {}
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping: set[str] = set()
+        self._insisting: asyncio.Task[None] | None = None
+
+    async def status(self) -> KernelStatus:
+        """Return the kernel's state, at once, also when it is busy."""
+        status = await self._headless.status()
+        heard = self._observer.execution_state if self._observer is not None else None
+        if heard == "busy":
+            return replace(status, state="busy")
+        if heard == "idle" and status.state == "unknown":
+            return replace(status, state="idle")
+        return status
+
+    async def start_run(
+        self, cells: Sequence[CellSource], *, stop_on_error: bool = True, op_id: str
+    ) -> Run:
+        """Let the tab run cells and return; see the port."""
+        if op_id in self._runs:
+            return self._runs[op_id]
+        run = self._runs[op_id] = Run(cells)
+        while len(self._runs) > _RUNS_KEPT and next(iter(self._runs.values())).finished:
+            self._runs.popitem(last=False)
+        try:
+            observer = await self._observed()
+        except BaseException:
+            del self._runs[op_id]
+            run.finish()
+            raise
+        task = asyncio.create_task(self._run(run, observer, op_id, stop_on_error))
+        self._tasks[run.run_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(run.run_id, None))
+        return run
+
+    async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
+        """Run code silently from the server; see the port."""
+        if self._tasks:
+            raise KernelBusy("The kernel is running cells.")
+        return await self._headless.evaluate(code, deadline=deadline)
+
+    async def interrupt(self) -> None:
+        """Interrupt what runs, again if it goes on."""
+        self._stop_all()
+        for watch in self._heard.values():
+            watch.interrupted = watch.cell.status not in FINAL
+        await self._headless.interrupt()
+        if self._tasks and (self._insisting is None or self._insisting.done()):
+            self._insisting = asyncio.create_task(self._insist(frozenset(self._tasks)))
+
+    async def restart(self) -> None:
+        """Restart the kernel; what ran gets status `kernel_died`."""
+        self._stop_all()
+        try:
+            await self._headless.restart()
+        finally:
+            if self._observer is not None:
+                self._observer.declare_lost()
+
+    async def aclose(self) -> None:
+        """Stop observing; the kernel and the tab go on."""
+        tasks = [*self._tasks.values(), *([self._insisting] if self._insisting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._writer.close()
+        await self._headless.aclose()
+        if self._observer is not None:
+            await self._observer.close()
+            self._observer = None
+
+    def _stop_all(self) -> None:
+        self._stopping.update(self._tasks)
+        for run_id in self._tasks:
+            self._headless.stop(run_id)
+
+    # ---- observing -------------------------------------------------------------------------
+
+    async def _observed(self) -> Connection:
+        async with self._observing:
+            if self._observer is not None and not self._observer.lost.is_set():
+                return self._observer
+            if self._observer is not None:
+                await self._observer.close()
+            observer = Connection(self._handle, observe=True)
+            await observer.open()
+            observer.listen_to_all(self._hear)
+            self._observer = observer
+            return observer
+
+    def _hear(self, channel: str, message: KernelMessage) -> None:
+        """Note what comes of any request: the tab's word on whose it is may come later."""
+        watch = self._heard.get(message.parent_id)
+        if watch is None:
+            if not self._tasks or not message.parent_id or message.kind not in _TOLD:
+                return
+            watch = self._watch(message.parent_id)
+        if message.kind == "execute_input":
+            self._sources[message.parent_id] = str(message.content.get("code", ""))
+        watch.hear(channel, message)
+        watch.finish_if_over()
+
+    def _watch(self, message_id: str) -> CellWatch:
+        record = CellRecord(cell_id="", source="", message_id=message_id)
+        watch = CellWatch(
+            record, Run(()), writer=CellWriter(None), displays=self._displays, limits=self._limits
+        )
+        self._heard[message_id] = watch
+        unclaimed = [key for key, heard in self._heard.items() if not heard.cell.cell_id]
+        for oldest in unclaimed[: max(0, len(unclaimed) - _UNCLAIMED)]:
+            del self._heard[oldest]
+            self._sources.pop(oldest, None)
+        return watch
+
+    # ---- a run -----------------------------------------------------------------------------
+
+    async def _run(self, run: Run, observer: Connection, op_id: str, stop_on_error: bool) -> None:
+        tab = _TabRun(run, self)
+        stop_watching = observer.watch_life()
+        try:
+            await self._let_tab_run(tab, run, observer, op_id, stop_on_error)
+        except AgentError as error:
+            tab.refuse(error)
+        except asyncio.CancelledError:
+            tab.finish_rest("interrupted")
+            raise
+        finally:
+            stop_watching()
+            for watch in tab.watches.values():
+                self._heard.pop(watch.cell.message_id or "", None)
+            if len(self._tasks) <= 1:
+                self._heard.clear()
+                self._sources.clear()
+            self._stopping.discard(run.run_id)
+            run.finish()
+
+    async def _let_tab_run(
+        self, tab: _TabRun, run: Run, observer: Connection, op_id: str, stop_on_error: bool
+    ) -> None:
+        ids = [cell.cell_id for cell in run.cells]
+        call = asyncio.ensure_future(self._execute(op_id, ids, stop_on_error, tab.on_progress))
+        died = asyncio.ensure_future(observer.lost.wait())
+        try:
+            await asyncio.wait({call, died}, return_when=asyncio.FIRST_COMPLETED)
+            if call.done():
+                await tab.finish_told(call.result(), observer)
+            else:
+                tab.finish_rest("kernel_died")
+        except self._lost as error:
+            log.info("The tab is gone (%s): finishing its run from the kernel.", error)
+            await self._finish_without_tab(tab, run, observer, stop_on_error)
+        finally:
+            for task in (call, died):
+                task.cancel()
+            await asyncio.gather(call, died, return_exceptions=True)
+
+    async def _finish_without_tab(
+        self, tab: _TabRun, run: Run, observer: Connection, stop_on_error: bool
+    ) -> None:
+        """Finish what the tab had sent, then run the rest, in order and nothing twice."""
+        for index, cell in enumerate(run.cells):
+            if cell.cell_id in tab.not_run:
+                return
+            watch = tab.watches.get(cell.cell_id)
+            if watch is None and cell.status not in FINAL:
+                watch = await self._adopted(tab, cell, observer)
+                if watch is None:
+                    if run.run_id not in self._stopping and not observer.lost.is_set():
+                        rest = run.cells[index:]
+                        await self._headless.run_records(run, rest, stop_on_error=stop_on_error)
+                    return
+            if watch is not None:
+                await self._finish_watched(watch, observer)
+                await self._writer.write(cell)
+            if cell.status in ("kernel_died", "interrupted"):
+                return
+            if cell.status == "error" and stop_on_error:
+                return
+
+    async def _adopted(
+        self, tab: _TabRun, cell: CellRecord, observer: Connection
+    ) -> CellWatch | None:
+        """Find the request of a cell that the tab may have sent without a word; None: it did not.
+
+        It shows with the cell's source as soon as the kernel has time for it.
+        """
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < _GRACE and not observer.lost.is_set():
+            for message_id, source in list(self._sources.items()):
+                watch = self._heard.get(message_id)
+                if (
+                    watch is not None
+                    and source.strip() == cell.source.strip()
+                    and not watch.cell.cell_id
+                ):
+                    tab.claim(cell, message_id)
+                    return watch
+            if observer.execution_state == "busy":
+                quiet_since = time.monotonic()
+            await asyncio.sleep(_POLL)
+        return None
+
+    async def _finish_watched(self, watch: CellWatch, observer: Connection) -> None:
+        """Wait for a cell whose tab is gone, and give it its status."""
+        over = asyncio.ensure_future(until_over(watch, observer, reply=False))
+        try:
+            while not (await asyncio.wait({over}, timeout=self._input_deadline))[0]:
+                silent = time.monotonic() - watch.last_heard >= self._input_deadline
+                if silent and self._handle.language == "python":
+                    await self._headless.refuse_input()
+            alive = over.result()
+        finally:
+            over.cancel()
+            await asyncio.gather(over, return_exceptions=True)
+        if watch.cell.status not in FINAL:
+            ended = watch.status_by_outputs() if watch.ran else "not_run"
+            watch.finish(ended if alive else "kernel_died")
+
+    async def _insist(self, run_ids: frozenset[str]) -> None:
+        for seconds in _INSIST_AFTER:
+            await asyncio.sleep(seconds)
+            if not run_ids & set(self._tasks):
+                return
+            await self._handle.interrupt()
+
+    def heard(self, message_id: str) -> CellWatch:
+        """Return the watch of a request, made when nothing of it was heard yet."""
+        return self._heard.get(message_id) or self._watch(message_id)
+
+
+class _TabRun:
+    """What a tab has told of a run: which request is whose, and how cells ended."""
+
+    def __init__(self, run: Run, runner: ObservedRunner) -> None:
+        self.watches: dict[str, CellWatch] = {}
+        self.not_run: set[str] = set()
+        self._run = run
+        self._runner = runner
+        self._cells = {cell.cell_id: cell for cell in run.cells}
+
+    def on_progress(self, progress: Mapping[str, Any]) -> None:
+        """Take in a `RunProgress`."""
+        cell = self._cells.get(str(progress.get("cell_id")))
+        if cell is None:
+            return
+        if progress.get("state") == "not_run":
+            self.not_run.add(cell.cell_id)
+        elif isinstance(message_id := progress.get("message_id"), str):
+            self.claim(cell, message_id)
+
+    def claim(self, cell: CellRecord, message_id: str) -> None:
+        """Note that a request is this cell's."""
+        if cell.cell_id not in self.watches:
+            watch = self._runner.heard(message_id)
+            watch.assign(cell, self._run)
+            self.watches[cell.cell_id] = watch
+            watch.finish_if_over()
+
+    async def finish_told(self, result: Mapping[str, Any], observer: Connection) -> None:
+        """Finish the cells as the tab tells, each after the observer has heard its end."""
+        for told in result.get("cells", ()):
+            self.on_progress({**told, "state": told.get("status")})
+            cell = self._cells.get(str(told.get("cell_id")))
+            if cell is None or cell.status in FINAL:
+                continue
+            watch = self.watches.get(cell.cell_id)
+            if watch is None:
+                cell.execution_count = told.get("execution_count")
+                cell.status = told["status"]
+                self._run.changed(cell)
+                continue
+            watch.replied.set()  # the tab had the reply; only idle is to be waited for
+            if not await until_over(watch, observer):
+                watch.finish("kernel_died")
+            else:
+                watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
+
+    def finish_rest(self, status: Any) -> None:
+        """Give cells that were sent a status; the others were not run."""
+        for watch in self.watches.values():
+            if watch.cell.status not in FINAL:
+                watch.finish(status)
+
+    def refuse(self, error: AgentError) -> None:
+        """Show why the tab did not run the cells."""
+        waiting = [cell for cell in self._run.cells if cell.status not in FINAL]
+        for cell in waiting[:1]:
+            output = {"output_type": "error", "ename": error.code, "evalue": error.user_message}
+            cell.outputs = [*cell.outputs, {**output, "traceback": []}]
