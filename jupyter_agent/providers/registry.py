@@ -33,7 +33,7 @@ class ProviderEntry:
         api: the adapter that speaks to it.
         base_url: its address; empty when only the user knows it.
         custom_api: the adapter for another address given under this name.
-        key_env: environment variables that may hold its key, the first found wins.
+        key_variables: environment variables that may hold its key, the first found wins.
         local: whether it runs on the user's machine.
         capabilities: what its models can do as far as nothing better is known.
     """
@@ -43,14 +43,14 @@ class ProviderEntry:
     api: str
     base_url: str = ""
     custom_api: str = ""
-    key_env: tuple[str, ...] = ()
+    key_variables: tuple[str, ...] = ()
     local: bool = False
     capabilities: Capabilities = _WITH_TOOLS
 
     @property
     def needs_key(self) -> bool:
         """Whether it cannot be used without a key."""
-        return bool(self.key_env) and not self.local and self.name != "openai-compatible"
+        return bool(self.key_variables) and not self.local and self.name != "openai-compatible"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def _chat_entry(name: str) -> ProviderEntry:
         label=dialect.label,
         api="openai_chat",
         base_url=dialect.base_url,
-        key_env=dialect.key_env,
+        key_variables=dialect.key_env,
         local=dialect.local,
         capabilities=_PLAIN if plain else _WITH_VISION if vision else _WITH_TOOLS,
     )
@@ -109,7 +109,7 @@ _ENTRIES = (
         label="OpenAI",
         api="openai_chat",
         base_url="https://api.openai.com/v1",
-        key_env=("OPENAI_API_KEY",),
+        key_variables=("OPENAI_API_KEY",),
         capabilities=_WITH_VISION,
     ),
     ProviderEntry(
@@ -117,7 +117,7 @@ _ENTRIES = (
         label="Anthropic",
         api="anthropic",
         base_url="https://api.anthropic.com",
-        key_env=("ANTHROPIC_API_KEY",),
+        key_variables=("ANTHROPIC_API_KEY",),
         capabilities=_WITH_VISION,
     ),
     ProviderEntry(
@@ -125,14 +125,14 @@ _ENTRIES = (
         label="Google Gemini",
         api="gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta",
-        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         capabilities=_WITH_VISION,
     ),
     ProviderEntry(
         name="vertex",
         label="Google Vertex AI",
         api="gemini",
-        key_env=("VERTEX_ACCESS_TOKEN",),
+        key_variables=("VERTEX_ACCESS_TOKEN",),
         capabilities=_WITH_VISION,
     ),
     ProviderEntry(
@@ -140,7 +140,7 @@ _ENTRIES = (
         label="Ollama",
         api="ollama",
         base_url="http://localhost:11434",
-        key_env=("OLLAMA_API_KEY",),
+        key_variables=("OLLAMA_API_KEY",),
         local=True,
         capabilities=_PLAIN,
     ),
@@ -149,12 +149,17 @@ _ENTRIES = (
         label="Amazon Bedrock",
         api="bedrock",
         base_url="https://bedrock-runtime.{region}.amazonaws.com",
-        key_env=("AWS_BEARER_TOKEN_BEDROCK",),
+        key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
     ),
     *(_chat_entry(name) for name in DIALECTS if name != "openai"),
 )
 
-PROVIDERS: dict[str, ProviderEntry] = {entry.name: entry for entry in _ENTRIES}
+PROVIDERS: dict[str, ProviderEntry] = {
+    entry.name: replace(
+        entry, capabilities=replace(entry.capabilities, requires_key=entry.needs_key)
+    )
+    for entry in _ENTRIES
+}
 
 _ALIASES = {
     "azure-openai": "azure",
@@ -207,8 +212,8 @@ def make_provider(spec: ProviderSpec) -> Provider:
     key = (spec.api_key or "").strip() or None
     if key is None and entry.needs_key and not other_address and api != "bedrock":
         raise MissingKey(
-            f"{entry.label} needs an API key. Set {entry.key_env[0]}, or enter it in the settings.",
-            details={"provider": entry.name, "key_env": list(entry.key_env)},
+            f"{entry.label} needs an API key. Set {entry.key_variables[0]}, or enter it in the settings.",
+            details={"provider": entry.name, "key_env": list(entry.key_variables)},
         )
     endpoint = Endpoint(
         base_url=base_url,

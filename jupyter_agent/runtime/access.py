@@ -283,6 +283,7 @@ class ModelAccess:
             await provider.aclose()
 
     def _provider(self, found: ResolvedModel, on_retry: OnRetry | None) -> Provider:
+        from ..providers._http import Timeouts
         from ..providers.registry import ProviderSpec, make_provider
 
         settings = self.settings
@@ -294,9 +295,13 @@ class ModelAccess:
                 base_url=found.base_url,
                 api_key=found.key,
                 headers=dict(found.headers),
-                connect_timeout=settings.timeouts.connect,
-                first_event_timeout=settings.timeouts.first_event,
-                gap_timeout=settings.timeouts.gap,
+                timeouts=Timeouts(
+                    connect=settings.timeouts.connect,
+                    first_event=settings.timeouts.first_event,
+                    gap=settings.timeouts.gap,
+                ),
+                context_window=found.info.context_window,
+                max_output=found.info.max_output,
                 proxy=settings.proxy,
                 ca_bundle=settings.ca_bundle,
                 capabilities=found.info.capabilities,
