@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..providers.replay import Call, Say, Step
 from . import cells, narration
-from .conversation import Task
+from .conversation import Setting, Task
 from .progress import Progress, beside, read_progress
 from .results import read_cells, still_running
 
@@ -39,19 +39,19 @@ STAGES = (
 )
 
 
-def analyse(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
+def analyse(task: Task, setting: Setting) -> Iterator[Step]:
     """Yield the next step of the analysis."""
     progress = read_progress(task)
-    steps = halted(task, progress, mode)
-    yield from steps or _read(task, progress, notebook) or _work(progress, mode)
+    steps = halted(task, progress, setting)
+    yield from steps or _read(task, progress, setting) or _work(progress, setting)
 
 
-def halted(task: Task, progress: Progress, mode: str) -> list[Step]:
+def halted(task: Task, progress: Progress, setting: Setting) -> list[Step]:
     """Return the steps when the work cannot simply go on, none when it can."""
     if task.restarts > MOST_RESTARTS:
         return [Say(narration.gave_up(task))]
     if progress.refused is not None:
-        return [Say(narration.refused(progress, mode))]
+        return [Say(narration.refused(progress, setting))]
     if progress.unapplied is not None:
         return [Say(narration.unapplied(progress.unapplied))]
     run_id = still_running(task.outcomes[-1].text) if task.outcomes else None
@@ -63,7 +63,7 @@ def halted(task: Task, progress: Progress, mode: str) -> list[Step]:
     return []
 
 
-def _read(task: Task, progress: Progress, notebook: str | None) -> list[Step]:
+def _read(task: Task, progress: Progress, setting: Setting) -> list[Step]:
     """Return the reading that is still to be done before anything is changed."""
     if progress.overview is None:
         return [
@@ -78,21 +78,22 @@ def _read(task: Task, progress: Progress, notebook: str | None) -> list[Step]:
     if table is not None and not progress.looked_at_file:
         return [
             *narration.before_reading_table(progress, table),
-            Call("read_file", {"path": beside(notebook, table)}),
+            Call("read_file", {"path": beside(setting.notebook, table)}),
         ]
     return []
 
 
-def _work(progress: Progress, mode: str) -> Iterator[Step]:
+def _work(progress: Progress, setting: Setting) -> Iterator[Step]:
     """Yield the next step that changes or runs something, or the end."""
     if progress.missing_columns():
         yield Say(narration.columns_missing(progress))
     elif progress.frame is None and not progress.csv_names():
         yield Say(narration.no_table(progress))
-    elif mode == "plan":
+    elif setting.mode == "plan":
         yield Say(narration.plan(progress))
     elif progress.sources and not progress.ran_all and _has_code(progress):
         yield from narration.before_running_all(progress)
+        yield from _show_plan(setting, done=1)
         yield Call(
             "run_cells", {"scope": "all", "reason": "Start from what the notebook holds now"}
         )
@@ -103,10 +104,10 @@ def _work(progress: Progress, mode: str) -> Iterator[Step]:
         yield Say(f"No cell reads a table yet. I load `{table}`.")
         yield _insert(cells.load(table, "df"), {"after": "end"}, "Load the table")
     else:
-        yield from _next_cell(progress, progress.frame)
+        yield from _next_cell(progress, progress.frame, setting)
 
 
-def _next_cell(progress: Progress, frame: str) -> Iterator[Step]:
+def _next_cell(progress: Progress, frame: str, setting: Setting) -> Iterator[Step]:
     """Yield the first cell that has no result yet, the repair of one that failed, or the end."""
     place: dict[str, str] = {"after": "end"}
     for stage in STAGES:
@@ -125,6 +126,7 @@ def _next_cell(progress: Progress, frame: str) -> Iterator[Step]:
         yield Say(narration.ending(progress))
         return
     yield from narration.before_findings(progress)
+    yield from _show_plan(setting, done=len(narration.PLAN))
     op = {"op": "insert", **place, "type": "markdown", "source": text}
     if cells.FINDINGS in progress.ids:
         op = {"op": "replace", "id": progress.ids[cells.FINDINGS], "source": text}
@@ -179,6 +181,15 @@ def _insert(source: str, place: dict[str, str], reason: str) -> Call:
 
 def _edit(op: dict[str, str], reason: str, *, run: str) -> Call:
     return Call("edit_cells", {"ops": [op], "reason": reason, "run": run})
+
+
+def _show_plan(setting: Setting, *, done: int) -> Iterator[Step]:
+    if "update_plan" in setting.tools:
+        items = [
+            {"text": text, "status": "done" if number < done else "pending"}
+            for number, text in enumerate(narration.PLAN)
+        ]
+        yield Call("update_plan", {"items": items})
 
 
 def _has_code(progress: Progress) -> bool:

@@ -108,20 +108,24 @@ def is_go_on(text: str) -> bool:
     return _GO_ON.match(text.strip().lower()) is not None
 
 
-def mode(request: Request) -> str:
-    """Return the mode that the system prompt names, empty when it names none."""
-    for message in request.messages:
-        if message.role == "system" and (found := _MODE.search(message.text)):
-            return found[1]
-    return ""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the request says of the session: its mode and notebook, and the tools offered."""
+
+    mode: str
+    notebook: str | None
+    tools: frozenset[str]
 
 
-def notebook_path(request: Request) -> str | None:
-    """Return the path of the session's notebook, None when the system prompt names none."""
-    for message in request.messages:
-        if message.role == "system" and (found := _NOTEBOOK.search(message.text)):
-            return found[1].strip()
-    return None
+def setting_of(request: Request) -> Setting:
+    """Return the setting, as far as the system prompt names it."""
+    system = "\n".join(message.text for message in request.messages if message.role == "system")
+    mode, notebook = _MODE.search(system), _NOTEBOOK.search(system)
+    return Setting(
+        mode=mode[1] if mode else "",
+        notebook=notebook[1].strip() if notebook else None,
+        tools=frozenset(tool.name for tool in request.tools),
+    )
 
 
 def _prompt_text(message: Message) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..providers.replay import Call, Say, Step
-from .conversation import Task
+from .conversation import Setting, Task
 from .progress import read_progress
 from .results import CellText, error_line, read_cells, same_id
 
@@ -20,9 +20,8 @@ _DEFINES = re.compile(r"^\s*(?:def|class) +(\w+)", re.MULTILINE)
 _DRAWS = re.compile(r"\.(plot|scatter|hist|bar|boxplot|imshow|subplots)\b")
 
 
-def explain(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
-    """Yield the next step: look, read, tell."""
-    del mode, notebook  # reading is allowed in every mode
+def explain(task: Task, setting: Setting) -> Iterator[Step]:
+    """Yield the next step: look, read, tell. Reading is allowed in every setting."""
     progress = read_progress(task)
     if progress.unapplied is not None:
         yield Say(f"I could not read it: “{error_line(progress.unapplied.text)}”.")

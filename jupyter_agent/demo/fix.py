@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..providers.replay import Call, Say, Step
 from . import narration
 from .analysis import MOST_CELLS, halted, repair
-from .conversation import Task
+from .conversation import Setting, Task
 from .findings import data_sentence
 from .progress import Progress, read_progress
 from .results import CellText, error_line, read_cells, same_id
@@ -17,11 +17,10 @@ from .results import CellText, error_line, read_cells, same_id
 TARGET = "the failed cell"
 
 
-def fix(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
+def fix(task: Task, setting: Setting) -> Iterator[Step]:
     """Yield the next step: find the failed cell, read the error, repair what it shows."""
-    del notebook
     progress = read_progress(task)
-    steps = halted(task, progress, mode)
+    steps = halted(task, progress, setting)
     if steps:
         yield from steps
     elif progress.overview is None:
@@ -34,10 +33,10 @@ def fix(task: Task, *, mode: str, notebook: str | None) -> Iterator[Step]:
         else:
             yield Say("The notebook has no cells, so nothing in it has failed.")
     else:
-        yield from _repair(task, progress, mode)
+        yield from _repair(task, progress, setting)
 
 
-def _repair(task: Task, progress: Progress, mode: str) -> Iterator[Step]:
+def _repair(task: Task, progress: Progress, setting: Setting) -> Iterator[Step]:
     target = _failed_cell(progress, task.prompt)
     if target is None:
         yield Say("I see no cell whose last run failed, so there is nothing to fix.")
@@ -48,7 +47,7 @@ def _repair(task: Task, progress: Progress, mode: str) -> Iterator[Step]:
         yield Say(f"Fixed: cell {target.label} runs now. {done}")
     elif progress.frame is None or not narration.is_about_text(target.output):
         yield Say(_beyond_the_script(target))
-    elif mode == "plan":
+    elif setting.mode == "plan":
         yield Say(
             f"Cell {target.label} failed: `{error_line(target.output)}`. My plan: find the values "
             "that are not numbers, make exactly those missing in a cell before it, and run it "

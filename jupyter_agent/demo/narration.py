@@ -7,10 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from ..providers.replay import Say, Step, Think
 from . import cells
-from .conversation import Outcome, Task
+from .conversation import Outcome, Setting, Task
 from .facts import TOGETHER, Words, read_error, read_species
 from .progress import Progress
 from .results import CellText, error_line
+
+PLAN = (
+    "Look at the notebook and the table",
+    "Run the notebook's own cells",
+    "Compare body mass by species, and repair the data if it must be",
+    "Count what is missing",
+    "Correlate bill length and depth, within each species and overall",
+    "Plot both, and write down the findings",
+)
 
 _REASON = re.compile(r"^Reason: (.+)$", re.MULTILINE)
 
@@ -174,23 +183,20 @@ def plan(progress: Progress) -> str:
     table = f"`{progress.table or progress.csv_names()[0]}`"
     columns = progress.columns or []
     listed = f", with the columns {', '.join(f'`{name}`' for name in columns)}" if columns else ""
+    steps = "\n".join(f"{number}. {text}." for number, text in enumerate(PLAN[1:], 1))
     return (
-        f"In plan mode I only read. The table is {table}{listed}. My plan:\n\n"
-        "1. Run the notebook's own cells, and look at the size of the table.\n"
-        "2. Average body mass by species. If the column turns out not to be numbers, find the "
-        "values that are not, make them missing, and try again.\n"
-        "3. Count the missing values.\n"
-        "4. Correlate bill length and depth, of all penguins and within each species.\n"
-        "5. Plot both, and write the findings below.\n\n"
-        "I have changed and run nothing. Choose another mode and ask again to have it done."
+        f"In plan mode I only read. The table is {table}{listed}. My plan:\n\n{steps}\n\n"
+        "Should an average fail because a column is not numbers, I would look for the values that "
+        "are not, make exactly those missing, and try again. I have changed and run nothing: "
+        "choose another mode and ask again to have it done."
     )
 
 
-def refused(progress: Progress, mode: str) -> str:
+def refused(progress: Progress, setting: Setting) -> str:
     """Respect a call that was not allowed: say so, and what is known without it."""
     outcome = progress.refused
     reason = _REASON.search(outcome.text) if outcome else None
-    if mode == "plan" or (reason and "plan mode" in reason[1]):
+    if setting.mode == "plan" or (reason and "plan mode" in reason[1]):
         return plan(progress)
     said = f" The reason given: {reason[1].strip()}" if reason else ""
     known = progress.findings.paragraphs()

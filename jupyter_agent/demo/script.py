@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ..protocol.models import Request
 from ..providers.replay import Say, Step
 from .analysis import analyse
-from .conversation import Task, current_task, mode, notebook_path
+from .conversation import Task, current_task, setting_of
 from .explain import explain
 from .fix import fix
 
@@ -66,10 +66,11 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
     else:
         yield Say(_about())
         return
-    if not {"notebook_overview", "read_cells"} <= {tool.name for tool in request.tools}:
+    setting = setting_of(request)
+    if not {"notebook_overview", "read_cells"} <= setting.tools:
         yield Say("This conversation has no notebook, and the demo needs one. " + _about())
         return
-    yield from work(task, mode=mode(request), notebook=notebook_path(request))
+    yield from work(task, setting)
 
 
 def _heard(task: Task) -> str:
