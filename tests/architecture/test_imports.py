@@ -1,6 +1,7 @@
 """Who may import whom: the contracts in pyproject.toml, and what they cannot say."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import grimp
 import pytest
+
+import jupyter_agent
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jupyter_agent"
@@ -86,6 +89,18 @@ def test_optional_packages_are_not_imported_at_the_top():
         if (names := top(ast.parse(path.read_text(encoding="utf-8"))) & OPTIONAL)
     }
     assert guilty == {}
+
+
+def test_no_module_comes_in_through_the_package_itself():
+    """Its other public names lead back up to `api`, past every floor."""
+    words = "|".join(sorted(set(jupyter_agent.__all__) - {"__version__"}))
+    back_door = re.compile(rf"^\s*from (jupyter_agent|\.+) import .*\b({words})\b", re.MULTILINE)
+    guilty = [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if path != PACKAGE / "__init__.py" and back_door.search(path.read_text(encoding="utf-8"))
+    ]
+    assert guilty == []
 
 
 @pytest.mark.parametrize("room", rooms(), ids=lambda path: path.name)
