@@ -16,6 +16,18 @@ from pathlib import Path
 class Disk:
     """The system calls of a save."""
 
+    def status(self, path: Path) -> os.stat_result:
+        """Return what is known of the file that is to be replaced."""
+        return os.stat(path)
+
+    def writable(self, path: Path) -> bool:
+        """Return whether it may be replaced: renaming over it would not ask."""
+        return os.access(path, os.W_OK)
+
+    def remove(self, path: Path) -> None:
+        """Remove a temporary file."""
+        os.unlink(path)
+
     def open_new(self, path: Path) -> int:
         """Create a file that must not exist, for writing, readable by its owner alone."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -89,19 +101,27 @@ def read_regular(path: Path, *, limit: int) -> bytes:
     return data
 
 
-def write_atomically(path: Path, data: bytes, *, disk: Disk | None = None) -> None:
+def write_atomically(
+    path: Path, data: bytes, *, disk: Disk | None = None, follow: bool = True
+) -> None:
     """Replace (or create) a file by `data`.
+
+    Args:
+        path: the file.
+        data: all of its new bytes.
+        disk: the system calls.
+        follow: replace what a symlink leads to, instead of the link.
 
     Raises:
         OSError: it could not be written; the file is as it was, no temporary file is left.
     """
     disk = disk or Disk()
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if follow else path
     try:
-        status: os.stat_result | None = os.stat(target)
+        status: os.stat_result | None = disk.status(target)
     except FileNotFoundError:
         status = None
-    if status is not None and not os.access(target, os.W_OK):
+    if status is not None and not disk.writable(target):
         raise PermissionError(f"{target.name} is read-only")
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     handle = disk.open_new(temporary)
@@ -110,7 +130,7 @@ def write_atomically(path: Path, data: bytes, *, disk: Disk | None = None) -> No
         disk.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            disk.remove(temporary)
         raise
     # The new file is in place by now: a folder that cannot be synced (some network drives) only
     # delays its durability, and is no reason to report a failed save.

@@ -1,0 +1,92 @@
+"""The tool that describes the kernel's variables."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from ..protocol.errors import KernelBusy
+from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .snippets import idle_kernel, snippet_code, split_report
+from .workspace_tool import NotebookArguments, WorkspaceTool, join_words, printable
+
+DEADLINE = 10.0
+LONGEST = 16_000  # characters
+
+
+class InspectArguments(NotebookArguments):
+    """Which variables, and how closely."""
+
+    slips: ClassVar[dict[str, str]] = {"name": "names", "variables": "names", "variable": "names"}
+
+    names: list[str] = Field(default_factory=list, max_length=50)
+    pattern: str | None = Field(None, description='Shell pattern, such as "df*".')
+    detail: bool = False
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class InspectVariables(WorkspaceTool):
+    """Looks into a Python kernel while nothing else runs there."""
+
+    name = "inspect_variables"
+    arguments = InspectArguments
+    parallel = False
+
+    async def preview(self, arguments: InspectArguments) -> Preview:
+        path = self._workspace.notebook_path(arguments.notebook)
+        return Preview(title=f"Look at {_words(arguments)}", bound_to=(("notebook", path),))
+
+    async def run(self, arguments: InspectArguments, context: ToolCallContext) -> ToolOutput:
+        path = self._workspace.notebook_path(arguments.notebook)
+        runner = await self._workspace.runner(path)
+        status = await idle_kernel(runner)
+        if status.language not in (None, "python"):
+            return text_output(
+                f"UNSUPPORTED: inspect_variables is for Python kernels; this one speaks "
+                f"{status.language}.\nretryable: no\nsuggested_fix: print the variable in a cell",
+                is_error=True,
+                summary="not a Python kernel",
+            )
+        code = snippet_code(
+            "inspection_snippet",
+            {
+                "names": arguments.names,
+                "pattern": arguments.pattern,
+                "detail": arguments.detail or len(arguments.names) == 1,
+            },
+        )
+        try:
+            found = await asyncio.wait_for(runner.evaluate(code, deadline=DEADLINE), DEADLINE + 2)
+        except asyncio.TimeoutError as error:
+            raise KernelBusy("The kernel did not answer in time.", cause=error) from error
+        report, others = split_report(found.outputs)
+        if report is None or not isinstance(report.get("text"), str):
+            return text_output(
+                "INSPECTION_FAILED: the kernel sent no report. "
+                f"{_first_error(others)}\nretryable: no\nsuggested_fix: print it in a cell",
+                is_error=True,
+                summary="could not be inspected",
+            )
+        text = printable(report["text"])
+        if len(text) > LONGEST:
+            text = text[:LONGEST] + "\n… cut; ask for fewer variables by name"
+        return text_output(text, title=f"Looked at {_words(arguments)}")
+
+
+def _words(arguments: InspectArguments) -> str:
+    if 0 < len(arguments.names) <= 4:
+        return join_words(arguments.names)
+    return f"{len(arguments.names)} variables" if arguments.names else "the variables"
+
+
+def _first_error(outputs: list[dict[str, Any]]) -> str:
+    for output in outputs:
+        if output.get("output_type") == "error":
+            return f"{output.get('ename')}: {output.get('evalue')}"
+    return ""

@@ -1,0 +1,127 @@
+"""The tool that runs code outside the notebook's cells, or as a new cell at its end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ..digest.outputs import digest_outputs
+from ..kernel.runner import KernelRunner
+from ..protocol.errors import KernelBusy
+from ..protocol.tools import Permission, PreviewBlock
+from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .content import Content
+from .edit_cells import EditCells, EditCellsArguments
+from .run_cells import LONGEST_WAIT
+from .snippets import idle_kernel, snippet_code, split_report
+from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool
+
+_CHANGES = (
+    ("added", "added, and removed again"),
+    ("rebound", "rebound, and put back"),
+    ("deleted", "deleted, and put back"),
+    ("mutated", "possibly changed in place, which is not undone"),
+)
+
+
+class RunCodeArguments(NotebookArguments):
+    """The code and whether it stays."""
+
+    slips: ClassVar[dict[str, str]] = {"source": "code", "content": "code", "timeout": "wait_s"}
+
+    code: str = Field(min_length=1)
+    mode: Literal["probe", "commit"] = "probe"
+    wait_s: float = Field(30, ge=1, le=LONGEST_WAIT)
+    reason: str = Field("", description="In a few words, for the person who is asked.")
+
+
+class RunCode(WorkspaceTool):
+    """Runs code as a probe, or commits it as a cell."""
+
+    name = "run_code"
+    arguments = RunCodeArguments
+    parallel = False
+    deadline: float | None = None  # bounded by wait_s
+
+    def permissions(self, arguments: RunCodeArguments) -> frozenset[Permission]:
+        return frozenset({"write", "exec"}) if arguments.mode == "commit" else EXEC
+
+    async def preview(self, arguments: RunCodeArguments) -> Preview:
+        if arguments.mode == "commit":
+            return await EditCells(self._workspace).preview(_as_edit(arguments))
+        path = self._workspace.notebook_path(arguments.notebook)
+        kernel = await self._kernel(path)
+        return Preview(
+            title="Try code without keeping it",
+            blocks=(PreviewBlock(kind="code", text=arguments.code, language=kernel.language),),
+            bound_to=(("notebook", path), ("kernel", kernel.kernel_id or "")),
+        )
+
+    async def run(self, arguments: RunCodeArguments, context: ToolCallContext) -> ToolOutput:
+        if arguments.mode == "commit":
+            return await EditCells(self._workspace).run(_as_edit(arguments), context)
+        path = self._workspace.notebook_path(arguments.notebook)
+        runner = await self._workspace.runner(path)
+        status = await idle_kernel(runner)
+        if status.language not in (None, "python"):
+            return text_output(
+                f"UNSUPPORTED: probes are for Python kernels; this one speaks {status.language}.\n"
+                "retryable: no\nsuggested_fix: use mode commit",
+                is_error=True,
+                summary="not a Python kernel",
+            )
+        outputs = await self._evaluate(runner, arguments)
+        report, shown = split_report(outputs)
+        content = Content()
+        digest = digest_outputs(shown, cell_id="probe", vision=self._workspace.vision)
+        content.add_digest(digest)
+        content.add(_report_words(report))
+        return ToolOutput(
+            content=content.parts,
+            is_error=digest.error is not None,
+            title="Tried code",
+            summary=digest.error or digest.summary,
+        )
+
+    async def _evaluate(
+        self, runner: KernelRunner, arguments: RunCodeArguments
+    ) -> tuple[dict[str, Any], ...]:
+        code = snippet_code("probe_snippet", {"code": arguments.code})
+        began = time.monotonic()
+        try:
+            evaluation = await runner.evaluate(code, deadline=arguments.wait_s)
+        except KernelBusy:
+            # It was idle before: after the whole wait it is the probe itself that still runs.
+            if time.monotonic() - began >= arguments.wait_s * 0.9:
+                await runner.interrupt()
+                raise KernelBusy(
+                    f"The probe did not end within {arguments.wait_s:.0f} s and was interrupted."
+                ) from None
+            raise
+        return evaluation.outputs
+
+
+def _as_edit(arguments: RunCodeArguments) -> EditCellsArguments:
+    op = {"op": "insert", "after": "end", "type": "code", "source": arguments.code}
+    return EditCellsArguments.model_validate(
+        {
+            "notebook": arguments.notebook,
+            "ops": [op],
+            "reason": arguments.reason,
+            "run": "changed",
+            "wait_s": arguments.wait_s,
+        }
+    )
+
+
+def _report_words(report: dict[str, Any] | None) -> str:
+    if report is None:
+        return "the probe sent no report: its names may not have been rolled back"
+    lines = [
+        f"{words}: {', '.join(map(str, report[key]))}"
+        for key, words in _CHANGES
+        if isinstance(report.get(key), list) and report[key]
+    ]
+    return "\n".join(lines) or "no names changed"

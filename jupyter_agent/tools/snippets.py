@@ -1,0 +1,57 @@
+"""Sending a snippet to a Python kernel, and taking its report out of what comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from ..kernel.runner import KernelRunner, KernelStatus
+from ..protocol.errors import KernelBusy, NoKernel
+
+MIME = "application/vnd.jupyter-agent.report+json"
+
+
+def snippet_code(name: str, arguments: dict[str, Any]) -> str:
+    """Return code that runs a snippet without leaving a name behind.
+
+    Args:
+        name: the module beside this one, such as `probe_snippet`.
+        arguments: what its `main` gets; JSON data.
+    """
+    source = (files(__package__) / f"{name}.py").read_text(encoding="utf-8")
+    scope = {"__name__": "jupyter_agent_snippet", "ARGUMENTS": json.dumps(arguments)}
+    built_in = "__import__('builtins')"
+    return f"{built_in}.exec({built_in}.compile({source!r}, '<jupyter-agent>', 'exec'), {scope!r})"
+
+
+def split_report(
+    outputs: Sequence[dict[str, Any]],
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return the snippet's report, None when it made none, and all other outputs."""
+    report: dict[str, Any] | None = None
+    others: list[dict[str, Any]] = []
+    for output in outputs:
+        data = output.get("data")
+        found = data.get(MIME) if isinstance(data, dict) else None
+        if isinstance(found, dict):
+            report = found
+        else:
+            others.append(output)
+    return report, others
+
+
+async def idle_kernel(runner: KernelRunner) -> KernelStatus:
+    """Return the kernel's status when something can be evaluated now.
+
+    Raises:
+        NoKernel: none is there.
+        KernelBusy: it runs something.
+    """
+    status = await runner.status()
+    if status.state in ("none", "dead"):
+        raise NoKernel("The notebook has no running kernel, so there are no variables yet.")
+    if status.state == "busy":
+        raise KernelBusy("The kernel is busy running something else.")
+    return status

@@ -1,0 +1,92 @@
+"""The tool that writes a file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..notebook.diff import count_lines, counts
+from ..protocol.tools import Permission, PreviewBlock
+from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
+from .files import FileMissing, FileRefused, Folder, Target
+from .workspace_tool import WRITE, WorkspaceTool
+
+LONGEST = 1_000_000  # characters
+LARGEST = 2 << 20  # bytes of a file that is replaced
+
+
+class WriteFileArguments(ToolArguments):
+    """Which file, and all of its text."""
+
+    slips: ClassVar[dict[str, str]] = {
+        "file": "path",
+        "filename": "path",
+        "file_path": "path",
+        "text": "content",
+        "source": "content",
+    }
+
+    path: str
+    content: str = Field(max_length=LONGEST)
+
+
+class WriteFile(WorkspaceTool):
+    """Writes a file atomically; what is shown before is bound to what is replaced."""
+
+    name = "write_file"
+    arguments = WriteFileArguments
+    parallel = False
+
+    def permissions(self, arguments: WriteFileArguments) -> frozenset[Permission]:
+        return WRITE
+
+    async def preview(self, arguments: WriteFileArguments) -> Preview:
+        folder = Folder(self._workspace.root)
+        target = folder.target(arguments.path, write=True)
+        before = await asyncio.to_thread(_before, folder, target)
+        block = PreviewBlock(
+            kind="text" if before is None else "diff",
+            text=arguments.content,
+            before=before,
+            label=target.shown,
+        )
+        found = "" if before is None else hashlib.sha256(before.encode("utf-8")).hexdigest()
+        return Preview(
+            title=f"{'Create' if before is None else 'Replace'} {target.shown}",
+            blocks=(block,),
+            bound_to=(("file", target.shown), ("content", found)),
+        )
+
+    async def run(self, arguments: WriteFileArguments, context: ToolCallContext) -> ToolOutput:
+        folder = Folder(self._workspace.root)
+        target = folder.target(arguments.path, write=True)
+        before = await asyncio.to_thread(_before, folder, target)
+        try:
+            data = arguments.content.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise FileRefused("The content holds half a surrogate pair.", cause=error) from error
+        await asyncio.to_thread(folder.write, target, data)
+        added, removed = count_lines(before or "", arguments.content)
+        verb = "created" if before is None else "replaced"
+        return text_output(
+            f"{verb} {target.shown}, {len(data):,} bytes ({counts(added, removed)})",
+            title=f"{verb.capitalize()} {target.shown}",
+            summary=counts(added, removed),
+        )
+
+
+def _before(folder: Folder, target: Target) -> str | None:
+    """Return what is there now, None when nothing is."""
+    try:
+        data = folder.read(target, limit=LARGEST)
+    except FileMissing:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileRefused(
+            f"{target.shown} is not text and is not replaced.", cause=error
+        ) from error
