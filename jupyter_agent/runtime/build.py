@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def build_manager(
     root: Path,
     store_path: Path | None,
     kernels: KernelDirectory | None = None,
-    browser: BrowserChannel | None = None,
+    browser: Callable[[str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
     credentials: Credentials | None = None,
     **session_parts: Any,
@@ -32,7 +33,7 @@ def build_manager(
         root: the folder that notebooks and files are confined to.
         store_path: file of the sessions, None to keep them in memory.
         kernels: where kernels are found and started, None if none may be.
-        browser: the browser tabs that have notebooks open, None if there are none.
+        browser: gives an owner's browser tabs, None if there are none.
         shell: a runner of the shell this process is in, for work without a notebook.
         credentials: where keys are found, None for the person's own.
         session_parts: other `SessionParts` for every session, such as `ask`.

@@ -37,11 +37,11 @@ from .workspace import SessionWorkspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What sessions of this process can reach."""
+    """What sessions of this process can reach. `browser` gives an owner's tabs, and only theirs."""
 
     root: Path
     kernels: KernelDirectory | None = None
-    browser: BrowserChannel | None = None
+    browser: Callable[[str], BrowserChannel] | None = None
     shell: KernelRunner | None = None
 
 
@@ -272,7 +272,7 @@ class SessionManager:
             root=self.world.root,
             notebook=row.notebook_path,
             kernels=self.world.kernels,
-            browser=self.world.browser,
+            browser=self.world.browser(row.owner) if self.world.browser else None,
             shell=self.world.shell,
             vision=lambda: session.vision,
             question=session.broker.question,

@@ -103,9 +103,7 @@ class AnyRunner:
         self._browser = browser
         # Kernels started here stay: they belong to the notebook, and whoever gave the directory
         # shuts down what should not outlive it.
-        self._direct = KernelClientRunner(
-            document.path, kernels, sink=self._sink, keep_kernel=True
-        )
+        self._direct = KernelClientRunner(document.path, kernels, sink=self._sink, keep_kernel=True)
         self._observed: dict[str, ObservedRunner] = {}
         self._runs: dict[str, Run] = {}
 

@@ -128,5 +128,5 @@ def build(app: JupyterAgentApp) -> SessionManager:
         root=Path(server.root_dir),
         store_path=settings.store_path(),
         kernels=ServerKernels(server.session_manager, server.kernel_manager),
-        browser=app.tabs.for_owner(None),
+        browser=app.tabs.for_owner,
     )
