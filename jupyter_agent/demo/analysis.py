@@ -69,7 +69,7 @@ def _read(task: Task, progress: Progress, setting: Setting) -> list[Step]:
         return [
             *narration.before_looking_around(task),
             Call("notebook_overview", {}),
-            Call("list_files", {}),
+            Call("list_files", {"path": beside(setting.notebook, "."), "pattern": "*.csv"}),
         ]
     ids = [cell.id for cell in read_cells(progress.overview.text)][:MOST_CELLS]
     if progress.sources is None and ids:
@@ -78,7 +78,7 @@ def _read(task: Task, progress: Progress, setting: Setting) -> list[Step]:
     if table is not None and not progress.looked_at_file:
         return [
             *narration.before_reading_table(progress, table),
-            Call("read_file", {"path": beside(setting.notebook, table)}),
+            Call("read_file", {"path": beside(setting.notebook, table), "limit": 4}),
         ]
     return []
 

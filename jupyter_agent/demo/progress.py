@@ -14,7 +14,7 @@ from .findings import Findings
 from .results import NOT_RUN, CellText, find, inserted_ids, read_cells, same_id
 
 _READ_CSV = re.compile(r"^\s*(\w+) *= *\w+\.read_csv\(\s*r?([\"'])(.+?)\2", re.MULTILINE)
-_CSV_NAME = re.compile(r"[\w./\\ -]*?([\w.-]+\.csv)\b", re.IGNORECASE)
+_CSV_NAME = re.compile(r"([\w.-]+\.csv)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,7 @@ def _on_file(progress: Progress, outcome: Outcome) -> None:
     progress.looked_at_file = True
     if outcome.is_error:
         return
-    lines = (re.sub(r"^\s*\d+[\t:|→ ]\s*", "", line) for line in outcome.text.splitlines())
-    header = next((line for line in lines if line.count(",") >= 1), "")
+    header = outcome.text.partition("\n")[0]
     progress.columns = [name.strip().strip('"') for name in header.split(",")]
 
 

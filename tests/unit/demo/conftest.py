@@ -1,12 +1,13 @@
-"""A notebook, its tools and its kernel in miniature: results in the tools' words, code really run."""
+"""The demo's world in miniature: the real tools on a real file, and a kernel that is plain `exec`."""
 
 from __future__ import annotations
 
-import ast
+import base64
 import contextlib
 import io
 import traceback
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,78 +16,225 @@ import matplotlib
 import nbformat
 import pytest
 
+from jupyter_agent.context.prompt import PromptFacts, system_prompt
+from jupyter_agent.context.request import build_request
 from jupyter_agent.demo.assets import demo_assets
 from jupyter_agent.demo.script import DEMO_PROMPT, script
-from jupyter_agent.protocol.messages import (
-    Message,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-    system_message,
-    user_message,
-)
-from jupyter_agent.protocol.models import Request, ToolDefinition
+from jupyter_agent.digest.fence import Fence
+from jupyter_agent.kernel.runner import CellRecord, CellSource, Evaluation, KernelStatus, Run
+from jupyter_agent.notebook.file import FileNotebook
+from jupyter_agent.protocol.errors import AgentError, NoKernel
+from jupyter_agent.protocol.messages import Message, ToolCallPart, ToolResultPart, user_message
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.replay import ScriptedProvider
+from jupyter_agent.tools.base import ToolCallContext, ToolOutput, definition, failure
+from jupyter_agent.tools.toolset import build_tools
+from jupyter_agent.tools.workspace import ReadMemory, RunRecord
 
-TOOLS = ("notebook_overview", "list_files", "read_file", "read_cells", "edit_cells", "run_cells")
+FENCE = Fence()
+NOTEBOOK = "penguins.ipynb"
 
 
-@dataclass
-class Cell:
-    id: str
-    type: str
-    source: str
-    count: int | None = None
-    output: str = ""
-    status: str = ""
-    runs: int = 0
+class ExecRunner:
+    """Runs cells in one namespace of this process (the `KernelRunner` port)."""
+
+    def __init__(self, document: FileNotebook, namespace: dict[str, Any]) -> None:
+        self._document = document
+        self._namespace = namespace
+        self._count = 0
+        self.ran: list[str] = []
+
+    async def status(self) -> KernelStatus:
+        return KernelStatus(state="idle", kernel_id="k", kernel_name="python3", language="python")
+
+    async def start_run(
+        self, cells: Sequence[CellSource], *, stop_on_error: bool = True, op_id: str
+    ) -> Run:
+        run = Run(cells)
+        for record in run.cells:
+            self._execute(record)
+            self.ran.append(record.source.splitlines()[0])
+            run.changed(record)
+            await self._document.set_outputs(record.cell_id, record.outputs, record.execution_count)
+            if record.status == "error" and stop_on_error:
+                break
+        run.finish()
+        return run
+
+    async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
+        raise NoKernel("Not here.")
+
+    async def interrupt(self) -> None: ...
+
+    async def restart(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    def _execute(self, record: CellRecord) -> None:
+        self._count += 1
+        record.execution_count = self._count
+        record.started, record.duration = 1.0, 0.1
+        printed = io.StringIO()
+        error: BaseException | None = None
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            # Agg has no window for `plt.show()`; a kernel's inline backend shows it in the cell.
+            warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+            try:
+                exec(compile(record.source, f"<cell {self._count}>", "exec"), self._namespace)
+            except Exception as caught:
+                error = caught
+        if printed.getvalue():
+            record.outputs.append(
+                {"output_type": "stream", "name": "stdout", "text": printed.getvalue()}
+            )
+        record.outputs += _figures()
+        record.status = "ok" if error is None else "error"
+        if error is not None:
+            record.outputs.append(
+                {
+                    "output_type": "error",
+                    "ename": type(error).__name__,
+                    "evalue": str(error),
+                    "traceback": "".join(traceback.format_exception(error)).splitlines(),
+                }
+            )
+
+
+def _figures() -> list[dict[str, Any]]:
+    import matplotlib.pyplot as plt
+
+    outputs = []
+    for number in plt.get_fignums():
+        image = io.BytesIO()
+        plt.figure(number).savefig(image, format="png", dpi=40)
+        data = {"image/png": base64.b64encode(image.getvalue()).decode()}
+        outputs.append({"output_type": "display_data", "metadata": {}, "data": data})
+    plt.close("all")
+    return outputs
+
+
+class BenchWorkspace:
+    """The `Workspace` port over one folder."""
+
+    vision = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.memory = ReadMemory()
+        self.runs: dict[str, RunRecord] = {}
+        self.namespace: dict[str, Any] = {}
+        self.kernel = ExecRunner(FileNotebook(NOTEBOOK, root / NOTEBOOK), self.namespace)
+
+    def notebook_path(self, given: str | None) -> str:
+        return given or NOTEBOOK
+
+    async def document(self, path: str) -> FileNotebook:
+        return FileNotebook(path, self.root / path)
+
+    async def runner(self, path: str) -> ExecRunner:
+        return self.kernel
+
+    def provenance(self) -> dict[str, str] | None:
+        return {"session": "s", "model": "demo"}
 
 
 @dataclass
 class Bench:
-    """The script's world. `refuse` and `answers` decide calls by hand, by tool and turn."""
+    """A session with the demo model. `intercept` may answer a call in a tool's place."""
 
-    folder: Path
-    cells: list[Cell]
-    mode: str = "auto"
+    workspace: BenchWorkspace
+    mode: Any = "auto"
     history: list[Message] = field(default_factory=list)
-    figures: int = 0
-    count: int = 0
-    namespace: dict[str, Any] = field(default_factory=dict)
-    # Given a call, returns the result in its place, or None to run it.
-    intercept: Any = None
+    intercept: Callable[[ToolCallPart], ToolOutput | None] | None = None
 
-    async def run(self, prompt: str = DEMO_PROMPT, *, most_turns: int = 25) -> str:
+    def __post_init__(self) -> None:
+        self._tools = {tool.name: tool for tool in build_tools(self.workspace)}
+
+    async def run(self, prompt: str = DEMO_PROMPT) -> str:
         """Play a prompt to its end and return the final text."""
         self.history.append(user_message(prompt))
-        return await self.go_on(most_turns=most_turns)
+        return await self.go_on()
 
-    async def go_on(self, *, most_turns: int = 25) -> str:
-        for _ in range(most_turns):
+    async def go_on(self) -> str:
+        for _ in range(25):
             message = await self.turn()
             if not message.tool_calls:
                 return message.text
-        raise AssertionError(f"no end after {most_turns} turns")
+        raise AssertionError("no end after 25 turns")
 
     async def turn(self) -> Message:
         """Ask once, and run what was asked for."""
-        system = f"An agent.\n\nMode {self.mode}: …\nThe session's notebook: penguins.ipynb"
-        request = Request(
+        facts = PromptFacts(mode=self.mode, data_rule=FENCE.rule, notebook_path=NOTEBOOK)
+        request = build_request(
+            self.history,
             model="demo",
-            messages=(system_message(system), *self.history),
-            tools=tuple(ToolDefinition(name=name, description="", parameters={}) for name in TOOLS),
+            system=system_prompt(facts),
+            fence=FENCE,
+            tools=[definition(tool) for tool in self._tools.values()],
         )
-        response = await complete(ScriptedProvider(script), request)
-        self.history.append(response.message)
-        results = tuple(self._result(call) for call in response.message.tool_calls)
-        if results:
-            self.history.append(Message(role="tool", parts=results))
-        return response.message
+        message = (await complete(ScriptedProvider(script), request)).message
+        self.history.append(message)
+        if message.tool_calls:
+            results = [await self._result(call) for call in message.tool_calls]
+            self.history.append(Message(role="tool", parts=tuple(results)))
+        return message
+
+    async def _result(self, call: ToolCallPart) -> ToolResultPart:
+        output = self.intercept(call) if self.intercept else None
+        output = output or await self._run(call)
+        return ToolResultPart(
+            tool_call_id=call.id,
+            tool_name=call.name,
+            content=output.content,
+            is_error=output.is_error,
+            rejected="REJECTED" in output.content[0].text,
+        )
+
+    async def _run(self, call: ToolCallPart) -> ToolOutput:
+        tool = self._tools[call.name]
+        arguments = tool.arguments.model_validate(call.arguments)
+        context = ToolCallContext(call_id=call.id, run_id="run", update=lambda text, cells: None)
+        try:
+            await tool.preview(arguments)
+            return await tool.run(arguments, context)
+        except AgentError as error:
+            return failure(error)
+
+    async def put(self, source: str, *, run: bool) -> None:
+        """Append a code cell as the person would, and run it."""
+        path = self.workspace.root / NOTEBOOK
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.append(nbformat.v4.new_code_cell(source))
+        nbformat.write(notebook, path)
+        if run:
+            cell = CellSource(cell_id=notebook.cells[-1].id, source=source)
+            await self.workspace.kernel.start_run([cell], op_id="put")
+
+    @property
+    def cells(self) -> list[Any]:
+        """The notebook's cells, read from its file; it must be a valid notebook."""
+        notebook = nbformat.read(self.workspace.root / NOTEBOOK, as_version=4)
+        nbformat.validate(notebook)
+        return notebook.cells
+
+    def written(self) -> list[Any]:
+        """The code cells below those of the starting notebook."""
+        return [cell for cell in self.cells[4:] if cell.cell_type == "code"]
+
+    def titled(self, words: str) -> list[Any]:
+        return [cell for cell in self.cells if words in cell.source]
+
+    def titles(self) -> list[str]:
+        return [cell.source.splitlines()[0] for cell in self.cells]
+
+    @property
+    def ran(self) -> list[str]:
+        """First lines of all cells that ran, in order."""
+        return self.workspace.kernel.ran
 
     @property
     def transcript(self) -> str:
-        """Everything the script said and thought."""
+        """Everything the script thought and said."""
         made = [message for message in self.history if message.role == "assistant"]
         return "\n".join(f"{message.thinking}\n{message.text}" for message in made)
 
@@ -97,119 +245,6 @@ class Bench:
     def results(self) -> list[ToolResultPart]:
         return [result for message in self.history for result in message.tool_results]
 
-    def titled(self, words: str) -> list[Cell]:
-        return [cell for cell in self.cells if words in cell.source]
-
-    def _result(self, call: ToolCallPart) -> ToolResultPart:
-        arguments = call.arguments
-        assert arguments is not None, call.parse_error
-        made = self.intercept(call) if self.intercept else None
-        if made is None:
-            text, is_error = getattr(self, f"_{call.name}")(**arguments)
-            made = ToolResultPart(
-                tool_call_id=call.id,
-                tool_name=call.name,
-                content=(TextPart(text=f"⟦data 9f2c⟧\n{text}\n⟦end 9f2c⟧"),),
-                is_error=is_error,
-            )
-        return made
-
-    def _label(self, cell: Cell) -> str:
-        return f"[{cell.count}]" if cell.count else f"cell {self.cells.index(cell) + 1}"
-
-    def _line(self, cell: Cell) -> str:
-        state = cell.status or ("not-run" if cell.type == "code" else "")
-        size = len(cell.source.splitlines())
-        return f"{self._label(cell)} id={cell.id} v1a2b {cell.type} {size}L {state}".rstrip()
-
-    def _notebook_overview(self) -> tuple[str, bool]:
-        lines = [f"penguins.ipynb · {len(self.cells)} cells · kernel python3 idle · rev 3"]
-        for cell in self.cells:
-            lines.append(self._line(cell))
-            lines += [f"    {line}" for line in cell.source.splitlines()[:2]]
-        return "\n".join(lines), False
-
-    def _list_files(self) -> tuple[str, bool]:
-        return "\n".join(
-            sorted(f"{p.name}  {p.stat().st_size} B" for p in self.folder.iterdir())
-        ), False
-
-    def _read_file(self, path: str) -> tuple[str, bool]:
-        file = self.folder / path
-        if not file.is_file():
-            return f"FILE_MISSING: there is no file {path!r}.", True
-        return file.read_text()[:2000], False
-
-    def _read_cells(self, ids: list[str], outputs: str) -> tuple[str, bool]:
-        lines = []
-        for cell in self.cells:
-            if cell.id in ids:
-                lines.append(f"{self._line(cell)}\n-- source\n{cell.source}")
-                if outputs != "none" and cell.output:
-                    lines.append(f"-- outputs\n{cell.output}")
-        return "\n".join(lines), False
-
-    def _edit_cells(self, ops: list[dict[str, str]], reason: str, run: str) -> tuple[str, bool]:
-        [op] = ops
-        if op["op"] == "replace":
-            next(cell for cell in self.cells if cell.id == op["id"]).source = op["source"]
-            return f"applied rev 4→5; edited id={op['id']} v1a2b→v3c4d (+2 −1)", False
-        place = op.get("after") or op["before"]
-        at = len(self.cells)
-        if place != "end":
-            at = next(n for n, cell in enumerate(self.cells) if cell.id == place)
-            at += "after" in op
-        cell = Cell(id=f"made{len(self.cells):04d}", type=op["type"], source=op["source"])
-        self.cells.insert(at, cell)
-        text = f"applied rev 4→5; +[{at + 1}] id={cell.id} v3c4d"
-        if run == "changed":
-            more, is_error = self._run_cells(ids=[cell.id])
-            return f"{text}\n{more}", is_error
-        return text, False
-
-    def _run_cells(
-        self, ids: list[str] | None = None, scope: str | None = None, reason: str = ""
-    ) -> tuple[str, bool]:
-        lines, failed = [], False
-        for cell in self.cells:
-            if cell.type != "code" or (scope != "all" and cell.id not in (ids or [])):
-                continue
-            if failed:
-                lines.append(f"{self._label(cell)} id={cell.id} not_run")
-                continue
-            self._execute(cell)
-            failed = cell.status == "error"
-            lines.append(f"{self._label(cell)} id={cell.id} {cell.status} 0.1 s\n{cell.output}")
-        return "\n".join(lines), failed
-
-    def _execute(self, cell: Cell) -> None:
-        self.count += 1
-        cell.count, cell.runs = self.count, cell.runs + 1
-        printed = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-                # Agg has no window for `plt.show()`; a kernel's inline backend has.
-                warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
-                exec(compile(ast.parse(cell.source), cell.id, "exec"), self.namespace)
-        except Exception as error:
-            cell.status = "error"
-            last = traceback.format_exception_only(error)[-1].strip()
-            cell.output = f"{printed.getvalue()}{last}\n\nCell In[{cell.count}], line 2"
-        else:
-            cell.status = "ok"
-            cell.output = printed.getvalue().rstrip()
-        self._collect_figures(cell)
-
-    def _collect_figures(self, cell: Cell) -> None:
-        import matplotlib.pyplot as plt
-
-        for number in plt.get_fignums():
-            figure = plt.figure(number)
-            figure.canvas.draw()
-            self.figures += 1
-            cell.output += "\n(png 1100×420)"
-        plt.close("all")
-
 
 @pytest.fixture
 def table() -> str:
@@ -219,15 +254,14 @@ def table() -> str:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    """Return a function that sets up the starting notebook with a table."""
+    """Return a function that sets up the starting notebook beside a table (None: no table)."""
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
 
     def make(table: str | None, **options: Any) -> Bench:
         if table is not None:
             (tmp_path / "penguins.csv").write_text(table, encoding="utf-8")
-        start = nbformat.read(demo_assets() / "penguins.ipynb", as_version=4)
-        cells = [Cell(cell.id, cell.cell_type, cell.source) for cell in start.cells]
-        return Bench(folder=tmp_path, cells=cells, **options)
+        (tmp_path / NOTEBOOK).write_bytes((demo_assets() / NOTEBOOK).read_bytes())
+        return Bench(BenchWorkspace(tmp_path), **options)
 
     return make

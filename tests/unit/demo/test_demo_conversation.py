@@ -4,43 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_agent.agent.execute import interrupted_output, interrupted_result, refused_output
 from jupyter_agent.demo.script import DEMO_PROMPT, script
-from jupyter_agent.protocol.messages import TextPart, ToolResultPart, user_message
+from jupyter_agent.protocol.errors import NotebookReadOnly, StaleCells
+from jupyter_agent.protocol.messages import Message, user_message
 from jupyter_agent.protocol.models import Request
-from jupyter_agent.providers.replay import Call
+from jupyter_agent.tools.base import failure, text_output
+
+FAILING = 'average = df["body_mass_g"].mean() + 0'
 
 
-def error_result(call, text, *, rejected=False):
-    return ToolResultPart(
-        tool_call_id=call.id,
-        tool_name=call.name,
-        content=(TextPart(text=text),),
-        is_error=True,
-        rejected=rejected,
-    )
-
-
-def replies(name, text, *, times=1, rejected=False, unless=""):
-    """Return an interceptor that answers the first calls of a tool with an error."""
+def answers(name, output, *, times=1, with_words=""):
+    """Return an interceptor that answers the first calls of a tool in its place."""
     left = times
 
     def intercept(call):
         nonlocal left
-        if call.name != name or left == 0 or (unless and unless not in call.arguments_raw):
+        if call.name != name or left == 0 or with_words not in call.arguments_raw:
             return None
         left -= 1
-        return error_result(call, text, rejected=rejected)
+        return output
 
     return intercept
 
 
 async def test_a_denial_is_respected_and_its_reason_repeated(bench, table):
     scene = bench(table)
-    scene.intercept = replies(
-        "edit_cells",
-        "REJECTED: this call was not allowed and did not run.\nReason: not in my notebook",
-        rejected=True,
-    )
+    scene.intercept = answers("edit_cells", refused_output("not in my notebook"))
     text = await scene.run()
     assert "not allowed" in text and "not in my notebook" in text
     assert len(scene.calls("edit_cells")) == 1
@@ -49,8 +39,8 @@ async def test_a_denial_is_respected_and_its_reason_repeated(bench, table):
 
 async def test_what_is_known_is_told_when_a_later_step_is_denied(bench, table):
     scene = bench(table)
-    scene.intercept = replies(
-        "edit_cells", "REJECTED: no.", rejected=True, unless="# Bill length against"
+    scene.intercept = answers(
+        "edit_cells", refused_output(None), with_words="# Bill length against"
     )
     text = await scene.run()
     assert "**Gentoo is the heaviest species**: 5,076 g" in text
@@ -69,48 +59,40 @@ async def test_in_plan_mode_it_reads_and_makes_a_plan(bench, table):
 
 async def test_a_denial_by_plan_mode_becomes_a_plan_too(bench, table):
     scene = bench(table)
-    scene.intercept = replies(
-        "run_cells",
-        "REJECTED: this call was not allowed and did not run.\n"
-        "Reason: In plan mode the agent may only read. Nothing was done.",
-        rejected=True,
-    )
+    reason = "In plan mode the agent may only read. Nothing was done."
+    scene.intercept = answers("run_cells", refused_output(reason))
     assert "1. " in await scene.run()
 
 
-@pytest.mark.parametrize("turns", range(5, 13))
+@pytest.mark.parametrize("turns", [5, 6, 8, 11, 12])
 async def test_after_an_interruption_it_looks_again_and_doubles_nothing(bench, table, turns):
     scene = bench(table)
     scene.history.append(user_message(DEMO_PROMPT))
     for _ in range(turns):
         await scene.turn()
     # The last call did its work, but its result was lost in a crash.
-    last = scene.history.pop()
-    [lost] = last.tool_results
+    scene.history.pop()
     [call] = scene.history[-1].tool_calls
-    assert lost.tool_call_id == call.id
-    cut = error_result(call, "INTERRUPTED: this call was stopped before it ended.")
-    scene.history.append(type(last)(role="tool", parts=(cut,)))
+    scene.history.append(Message(role="tool", parts=(interrupted_result(call),)))
 
     before = len(scene.calls())
     text = await scene.go_on()
     assert scene.calls()[before].name == "notebook_overview"
-    titles = [cell.source.splitlines()[0] for cell in scene.cells]
-    assert len(titles) == len(set(titles))
+    assert len(scene.titles()) == len(set(scene.titles()))
     assert "**Gentoo is the heaviest species**: 5,076 g" in text
     assert "cut off" in scene.transcript
 
 
 async def test_a_cell_that_was_never_written_is_written_after_an_interruption(bench, table):
     scene = bench(table)
-    scene.intercept = replies("edit_cells", "INTERRUPTED: this call was stopped before it ended.")
+    scene.intercept = answers("edit_cells", interrupted_output())
     await scene.run()
     assert len(scene.titled("# First look at the table")) == 1
 
 
 async def test_a_stale_cell_leads_to_reading_again(bench, table):
     scene = bench(table)
-    scene.intercept = replies("edit_cells", "STALE_CELL: cells changed since you read them.")
+    scene.intercept = answers("edit_cells", failure(StaleCells("A cell changed.")))
     text = await scene.run()
     assert len(scene.calls("notebook_overview")) == 2
     assert "I read the notebook again" in scene.transcript
@@ -119,14 +101,51 @@ async def test_a_stale_cell_leads_to_reading_again(bench, table):
 
 async def test_endless_interruptions_come_to_an_end(bench, table):
     scene = bench(table)
-    scene.intercept = replies("run_cells", "INTERRUPTED: stopped.", times=99)
+    scene.intercept = answers("run_cells", interrupted_output(), times=99)
     assert "interrupted 4 times" in await scene.run()
 
 
 async def test_a_refused_edit_is_told_as_it_is(bench, table):
     scene = bench(table)
-    scene.intercept = replies("edit_cells", "NOTEBOOK_READ_ONLY: it cannot be written.")
-    assert "NOTEBOOK_READ_ONLY: it cannot be written." in await scene.run()
+    scene.intercept = answers("edit_cells", failure(NotebookReadOnly("It is locked.")))
+    assert "NOTEBOOK_READ_ONLY: It is locked." in await scene.run()
+
+
+async def test_a_cell_that_could_not_be_run_is_not_taken_for_one_that_failed(bench, table):
+    scene = bench(table)
+    busy = text_output(
+        "applied rev 1→2\n+cell 6 id=3fa91c02 v81c0 code 3L\n"
+        "the edit is applied, but not run: KERNEL_BUSY: it runs something else.",
+        is_error=True,
+    )
+    scene.intercept = answers("edit_cells", busy)
+    text = await scene.run()
+    assert "“KERNEL_BUSY: it runs something else.”" in text
+    assert len(scene.calls("edit_cells")) == 1
+
+
+@pytest.mark.parametrize("prompt", [DEMO_PROMPT, "Explain this notebook.", "Fix it"])
+async def test_a_notebook_that_cannot_be_read_is_told(bench, table, prompt):
+    scene = bench(table)
+    (scene.workspace.root / "penguins.ipynb").write_text("not a notebook")
+    text = await scene.run(prompt)
+    assert "NOT_A_NOTEBOOK" in text
+    assert len(scene.calls("notebook_overview")) == 1
+
+
+async def test_a_long_run_is_waited_for(bench, table):
+    scene = bench(table)
+    waiting = text_output(
+        "[1] id=c7d83e10 running 60s\nstill running; go on with run_status(run_id=run_7)\n"
+        "run_id=run_7"
+    )
+    scene.intercept = answers("run_cells", waiting)
+    scene.history.append(user_message(DEMO_PROMPT))
+    while not scene.calls("run_cells"):
+        await scene.turn()
+    message = await scene.turn()
+    [call] = message.tool_calls
+    assert (call.name, call.arguments["run_id"]) == ("run_status", "run_7")
 
 
 async def test_steering_is_acknowledged_once_and_the_work_goes_on(bench, table):
@@ -165,7 +184,7 @@ async def test_new_data_replace_the_findings(bench, table):
     scene = bench(table)
     await scene.run()
     rows = [line for line in table.splitlines() if not line.startswith("Gentoo")]
-    (scene.folder / "penguins.csv").write_text("\n".join(rows))
+    (scene.workspace.root / "penguins.csv").write_text("\n".join(rows))
     text = await scene.run()
     [findings] = scene.titled("## What the table says")
     assert "Gentoo" not in text + findings.source
@@ -201,32 +220,19 @@ async def test_explain_tells_what_stands_in_the_cells_and_changes_nothing(bench,
 
 async def test_fix_repairs_a_cell_whose_numbers_were_read_as_text(bench, table):
     scene = bench(table)
-    scene._run_cells(scope="all")
-    scene._edit_cells(
-        [
-            {
-                "op": "insert",
-                "after": "end",
-                "type": "code",
-                "source": 'df["body_mass_g"].mean() + 0',
-            }
-        ],
-        "",
-        "changed",
-    )
-    [failed] = [cell for cell in scene.cells if cell.status == "error"]
+    exec("import pandas as pd; df = pd.read_csv('penguins.csv')", scene.workspace.namespace)
+    await scene.put(FAILING, run=True)
     text = await scene.run("/fix")
     assert text.startswith("Fixed:")
     assert "“not sampled”" in text
-    assert failed.status == "ok"
-    assert scene.cells.index(scene.titled("notes =")[0]) < scene.cells.index(failed)
+    assert scene.titles()[-2:] == ["# Read the measurements as numbers", FAILING]
+    assert scene.ran[-1] == FAILING
+    assert not any(output.output_type == "error" for output in scene.cells[-1].outputs)
 
 
 async def test_fix_says_what_it_cannot_repair(bench, table):
     scene = bench(table)
-    scene._edit_cells(
-        [{"op": "insert", "after": "end", "type": "code", "source": "1 / 0"}], "", "changed"
-    )
+    await scene.put("1 / 0", run=True)
     text = await scene.run("Fix this cell")
     assert "ZeroDivisionError" in text and "real model" in text
     assert not scene.calls("edit_cells")
@@ -240,9 +246,3 @@ def test_without_a_notebook_it_says_so():
     request = Request(model="demo", messages=(user_message(DEMO_PROMPT),))
     [step] = script(request)
     assert "no notebook" in step.text
-
-
-def test_the_script_is_a_pure_function_of_the_request():
-    request = Request(model="demo", messages=(user_message("Hello"),))
-    assert list(script(request)) == list(script(request))
-    assert not any(isinstance(step, Call) for step in script(request))
