@@ -209,6 +209,11 @@ describe('what nobody named', () => {
     expect(cell('b').toJSON()).toMatchObject({ execution_count: 3, outputs: [STREAM, PLOT] });
   });
 
+  it('removes the metadata keys that are null', () => {
+    apply([set('a', 'x', { custom: null, fresh: 1 })]);
+    expect(cell('a').getMetadata()).toEqual({ fresh: 1 });
+  });
+
   it('clears outputs and count when asked', () => {
     apply([{ type: 'clear_outputs', id: 'b' }]);
     expect(cell('b').toJSON()).toMatchObject({ execution_count: null, outputs: [] });

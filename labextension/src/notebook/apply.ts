@@ -50,7 +50,11 @@ function changeCell(cell: ISharedCell, planned: PlannedCell): void {
           cell.updateSource(change.start, change.end, change.text);
         }
         for (const [key, value] of metadata) {
-          cell.setMetadata(key, value as never);
+          if (value === null) {
+            cell.deleteMetadata(key);
+          } else {
+            cell.setMetadata(key, value as never);
+          }
         }
       })
     );
@@ -93,7 +97,8 @@ function rearrange(notebook: YNotebook, plan: Plan, byId: ReadonlyMap<string, IS
 function cellJson(planned: PlannedCell | undefined, cell: ISharedCell | undefined): CellJson {
   const { id, source, cellType, metadata } = planned as PlannedCell;
   if (!cell) {
-    return { id, cell_type: cellType, source, metadata } as CellJson;
+    const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null));
+    return { id, cell_type: cellType, source, metadata: kept } as CellJson;
   }
   const old = cell.toJSON() as CellJson & { attachments?: object };
   if (old.cell_type === cellType) {

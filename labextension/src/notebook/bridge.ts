@@ -144,7 +144,8 @@ export class NotebookBridge {
       cells: notebook.cells
         .filter(cell => touched.has(cell.getId()))
         .map(cell => cellState(cell, false)),
-      order: notebook.cells.map(cell => cell.getId())
+      order: notebook.cells.map(cell => cell.getId()),
+      notes: []
     };
     highlightCells(panel, touched);
     return { ...result, saved: await saveNotebook(panel) };

@@ -44,7 +44,7 @@ export interface Answer {
  *
  * First every `expect` is compared; then every change's cells and anchors must exist (cells
  * inserted earlier in the batch count). `metadata` of a change is merged at top level into the
- * cell's. Saved to disk afterwards.
+ * cell's; a null removes the key. Saved to disk afterwards.
  */
 export interface ApplyParams {
   readonly path: string;
@@ -52,12 +52,17 @@ export interface ApplyParams {
   readonly expect: readonly Expected[];
 }
 
-/** What is in the document after it: the touched cells that exist, read back, and the order. */
+/**
+ * What is in the document after it: the touched cells that exist, read back, and the order.
+ *
+ * `notes` are sentences about what else was repaired on the way, such as missing ids.
+ */
 export interface ApplyResult {
   readonly revision: number;
   readonly cells: readonly CellState[];
   readonly order: readonly string[];
   readonly saved: boolean;
+  readonly notes: readonly string[];
 }
 
 /** A person, a grant's arrival, a deadline or Stop has settled an approval. */
@@ -624,8 +629,8 @@ export interface RunParams {
 /** A cell was sent to the kernel as execute request `message_id`, or ended without one. */
 export interface RunProgress {
   readonly cell_id: string;
-  readonly message_id?: string | null;
   readonly state: 'sent' | 'ended' | 'not_run';
+  readonly message_id?: string | null;
 }
 
 /** All cells of a run. */

@@ -1,0 +1,158 @@
+// One conversation: its transcript, and what the person can do to it.
+import { UUID } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import { TranscriptBuilder } from '../protocol/transcript';
+import type {
+  ApprovalStart,
+  Configure,
+  ErrorInfo,
+  GrantScope,
+  ImagePart,
+  Transcript
+} from '../protocol/types';
+import type { AgentConnection } from './server';
+
+/** A prompt on its way: shown until the server has it. */
+export interface SentPrompt {
+  readonly opId: string;
+  readonly text: string;
+  readonly images: readonly ImagePart[];
+}
+
+export type Delivery = 'steer' | 'queue';
+export type Settings = Partial<Pick<Configure, 'model' | 'mode' | 'effort' | 'title'>>;
+
+export class SessionModel {
+  constructor(
+    readonly id: string,
+    private readonly connection: AgentConnection
+  ) {
+    this.unwatch = connection.watch(id, {
+      snapshot: transcript => {
+        this.builder = new TranscriptBuilder(transcript);
+        this._loaded = true;
+        this.emit();
+      },
+      events: events => {
+        events.forEach(event => this.builder.apply(event));
+        this._loaded = true;
+        this.emit();
+      },
+      failed: error => {
+        this._error = error;
+        this.emit();
+      }
+    });
+  }
+
+  /** Everything there is to show; the same object as long as nothing changed. */
+  get transcript(): Transcript {
+    return this.builder.snapshot();
+  }
+
+  /** Whether anything came from the server yet. */
+  get loaded(): boolean {
+    return this._loaded;
+  }
+
+  /** Why the session cannot be shown, or what was last refused. */
+  get error(): ErrorInfo | null {
+    return this._error;
+  }
+
+  /** Prompts on their way to the server. */
+  get sent(): readonly SentPrompt[] {
+    return this._sent;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Say something; rejects when the server refuses it. */
+  async prompt(
+    text: string,
+    images: readonly ImagePart[] = [],
+    delivery: Delivery = 'steer'
+  ): Promise<void> {
+    const prompt = { opId: `op_${UUID.uuid4()}`, text, images };
+    this._sent = [...this._sent, prompt];
+    this._error = null;
+    this.emit();
+    try {
+      await this.ask({ type: 'prompt', op_id: prompt.opId, text, images, delivery });
+    } finally {
+      this._sent = this._sent.filter(one => one !== prompt);
+      this.emit();
+    }
+  }
+
+  unqueue(promptId: string): Promise<void> {
+    return this.ask({ type: 'unqueue', prompt_id: promptId });
+  }
+
+  stop(): Promise<void> {
+    return this.ask({ type: 'stop' });
+  }
+
+  resume(): Promise<void> {
+    return this.ask({ type: 'resume' });
+  }
+
+  configure(settings: Settings): Promise<void> {
+    return this.ask({ type: 'configure', ...settings });
+  }
+
+  /** Allow or deny exactly what was shown: the answer carries the approval's own fingerprint. */
+  approve(
+    approval: ApprovalStart,
+    allow: boolean,
+    scope: GrantScope = 'once',
+    reason?: string
+  ): Promise<void> {
+    return this.ask({
+      type: 'approve',
+      approval_id: approval.approval_id,
+      fingerprint: approval.fingerprint,
+      nonce: this.connection.welcome?.nonce ?? '',
+      allow,
+      scope,
+      ...(reason ? { reason } : {})
+    });
+  }
+
+  /** Answer a question; null declines. */
+  answer(questionId: string, answer: string | null): Promise<void> {
+    return this.ask({
+      type: 'answer',
+      question_id: questionId,
+      nonce: this.connection.welcome?.nonce ?? '',
+      ...(answer === null ? {} : { answer })
+    });
+  }
+
+  dispose(): void {
+    this.unwatch();
+    Signal.clearData(this);
+  }
+
+  private async ask(frame: SessionFrame): Promise<void> {
+    await this.connection.request({ ...frame, session_id: this.id } as never);
+  }
+
+  private emit(): void {
+    this._changed.emit();
+  }
+
+  private builder = new TranscriptBuilder();
+  private _loaded = false;
+  private _error: ErrorInfo | null = null;
+  private _sent: readonly SentPrompt[] = [];
+  private readonly unwatch: () => void;
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+type SessionFrame = WithoutSession<Parameters<AgentConnection['request']>[0]>;
+type WithoutSession<T> = T extends unknown ? Omit<T, 'session_id'> : never;
