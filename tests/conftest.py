@@ -25,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser last: Playwright leaves its loop running, and no other can run beside it."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
 @pytest.fixture
 async def running_loop() -> AsyncIterator[asyncio.AbstractEventLoop]:
     yield asyncio.get_running_loop()
