@@ -54,3 +54,10 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     from jupyter_agent.magics import load
 
     load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Remove the magics (`%unload_ext jupyter_agent`)."""
+    from jupyter_agent.magics import unload
+
+    unload(shell)
