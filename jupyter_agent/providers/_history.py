@@ -164,14 +164,18 @@ class WireNames:
 class WireIds:
     """An invertible map of call ids to the form a wire accepts.
 
-    `length` fixes the length (Mistral: exactly nine letters and digits); without it, ids of up to
-    `longest` letters, digits, `_` and `-` stay as they are.
+    An id the wire accepts stays as it is, so that a server sees its own ids again.
     """
 
-    def __init__(self, *, length: int | None = None, longest: int = 64) -> None:
-        size = f"{{{length}}}" if length else f"{{1,{longest}}}"
-        self._fits = re.compile(f"[A-Za-z0-9]{size}" if length else f"[A-Za-z0-9_-]{size}")
-        self._length = length or min(longest, 24)
+    def __init__(self, pattern: str = r"[A-Za-z0-9_-]{1,64}", *, length: int = 24) -> None:
+        """Take the wire's rule.
+
+        Args:
+            pattern: what an id must match as a whole.
+            length: characters of the ids made for those that do not, letters and digits.
+        """
+        self._fits = re.compile(pattern, re.DOTALL)
+        self._length = length
         self._to_wire: dict[str, str] = {}
         self._from_wire: dict[str, str] = {}
 

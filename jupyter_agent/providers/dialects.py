@@ -25,7 +25,7 @@ class Dialect:
         effort_field: where the effort goes; None when there is no such setting.
         thinking_echo: the field that returns thinking in turns with tool calls.
         think_tags: whether thinking may stand in the text, between `<think>` tags.
-        call_id_length: the exact length of call ids (letters and digits), None when free.
+        call_id: what a call's id must match.
         required_choice: the word for "must call a tool".
         system_role: the role of the system message.
         models_path: the list of models, relative to the base URL.
@@ -43,7 +43,7 @@ class Dialect:
     effort_field: EffortField | None = None
     thinking_echo: Literal["reasoning_content", "reasoning_details"] | None = None
     think_tags: bool = False
-    call_id_length: int | None = None
+    call_id: str = r".{1,128}"
     required_choice: str = "required"
     system_role: Literal["system", "developer"] = "system"
     models_path: str = "models"
@@ -59,6 +59,7 @@ _ALL = (
         key_env=("OPENAI_API_KEY",),
         max_tokens_field="max_completion_tokens",
         sampling_while_thinking=False,
+        call_id=r".{1,40}",
         effort_field="reasoning_effort",
     ),
     Dialect(
@@ -68,6 +69,7 @@ _ALL = (
         auth_header="api-key",
         max_tokens_field="max_completion_tokens",
         sampling_while_thinking=False,
+        call_id=r".{1,40}",
         effort_field="reasoning_effort",
     ),
     Dialect(
@@ -116,7 +118,7 @@ _ALL = (
         base_url="https://api.mistral.ai/v1",
         key_env=("MISTRAL_API_KEY",),
         stream_options=False,
-        call_id_length=9,
+        call_id=r"[A-Za-z0-9]{9}",
         required_choice="any",
         context_fields=("max_context_length",),
     ),

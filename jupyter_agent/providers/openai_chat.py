@@ -76,7 +76,7 @@ class Wire:
 
 def wire_for(request: Request, dialect: Dialect) -> Wire:
     """Map the tools and calls of a request to what the dialect accepts."""
-    return Wire(dialect, WireNames(tool_names(request)), WireIds(length=dialect.call_id_length))
+    return Wire(dialect, WireNames(tool_names(request)), WireIds(dialect.call_id, length=9))
 
 
 # ---- what is sent ------------------------------------------------------------------------------
