@@ -113,8 +113,9 @@ class Loop:
 
     async def _append_whole(self, message: Message) -> None:
         self.history.append(message)
-        self.emit(MessageStart(message=message))
-        self.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
+        if message.role != "tool":  # `tool_end` has told the results already
+            self.emit(MessageStart(message=message))
+            self.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
         await self.record(message)
 
     async def _answer(self, request: Request) -> Response:
