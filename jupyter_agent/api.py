@@ -7,7 +7,6 @@ works in the person's own shell; with `notebook` it works on that file, in a ker
 from __future__ import annotations
 
 import asyncio
-import atexit
 import importlib
 import inspect
 import sys
@@ -80,8 +79,8 @@ class Result:
 class Agent:
     """An agent with a conversation that goes on from one `run` to the next.
 
-    Use it from one event loop. `async with Agent(…) as agent` ends its kernels; without it they
-    end with the process.
+    Use it from one event loop. `async with Agent(…) as agent` shuts down the kernel it started for
+    a notebook; a Python kernel left behind ends by itself when this process does.
 
     Args:
         model: such as `anthropic/claude-sonnet-5`, `ollama/qwen3` or `demo`; None: the one set,
@@ -208,7 +207,6 @@ class Agent:
         """
         if self._thread is None:
             self._thread = _LoopThread()
-            atexit.register(self.close)
         try:
             return self._thread.result(self.run(prompt))
         except KeyboardInterrupt:
@@ -244,7 +242,6 @@ class Agent:
         if thread is not None:
             thread.result(self.aclose())
             thread.end()
-            atexit.unregister(self.close)
 
     # -- for the surfaces built on it ------------------------------------------------------------
 
