@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_agent.server.outbox import FRAME_BYTES, Outbox, QueuedEvent, frames
+from jupyter_agent.server.outbox import FRAME_BYTES, Item, Outbox, QueuedEvent, frames
 
 
 class Line:
@@ -39,7 +39,15 @@ def event(seq: int, session_id: str = "s", size: int = 0) -> QueuedEvent:
 
 
 def test_consecutive_events_of_a_session_become_one_frame() -> None:
-    items = [event(1), event(2), b'"reply"', event(3), event(4, "t"), event(5, "t"), event(9, "t")]
+    items: list[Item] = [
+        event(1),
+        event(2),
+        b'"reply"',
+        event(3),
+        event(4, "t"),
+        event(5, "t"),
+        event(9, "t"),
+    ]
     found = [json.loads(frame) for frame in frames(items)]
     shapes = [
         (f["session_id"], f["seq"], [e["n"] for e in f["events"]]) if isinstance(f, dict) else f
