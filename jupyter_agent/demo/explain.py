@@ -13,6 +13,7 @@ from .results import CellText, error_line, read_cells, same_id
 MOST_CELLS = 40
 
 _HEADING = re.compile(r"^\s*#+ +(.+)$", re.MULTILINE)
+_COMMENT = re.compile(r"\A#+ +(.+)$", re.MULTILINE)
 _IMPORT = re.compile(r"^\s*(?:import|from) +([\w]+)", re.MULTILINE)
 _READS = re.compile(r"^\s*(\w+) *=.*\bread_\w+\(\s*[\"'](.+?)[\"']", re.MULTILINE)
 _ASSIGNS = re.compile(r"^(\w+) *=[^=]", re.MULTILINE)
@@ -63,7 +64,9 @@ def _about(cell: CellText) -> str:
         headings = _HEADING.findall(cell.source)
         return f"text, “{headings[0].strip()}”" if headings else "text"
     body = cell.source
-    facts = [f"reads `{file}` into `{name}`" for name, file in _READS.findall(body)]
+    titles = _COMMENT.findall(body)
+    facts = [f"“{titles[0].strip()}”"] if titles else []
+    facts += [f"reads `{file}` into `{name}`" for name, file in _READS.findall(body)]
     known = {name for name, _ in _READS.findall(body)}
     for verb, pattern in (("imports", _IMPORT), ("defines", _DEFINES), ("sets", _ASSIGNS)):
         names = [name for name in dict.fromkeys(pattern.findall(body)) if name not in known]

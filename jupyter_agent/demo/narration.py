@@ -201,10 +201,10 @@ def refused(progress: Progress, setting: Setting) -> str:
     said = f" The reason given: {reason[1].strip()}" if reason else ""
     known = progress.findings.paragraphs()
     rest = "\n\nWhat I know so far:\n\n" + "\n\n".join(known) if known else ""
-    return (
-        f"That step was not allowed, so I did not do it, and I stop here.{said} "
-        f"What I had done before stays in the notebook; you can undo it.{rest}"
-    )
+    kept = "The notebook is as it was."
+    if progress.results or progress.ran_all:
+        kept = "What I had done before stays in the notebook; you can undo it."
+    return f"That step was not allowed, so I did not do it, and I stop here.{said} {kept}{rest}"
 
 
 def unapplied(outcome: Outcome) -> str:

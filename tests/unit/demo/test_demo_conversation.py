@@ -37,6 +37,14 @@ async def test_a_denial_is_respected_and_its_reason_repeated(bench, table):
     assert len(scene.cells) == 4
 
 
+async def test_when_the_first_step_is_denied_the_notebook_is_as_it_was(bench, table):
+    scene = bench(table)
+    scene.intercept = answers("run_cells", refused_output(None))
+    before = (scene.workspace.root / "penguins.ipynb").read_bytes()
+    assert "The notebook is as it was." in await scene.run()
+    assert (scene.workspace.root / "penguins.ipynb").read_bytes() == before
+
+
 async def test_what_is_known_is_told_when_a_later_step_is_denied(bench, table):
     scene = bench(table)
     scene.intercept = answers(
