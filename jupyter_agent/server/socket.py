@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .extension import JupyterAgentApp
 
 MAX_FRAME_BYTES = 20_000_000
-CHECK_LOGIN_SECONDS = 5.0
+# Shorter than the five seconds within which a revoked login must be gone.
+CHECK_LOGIN_SECONDS = 4.0
 
 
 class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):

@@ -1,0 +1,242 @@
+"""R1, R2, R4, R5, R8: every route and socket of ours, walked from the live router, asks who is there."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import JupyterServerAuthWarning
+from tornado.httpclient import HTTPClientError
+from tornado.web import RequestHandler
+from tornado.websocket import WebSocketHandler
+from traitlets.config import Config
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def our_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
+    """Walk the router; returns a path below `jupyter-agent/api/` and the handler of each route."""
+    found = []
+    for rule in walk(server.web_app.default_router.rules):
+        handler = rule.target
+        if isinstance(handler, type) and handler.__module__.startswith("jupyter_agent"):
+            pattern = rule.matcher.regex.pattern
+            path = re.sub(r"\([^)]*\)", "x", pattern.rstrip("$")).replace("\\", "")
+            base, _, rest = path.partition("jupyter-agent/api/")
+            assert base, f"a route of ours outside its place: {pattern}"
+            found.append((rest, handler))
+    return found
+
+
+def walk(rules: Any) -> Iterator[Any]:
+    for rule in rules:
+        inner = getattr(rule.target, "rules", None)
+        if inner is not None:
+            yield from walk(inner)
+        else:
+            yield rule
+
+
+def implements(handler: type[RequestHandler], method: str) -> bool:
+    return getattr(handler, method.lower()) is not RequestHandler._unimplemented_method
+
+
+@pytest.fixture(params=[True, False], ids=["unauthenticated-allowed", "unauthenticated-refused"])
+def jp_server_config(request: pytest.FixtureRequest) -> Config:
+    return Config(
+        {
+            "ServerApp": {
+                "jpserver_extensions": {"jupyter_agent": True},
+                "allow_unauthenticated_access": request.param,
+            },
+            "JupyterAgent": {"store": "memory", "discover_local_servers": False},
+        }
+    )
+
+
+@pytest.mark.R(1, 2)
+async def test_nothing_answers_without_credentials(
+    jp_serverapp: ServerApp, manager: Any, stranger: Any, browser: Any
+) -> None:
+    routes = our_routes(jp_serverapp)
+    assert len(routes) >= 10
+    # A stranger who has got past the check against forged requests: it is not what must hold.
+    stranger.cookies = {"_xsrf": browser.cookies["_xsrf"]}
+    for path, handler in routes:
+        for method in METHODS:
+            body: Any = {} if method in WITH_BODY else None
+            response = await stranger.fetch(path, method, body)
+            allowed = (403,) if implements(handler, method) else (403, 405)
+            assert response.code in allowed, (method, path, response.code)
+            assert b"sessions" not in response.body
+        options = await stranger.fetch(path, "OPTIONS")
+        assert (options.code, options.body) == (204, b"") or options.code in (403, 405)
+    assert not manager.started and not manager.called
+
+
+@pytest.mark.R(2)
+async def test_no_socket_opens_without_credentials(
+    jp_serverapp: ServerApp, manager: Any, stranger: Any
+) -> None:
+    sockets = [
+        path for path, kind in our_routes(jp_serverapp) if issubclass(kind, WebSocketHandler)
+    ]
+    assert sockets == ["socket"]
+    for query in ("", "?token=", "?token=wrong", "?token=undefined"):
+        with pytest.raises(HTTPClientError, match="403"):
+            await stranger.open(query=query)
+    for authorization in ("token wrong", "Bearer ", "Basic OnRva2Vu"):
+        with pytest.raises(HTTPClientError, match="403"):
+            await stranger.open(Authorization=authorization)
+    assert not manager.started
+
+
+async def test_with_credentials_the_same_routes_answer(
+    jp_serverapp: ServerApp, manager: Any, stranger: Any, browser: Any
+) -> None:
+    """The control: what the other tests see refused is refused for want of credentials alone."""
+    assert (await browser.fetch("status")).code == 200
+    token = jp_serverapp.identity_provider.token
+    assert (await stranger.fetch("status", Authorization=f"token {token}")).code == 200
+    assert (await stranger.fetch(f"status?token={token}")).code == 200
+    await (await browser.open()).welcome()
+    await (await stranger.open(query=f"?token={token}")).welcome()
+
+
+def test_the_server_finds_no_handler_without_a_decorator(
+    jp_configurable_serverapp: Any, jp_server_config: Config
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        server = jp_configurable_serverapp(config=jp_server_config)
+    assert our_routes(server)
+    texts = [str(w.message) for w in caught if issubclass(w.category, JupyterServerAuthWarning)]
+    assert not [text for text in texts if "jupyter-agent" in text or "jupyter_agent" in text]
+    for _, handler in our_routes(server):
+        assert handler.auth_resource == "jupyter_agent"
+
+
+@pytest.mark.R(4)
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8888", "127.0.0.1.evil.example"])
+async def test_a_wrong_host_is_refused(
+    jp_serverapp: ServerApp, manager: Any, browser: Any, host: str
+) -> None:
+    jp_serverapp.web_app.settings["allow_remote_access"] = False
+    for path, handler in our_routes(jp_serverapp):
+        for method in METHODS:
+            if implements(handler, method):
+                body: Any = {} if method in WITH_BODY else None
+                response = await browser.fetch(path, method, body, Host=host)
+                assert response.code == 403, (method, path)
+    with pytest.raises(HTTPClientError, match="403"):
+        await browser.open(Host=host, Origin=f"http://{host}")
+    assert not manager.started
+
+
+@pytest.mark.R(8)
+async def test_reading_changes_nothing(jp_serverapp: ServerApp, manager: Any, browser: Any) -> None:
+    manager.add("x")
+    for path, handler in our_routes(jp_serverapp):
+        if implements(handler, "GET") and not issubclass(handler, WebSocketHandler):
+            assert (await browser.fetch(path)).code == 200, path
+    assert list(manager.kept) == ["x"]
+    assert {name for name, _ in manager.called} <= {"sessions"}
+
+
+class Refusing(Authorizer):
+    """Allows nothing, and notes what it was asked."""
+
+    asked: list[tuple[str, str]] = []  # noqa: RUF012 (the server makes the instance)
+    allowed: set[tuple[str, str]] = set()  # noqa: RUF012
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        self.asked.append((action, resource))
+        return (action, resource) in self.allowed
+
+
+class TestAuthorizer:
+    """R5: whoever may do nothing on this server may do nothing through the agent."""
+
+    @pytest.fixture
+    def jp_server_config(self) -> Config:
+        Refusing.asked.clear()
+        Refusing.allowed.clear()
+        return Config(
+            {
+                "ServerApp": {
+                    "jpserver_extensions": {"jupyter_agent": True},
+                    "authorizer_class": Refusing,
+                },
+                "JupyterAgent": {"store": "memory"},
+            }
+        )
+
+    @pytest.mark.R(5)
+    async def test_it_is_asked_for_every_route(
+        self, jp_serverapp: ServerApp, manager: Any, browser: Any
+    ) -> None:
+        for path, handler in our_routes(jp_serverapp):
+            for method in METHODS:
+                if not implements(handler, method) or issubclass(handler, WebSocketHandler):
+                    continue
+                Refusing.asked.clear()
+                body: Any = {} if method in WITH_BODY else None
+                response = await browser.fetch(path, method, body)
+                assert response.code == 403, (method, path)
+                action = "read" if method == "GET" else "write"
+                assert Refusing.asked == [(action, "jupyter_agent")], (method, path)
+        with pytest.raises(HTTPClientError, match="403"):
+            await browser.open()
+        assert not manager.started
+
+    @pytest.mark.R(5)
+    async def test_it_is_asked_for_every_frame(self, manager: Any, browser: Any) -> None:
+        Refusing.allowed.add(("read", "jupyter_agent"))
+        session = manager.add("s1")
+        socket = await browser.open()
+        await socket.welcome()
+        assert "error" not in await socket.ask(type="attach", session_id="s1")
+        approval = {"approval_id": "a", "fingerprint": "f", "allow": True, "nonce": socket.nonce}
+        frames: list[dict[str, Any]] = [
+            {"type": "prompt", "op_id": "o", "text": "x"},
+            {"type": "resume"},
+            {"type": "stop"},
+            {"type": "unqueue", "prompt_id": "p"},
+            {"type": "configure", "mode": "auto"},
+            {"type": "approve", **approval},
+            {"type": "answer", "question_id": "q", "nonce": socket.nonce},
+        ]
+        for frame in frames:
+            reply = await socket.ask(session_id="s1", **frame)
+            assert reply["error"]["code"] == "not_allowed", frame
+        assert session.told == []
+
+    @pytest.mark.R(5)
+    @pytest.mark.parametrize(
+        "missing",
+        [("execute", "jupyter_agent"), ("execute", "kernels"), ("write", "contents")],
+    )
+    async def test_who_may_not_run_code_may_not_have_it_run(
+        self, manager: Any, browser: Any, missing: tuple[str, str]
+    ) -> None:
+        everything = {
+            ("read", "jupyter_agent"),
+            ("execute", "jupyter_agent"),
+            ("execute", "kernels"),
+            ("write", "contents"),
+        }
+        session = manager.add("s1")
+        Refusing.allowed.update(everything - {missing})
+        socket = await browser.open()
+        await socket.welcome()
+        reply = await socket.ask(type="prompt", session_id="s1", op_id="o", text="x")
+        assert reply["error"]["code"] == "not_allowed"
+        Refusing.allowed.add(missing)
+        assert "error" not in await socket.ask(type="prompt", session_id="s1", op_id="o", text="x")
+        assert len(session.told) == 1
