@@ -155,6 +155,8 @@ class SseDecoder(Decoder):
         try:
             whole = parse_json(body)
         except ValueError:
+            if body.startswith(b"{"):
+                return  # an object that was cut: `end` decides
             whole = None
         if not (isinstance(whole, dict) and self.on_body(whole)):
             self.assembler.fail(_not_a_stream(body, self.provider, self.model))

@@ -181,8 +181,9 @@ def error_from_body(
     report = read_report(body)
     status = status or report.status
     kind, sentence, retryable = _classify(report, status, provider, model)
-    if kind is BadRequest and in_stream and status is None and not report.words and not report.kind:
+    if in_stream and kind is BadRequest and not (status or report.words or report.kind):
         kind, retryable = StreamInterrupted, True
+        sentence = f"{_named(provider)} broke off the answer without saying why. Try again."
     return kind(
         sentence,
         provider=provider,
@@ -300,11 +301,15 @@ def _classify(
     text = f"{report.kind} {report.words}"[:_MAX_BODY]
     rule = next(rule for rule in _RULES if rule.fits(status, text))
     sentence = rule.sentence.format(
-        provider=LABELS.get(provider, provider) or "The provider",
+        provider=_named(provider),
         model=model or "the model",
         words=quote(report.words),
     )
     return rule.kind, sentence, rule.retryable
+
+
+def _named(provider: str) -> str:
+    return LABELS.get(provider, provider) or "The provider"
 
 
 def quote(words: str) -> str:

@@ -285,6 +285,8 @@ class HttpClient:
             **auth,
             **self._endpoint.headers,
         }
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise _unsendable(whom)
         try:
             client = self._ready()
             request = client.build_request(
@@ -363,6 +365,12 @@ def _timed_out(whom: str, *, started: bool) -> TimedOut:
     )
 
 
+def _unsendable(whom: str) -> BadRequest:
+    return BadRequest(
+        f"The key or a header for {whom} holds characters that cannot be sent. Set it again."
+    )
+
+
 def _translate(error: Exception, whom: str, *, reading: bool) -> ProviderError:
     """Return our error for one of httpx: the only place that knows its exceptions."""
     import httpx
@@ -391,10 +399,8 @@ def _translate(error: Exception, whom: str, *, reading: bool) -> ProviderError:
         return ConnectionFailed(
             f"Could not connect to {whom}. Is the server running, and the base URL right?"
         )
-    if isinstance(error, (httpx.LocalProtocolError, UnicodeEncodeError)):
-        return BadRequest(
-            f"The key or a header for {whom} holds characters that cannot be sent. Set it again."
-        )
+    if isinstance(error, httpx.LocalProtocolError):
+        return _unsendable(whom)
     if isinstance(error, httpx.TransportError):
         if reading:
             return StreamInterrupted(

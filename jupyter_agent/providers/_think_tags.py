@@ -19,13 +19,16 @@ class ThinkTags:
 
     def __init__(self, assembler: Assembler) -> None:
         self._assembler = assembler
-        self._state: Literal["start", "thinking", "text", "done"] = "start"
+        self._state: Literal["start", "thinking", "text", "gap", "done"] = "start"
         self._held = ""
 
     def feed(self, text: str) -> None:
         """Take a piece of text."""
         if self._state == "done" or (self._state == "text" and not self._held and "<" not in text):
             self._assembler.text(text)
+            return
+        if self._state == "gap":
+            self._after_thinking(text)
             return
         self._held += text
         if self._state == "start":
@@ -52,12 +55,19 @@ class ThinkTags:
             self._put(before[:keep])
             return
         self._put(before)
+        self._held = ""
         if self._state == "thinking":
             self._assembler.end_thinking()
-            rest = rest.lstrip()
-        self._state = "done"
-        self._held = ""
-        self._assembler.text(rest)
+            self._after_thinking(rest)
+        else:
+            self._state = "done"
+            self._assembler.text(rest)
+
+    def _after_thinking(self, text: str) -> None:
+        """Drop the blank lines between thinking and answer."""
+        text = text.lstrip()
+        self._state = "done" if text else "gap"
+        self._assembler.text(text)
 
     def _put(self, text: str) -> None:
         if self._state == "thinking":

@@ -1,0 +1,87 @@
+"""Providers by name, and what is refused before one is made."""
+
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_agent.protocol.errors import ConfigError, MissingKey, UnknownModel
+from jupyter_agent.providers.registry import (
+    PROVIDERS,
+    ProviderSpec,
+    find_provider,
+    make_provider,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "tools", "vision"),
+    [
+        ("openai", True, True),
+        ("anthropic", True, True),
+        ("gemini", True, True),
+        ("deepseek", True, False),
+        ("cohere", True, False),
+        ("groq", True, False),
+        ("xai", True, False),
+        ("ollama", False, False),
+        ("perplexity", False, False),
+    ],
+)
+def test_seed_059_the_nine_and_their_capabilities(name, tools, vision):
+    for spelling in (name, name.upper(), f" {name.title()} "):
+        assert find_provider(spelling).name == name
+    found = find_provider(name).capabilities
+    assert (found.tools, found.vision) == (tools, vision)
+    assert found.streaming and found.system_prompt
+    assert make_provider(ProviderSpec(provider=name, api_key="k")).name == name
+
+
+def test_every_provider_can_be_made():
+    for name in PROVIDERS:
+        spec = ProviderSpec(provider=name, api_key="k", base_url="https://model.test/v1")
+        made = make_provider(spec)
+        assert made.name == name
+        assert made.capabilities == PROVIDERS[name].capabilities
+
+
+def test_unknown_names_get_the_nearest():
+    with pytest.raises(UnknownModel, match="Did you mean anthropic"):
+        find_provider("antropic")
+    with pytest.raises(UnknownModel, match="Known are openai"):
+        find_provider("zzzz")
+
+
+def test_aliases_are_known():
+    assert find_provider("Claude").name == "anthropic"
+    assert find_provider("google").name == "gemini"
+
+
+def test_a_missing_key_says_which_variable_to_set():
+    with pytest.raises(MissingKey, match="GROQ_API_KEY") as caught:
+        make_provider(ProviderSpec(provider="groq", api_key="  "))
+    assert caught.value.details == {"provider": "groq", "key_env": ["GROQ_API_KEY"]}
+    make_provider(ProviderSpec(provider="ollama"))
+    make_provider(ProviderSpec(provider="groq", base_url="http://localhost:1/v1"))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ProviderSpec(provider="azure", api_key="k"),
+        ProviderSpec(provider="openai", api_key="k", base_url="file:///etc/passwd"),
+        ProviderSpec(provider="openai", api_key="k", api="telepathy"),
+    ],
+)
+def test_what_cannot_work_is_refused(spec):
+    with pytest.raises(ConfigError):
+        make_provider(spec)
+
+
+def test_importing_the_registry_loads_no_http_client_and_no_adapter():
+    code = (
+        "import sys, jupyter_agent.providers.registry;"
+        "print([m for m in ('httpx', 'jupyter_agent.providers.anthropic') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
