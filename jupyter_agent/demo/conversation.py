@@ -45,11 +45,13 @@ class Outcome:
 class Task:
     """A prompt, and what happened since.
 
+    `attached` is the text that came with the prompt, such as cells that it mentions.
     `news` is what the person said while the work went on and has had no answer yet. `outcomes`
     holds only what came after the last interruption; `restarts` counts those.
     """
 
     prompt: str
+    attached: str = ""
     outcomes: list[Outcome] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
     restarts: int = 0
@@ -82,7 +84,7 @@ def current_task(messages: Sequence[Message]) -> Task | None:
         if message.role == "user":
             text = _prompt_text(message)
             if task is None or ((task.answered or stopped) and not is_go_on(text)):
-                task = Task(prompt=text)
+                task = Task(prompt=text, attached=message.text)
             elif task.answered or stopped:
                 task.answered = False
             else:

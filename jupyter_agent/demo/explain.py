@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..providers.replay import Call, Say, Step
 from .conversation import Setting, Task
 from .progress import read_progress
-from .results import CellText, error_line, read_cells, same_id
+from .results import CellText, error_line, names, read_cells
 
 MOST_CELLS = 40
 
@@ -32,20 +32,13 @@ def explain(task: Task, setting: Setting) -> Iterator[Step]:
         yield Call("notebook_overview", {})
         return
     listed = read_cells(progress.overview.text)
-    wanted = [cell for cell in listed if _named(cell, task.prompt)] or listed[:MOST_CELLS]
+    wanted = [cell for cell in listed if names(task.attached, cell)] or listed[:MOST_CELLS]
     if not listed:
         yield Say("The notebook has no cells yet.")
     elif progress.sources is None:
         yield Call("read_cells", {"ids": [cell.id for cell in wanted], "outputs": "brief"})
     else:
         yield Say(_summary(progress.sources, whole=len(wanted) == len(listed)))
-
-
-def _named(cell: CellText, prompt: str) -> bool:
-    """Tell whether a prompt names this cell, by its number or its id."""
-    if cell.label in prompt.lower():
-        return True
-    return any(same_id(cell.id, word) for word in re.findall(r"[\w.-]{6,}", prompt))
 
 
 def _summary(cells: Sequence[CellText], *, whole: bool) -> str:

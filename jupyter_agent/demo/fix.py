@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..providers.replay import Call, Say, Step
@@ -11,7 +10,7 @@ from .analysis import MOST_CELLS, halted, repair
 from .conversation import Setting, Task
 from .findings import data_sentence
 from .progress import Progress, read_progress
-from .results import CellText, error_line, read_cells, same_id
+from .results import CellText, error_line, names, read_cells
 
 # The failed cell's place among the titles of the cells that the demo itself writes.
 TARGET = "the failed cell"
@@ -37,7 +36,7 @@ def fix(task: Task, setting: Setting) -> Iterator[Step]:
 
 
 def _repair(task: Task, progress: Progress, setting: Setting) -> Iterator[Step]:
-    target = _failed_cell(progress, task.prompt)
+    target = _failed_cell(progress, task.attached)
     if target is None:
         yield Say("I see no cell whose last run failed, so there is nothing to fix.")
         return
@@ -64,12 +63,7 @@ def _beyond_the_script(target: CellText) -> str:
     )
 
 
-def _failed_cell(progress: Progress, prompt: str) -> CellText | None:
+def _failed_cell(progress: Progress, text: str) -> CellText | None:
     failed = [cell for cell in progress.sources or () if cell.failed]
-    named = [
-        cell
-        for cell in failed
-        if any(same_id(cell.id, word) for word in re.findall(r"[\w.-]{6,}", prompt))
-        or cell.label in prompt
-    ]
+    named = [cell for cell in failed if names(text, cell)]
     return next(iter(named or failed), None)

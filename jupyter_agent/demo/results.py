@@ -75,6 +75,13 @@ def same_id(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
+def names(text: str, cell: CellText) -> bool:
+    """Tell whether a text speaks of this cell, by its label or its id."""
+    if re.search(re.escape(cell.label) + r"(?!\d)", text, re.IGNORECASE):
+        return True
+    return any(same_id(cell.id, word) for word in re.findall(r"[\w-]{8,}", text))
+
+
 def find(cells: Sequence[CellText], cell_id: str) -> CellText | None:
     """Return the last cell of that id."""
     return next((cell for cell in reversed(cells) if same_id(cell.id, cell_id)), None)

@@ -31,8 +31,9 @@ ABOUT = (
 _GREETING = re.compile(
     r"(hi|hello|hey|good (morning|day|evening)|thanks?|thank you)\b[\s\w,.!]{0,24}$"
 )
-_FIX = re.compile(r"/?(please )?(fix|repair)\b")
-_EXPLAIN = re.compile(r"/?(please )?(explain|describe|summari[sz]e|what does|what is this)\b")
+_POLITE = r"/?((can|could|would) you )?(please )?"
+_FIX = re.compile(_POLITE + r"(fix|repair)\b")
+_EXPLAIN = re.compile(_POLITE + r"(explain|describe|summari[sz]e|what does|what is this)\b")
 _STOP = re.compile(r"(please )?(stop|halt|cancel|wait|abort)\b")
 _QUESTION = re.compile(r"heav|mass|weigh|bill|penguin", re.IGNORECASE)
 _TABLE_WORK = re.compile(r"compare|which|average|mean|plot|species|analy[sz]e", re.IGNORECASE)

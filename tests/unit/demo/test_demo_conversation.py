@@ -226,6 +226,12 @@ async def test_explain_tells_what_stands_in_the_cells_and_changes_nothing(bench,
     assert {call.name for call in scene.calls()} == {"notebook_overview", "read_cells"}
 
 
+async def test_one_cell_is_explained_when_the_prompt_names_it(bench, table):
+    scene = bench(table)
+    text = await scene.run("Can you explain cell 2?")
+    assert "reads `penguins.csv`" in text and "Questions" not in text
+
+
 async def test_fix_repairs_a_cell_whose_numbers_were_read_as_text(bench, table):
     scene = bench(table)
     exec("import pandas as pd; df = pd.read_csv('penguins.csv')", scene.workspace.namespace)
