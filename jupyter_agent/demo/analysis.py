@@ -94,15 +94,16 @@ def _work(progress: Progress, setting: Setting) -> Iterator[Step]:
     elif progress.sources and not progress.ran_all and _has_code(progress):
         yield from narration.before_running_all(progress)
         yield from _show_plan(setting, done=1)
-        yield Call(
-            "run_cells", {"scope": "all", "reason": "Start from what the notebook holds now"}
-        )
+        yield _run_all("Start from what the notebook holds now")
     elif progress.foreign_failure is not None:
         yield Say(narration.notebook_fails(progress.foreign_failure))
     elif progress.frame is None:
         table = progress.csv_names()[0]
         yield Say(f"No cell reads a table yet. I load `{table}`.")
         yield _insert(cells.load(table, "df"), {"after": "end"}, "Load the table")
+    elif progress.lost_variables():
+        yield Say("The kernel has lost its variables, so I run the notebook from the top.")
+        yield _run_all("The kernel was restarted")
     else:
         yield from _next_cell(progress, progress.frame, setting)
 
@@ -181,6 +182,10 @@ def _insert(source: str, place: dict[str, str], reason: str) -> Call:
 
 def _edit(op: dict[str, str], reason: str, *, run: str) -> Call:
     return Call("edit_cells", {"ops": [op], "reason": reason, "run": run})
+
+
+def _run_all(reason: str) -> Call:
+    return Call("run_cells", {"scope": "all", "reason": reason})
 
 
 def _show_plan(setting: Setting, *, done: int) -> Iterator[Step]:

@@ -68,11 +68,15 @@ class Task:
     def add(self, outcome: Outcome) -> None:
         """Take a result; one that shakes what is known drops the earlier ones."""
         if outcome.code in _START_OVER:
-            self.outcomes.clear()
-            self.restarts += 1
-            self.last_restart = outcome.code
+            self.start_over(outcome.code)
         else:
             self.outcomes.append(outcome)
+
+    def start_over(self, reason: str) -> None:
+        """Drop what is known: from here on the notebook and the kernel may be different."""
+        self.outcomes.clear()
+        self.restarts += 1
+        self.last_restart = reason
 
 
 def current_task(messages: Sequence[Message]) -> Task | None:
@@ -93,6 +97,8 @@ def current_task(messages: Sequence[Message]) -> Task | None:
         elif message.role == "assistant" and task is not None:
             task.news.clear()
             stopped = bool(message.metadata.interrupted)
+            if stopped:
+                task.start_over("INTERRUPTED")
             task.answered = not message.tool_calls and not stopped
             calls.update(
                 {call.id: (call.name, call.arguments or {}) for call in message.tool_calls}

@@ -19,11 +19,12 @@ _CSV_NAME = re.compile(r"([\w.-]+\.csv)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """What came of running a cell."""
+    """What came of running a cell. `whole`: the notebook ran from the top, not this cell alone."""
 
     text: str
     failed: bool
     order: int
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Progress:
     frame: str | None = None
     table: str | None = None
     ran_all: bool = False
+    ran_all_at: int = 0
     ran: int = 0
     ids: dict[str, str] = field(default_factory=dict)
     results: dict[str, CellResult] = field(default_factory=dict)
@@ -65,10 +67,16 @@ class Progress:
         cell = find(self.sources, self.ids[title])
         return cell is not None and cell.source.strip() == text.strip()
 
-    def note(self, title: str, text: str, *, failed: bool) -> None:
+    def lost_variables(self) -> bool:
+        """Whether a cell failed because the kernel was restarted since the notebook ran."""
+        recent = (result for result in self.results.values() if result.order > self.ran_all_at)
+        errors = [facts.read_error(one.text) for one in recent if one.failed and not one.whole]
+        return any(error is not None and error[0] == "NameError" for error in errors)
+
+    def note(self, title: str, text: str, *, failed: bool, whole: bool = False) -> None:
         """Take the result of running (or, for text, writing) the cell of that title."""
         self.ran += 1
-        self.results[title] = CellResult(text, failed, self.ran)
+        self.results[title] = CellResult(text, failed, self.ran, whole)
 
     def missing_columns(self) -> list[str]:
         """Return the columns that the questions need and the table lacks."""
@@ -169,7 +177,9 @@ def _on_edit(progress: Progress, outcome: Outcome) -> None:
 
 def _on_run(progress: Progress, outcome: Outcome) -> None:
     ran = read_cells(outcome.text)
-    progress.ran_all = progress.ran_all or outcome.arguments.get("scope") == "all"
+    whole = outcome.arguments.get("scope") == "all"
+    if whole:
+        progress.ran_all, progress.ran_all_at = True, progress.ran
     if not ran and outcome.is_error:
         progress.unapplied = outcome
     for cell in ran:
@@ -179,7 +189,7 @@ def _on_run(progress: Progress, outcome: Outcome) -> None:
             if failed and progress.foreign_failure is None and not _not_run(cell):
                 progress.foreign_failure = cell
         elif not _not_run(cell):
-            progress.note(title, cell.body, failed=failed)
+            progress.note(title, cell.body, failed=failed, whole=whole)
 
 
 def _not_run(cell: CellText) -> bool:

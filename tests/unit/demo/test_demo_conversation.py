@@ -7,7 +7,7 @@ import pytest
 from jupyter_agent.agent.execute import interrupted_output, interrupted_result, refused_output
 from jupyter_agent.demo.script import DEMO_PROMPT, script
 from jupyter_agent.protocol.errors import NotebookReadOnly, StaleCells
-from jupyter_agent.protocol.messages import Message, user_message
+from jupyter_agent.protocol.messages import Message, MessageMeta, TextPart, user_message
 from jupyter_agent.protocol.models import Request
 from jupyter_agent.tools.base import failure, text_output
 
@@ -105,6 +105,33 @@ async def test_a_stale_cell_leads_to_reading_again(bench, table):
     assert len(scene.calls("notebook_overview")) == 2
     assert "I read the notebook again" in scene.transcript
     assert "is the heaviest species" in text
+
+
+@pytest.mark.parametrize("turns", [6, 9, 11])
+async def test_a_restarted_kernel_is_filled_again_from_the_top(bench, table, turns):
+    scene = bench(table)
+    scene.history.append(user_message(DEMO_PROMPT))
+    for _ in range(turns):
+        await scene.turn()
+    scene.workspace.namespace.clear()
+    text = await scene.go_on()
+    assert scene.transcript.count("lost its variables") == 1
+    assert len(scene.titles()) == len(set(scene.titles()))
+    assert "**Gentoo is the heaviest species**: 5,076 g" in text
+
+
+async def test_after_an_answer_that_broke_off_it_looks_again(bench, table):
+    scene = bench(table)
+    scene.history.append(user_message(DEMO_PROMPT))
+    for _ in range(6):
+        await scene.turn()
+    broken = Message(
+        role="assistant", parts=(TextPart(text="That"),), metadata=MessageMeta(interrupted=True)
+    )
+    scene.history += [broken, user_message("Continue")]
+    message = await scene.turn()
+    assert [call.name for call in message.tool_calls] == ["notebook_overview", "list_files"]
+    assert "is the heaviest species" in await scene.go_on()
 
 
 async def test_endless_interruptions_come_to_an_end(bench, table):
