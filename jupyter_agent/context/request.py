@@ -15,7 +15,9 @@ from ..protocol.messages import (
     Effort,
     ImagePart,
     Message,
+    Part,
     TextPart,
+    ToolCallPart,
     ToolResultPart,
     system_message,
 )
@@ -74,14 +76,16 @@ def estimate_tokens(messages: Sequence[Message]) -> int:
     return characters // CHARACTERS_PER_TOKEN + images * IMAGE_TOKENS
 
 
-def _size(part: object) -> tuple[int, int]:
+def _size(part: Part) -> tuple[int, int]:
+    """Return the characters and the images of a part."""
     if isinstance(part, ToolResultPart):
         sizes = [_size(inner) for inner in part.content]
         return sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     if isinstance(part, (ImagePart, AudioPart, DocumentPart)):
         return 0, 1
-    text = getattr(part, "text", None) or getattr(part, "arguments_raw", "")
-    return len(text), 0
+    if isinstance(part, ToolCallPart):
+        return len(part.arguments_raw), 0
+    return len(part.text), 0
 
 
 def _fence_results(message: Message, fence: Fence) -> Message:
