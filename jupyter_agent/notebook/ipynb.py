@@ -25,13 +25,15 @@ MINOR_WITH_IDS = 5
 class FileCell:
     """A cell of a file: its data, and the text it was read from (None once it was changed).
 
-    `made_up` tells that the id is not in the file.
+    `made_up` tells that the id is not in the file; `lead` is the text between the cell before
+    and this one, as it was read.
     """
 
     id: str
     data: dict[str, Any]
     text: str | None
     made_up: bool = False
+    lead: str | None = None
 
     def touch(self) -> None:
         """Give up the text; the id becomes part of the data."""
@@ -45,7 +47,8 @@ class FileCell:
 class NotebookFile:
     """A parsed notebook: `head` and `tail` are the text around its cells.
 
-    `minor_place` says where the minor version stands: in `head` or `tail`, from, to.
+    `minor_place` says where the minor version stands: in `head` or `tail`, from, to. `gap` is
+    what this file writes between two cells.
     """
 
     head: str
@@ -54,8 +57,8 @@ class NotebookFile:
     minor: int
     metadata: dict[str, Any]
     minor_place: tuple[str, int, int]
-    newline: str = "\n"
-    indented: bool = True
+    gap: str = ",\n  "
+    was_empty: bool = False
     repairs: list[str] = field(default_factory=list)
 
 
@@ -78,7 +81,6 @@ def parse(text: str) -> NotebookFile:
     cells = members["cells"]
     first = spans[0][0] if spans else members["#cells"]
     last = spans[-1][1] if spans else members["#cells"]
-    newline = "\r\n" if "\r\n" in text[:200] else "\n"
     metadata = members.get("metadata")
     start, end = members.get("#nbformat_minor") or (members["#nbformat"][1],) * 2
     place = ("head", start, end) if start < first else ("tail", start - last, end - last)
@@ -89,28 +91,41 @@ def parse(text: str) -> NotebookFile:
         minor=minor,
         metadata=metadata if isinstance(metadata, dict) else {},
         minor_place=place,
-        newline=newline,
-        indented="\n" in text.strip(),
+        was_empty=not spans,
     )
-    ids = _ids(cells)
-    for (start, end), data, (cell_id, made_up) in zip(spans, cells, ids, strict=True):
-        parsed.cells.append(FileCell(id=cell_id, data=data, text=text[start:end], made_up=made_up))
+    before: int | None = None
+    for (start, end), data, (cell_id, made_up) in zip(spans, cells, _ids(cells), strict=True):
+        cell = FileCell(id=cell_id, data=data, text=text[start:end], made_up=made_up)
+        cell.lead = None if before is None else text[before:start]
+        before = end
+        parsed.cells.append(cell)
+    parsed.gap = _gap(parsed, text)
     return parsed
+
+
+def _gap(notebook: NotebookFile, text: str) -> str:
+    """Return what stands between two cells here, or would if there were two."""
+    leads = [cell.lead for cell in notebook.cells if cell.lead is not None]
+    if leads:
+        return leads[0]
+    newline = "\r\n" if "\r\n" in text[:200] else "\n"
+    return f",{newline}  " if "\n" in text.strip() else ", "
 
 
 def render(notebook: NotebookFile) -> str:
     """Write the text of a notebook; cells that keep their text are written byte for byte."""
-    head, tail = notebook.head, notebook.tail
-    texts = [
-        cell.text if cell.text is not None else _dump(cell.data, notebook)
-        for cell in notebook.cells
-    ]
-    if not notebook.indented:
-        return head + ", ".join(texts) + tail
-    gap = notebook.newline + "  "
-    if texts and head.endswith("["):  # there were no cells before
-        head, tail = head + gap, notebook.newline + " " + tail.lstrip()
-    return head + ("," + gap).join(texts) + tail
+    pieces = [notebook.head]
+    gap = notebook.gap
+    around = notebook.was_empty and bool(notebook.cells) and "\n" in gap
+    if around:
+        pieces.append(gap[1:])
+    for index, cell in enumerate(notebook.cells):
+        if index:
+            pieces.append(gap if cell.lead is None else cell.lead)
+        pieces.append(cell.text if cell.text is not None else _dump(cell.data, gap))
+    if around:
+        pieces.append(gap[1:-1])
+    return "".join(pieces) + notebook.tail
 
 
 def require_ids(notebook: NotebookFile) -> None:
@@ -135,7 +150,7 @@ def new_cell(cell_id: str, cell_type: CellType, source: str, metadata: dict[str,
     data: dict[str, Any] = {"cell_type": cell_type}
     if cell_type == "code":
         data["execution_count"] = None
-    data.update(id=cell_id, metadata=metadata)
+    data.update(id=cell_id, metadata=in_order(metadata))
     if cell_type == "code":
         data["outputs"] = []
     data["source"] = split_lines(source)
@@ -195,7 +210,7 @@ def join_output(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def split_output(output: dict[str, Any]) -> dict[str, Any]:
-    """Return an output with its texts as lists of lines, as nbformat writes them."""
+    """Return an output as nbformat writes it: texts as lists of lines, keys sorted."""
     split = dict(output)
     if isinstance(split.get("text"), str):
         split["text"] = split_lines(split["text"])
@@ -204,7 +219,15 @@ def split_output(output: dict[str, Any]) -> dict[str, Any]:
             mime: split_lines(value) if isinstance(value, str) and not _is_json(mime) else value
             for mime, value in split["data"].items()
         }
-    return split
+    ordered: dict[str, Any] = in_order(split)
+    return ordered
+
+
+def in_order(value: Any) -> Any:
+    """Return JSON data with the keys of its objects sorted, as nbformat writes them."""
+    if isinstance(value, dict):
+        return {key: in_order(value[key]) for key in sorted(value, key=str)}
+    return [in_order(item) for item in value] if isinstance(value, list) else value
 
 
 # ---- reading -----------------------------------------------------------------------------------
@@ -334,12 +357,14 @@ def _is_json(mime: str) -> bool:
 # ---- writing -----------------------------------------------------------------------------------
 
 
-def _dump(data: dict[str, Any], notebook: NotebookFile) -> str:
-    if not notebook.indented:
+def _dump(data: dict[str, Any], gap: str) -> str:
+    """Write a cell as nbformat does, as far to the right as the file's cells stand."""
+    _, newline, margin = gap.rpartition("\n")
+    if not newline:
         return _encodable(json.dumps(data, ensure_ascii=False), data, None)
-    text = json.dumps(data, ensure_ascii=False, indent=1)
-    text = _encodable(text, data, 1)
-    return text.replace("\n", notebook.newline + "  ")
+    text = _encodable(json.dumps(data, ensure_ascii=False, indent=1), data, 1)
+    newline = "\r\n" if "\r\n" in gap else "\n"
+    return text.replace("\n", newline + margin)
 
 
 def _encodable(text: str, data: dict[str, Any], indent: int | None) -> str:
