@@ -45,9 +45,9 @@ T = TypeVar("T")
 Confirm = Callable[[ApprovalStart], "bool | Answer | Awaitable[bool | Answer]"]
 
 OWNER = "python"
-# What the model is offered where there is a shell and no notebook.
+# What needs no notebook, and is offered beside the shell's own tools where there is none.
 SHELL_TOOLS = frozenset(
-    "run_code inspect_variables list_files read_file search_files write_file ask_user update_plan".split()
+    ("list_files", "read_file", "search_files", "write_file", "ask_user", "update_plan")
 )
 _SETTINGS = {field.name for field in fields(Settings)}
 _LIMITS = {field.name for field in fields(Limits)}
@@ -303,8 +303,7 @@ class Agent:
         if self._effort is not None:
             await session.configure(effort=self._effort)
         if shell is not None:
-            kept = SHELL_TOOLS | {tool.name for tool in self._tools}
-            session.tools = {name: tool for name, tool in session.tools.items() if name in kept}
+            _keep_to_shell(session, shell, self._tools)
         core = _Core(loop=loop, manager=manager, session=session, kernels=kernels)
         session.journal.attach(
             lambda seq, event, data: self._answer_question(core, event), session.journal.seq
@@ -325,7 +324,7 @@ class Agent:
 
         async def answer() -> None:
             try:
-                said = question_by_input(event, input)
+                said = question_by_input(event)
             except KeyboardInterrupt:
                 await core.session.stop()
             else:
@@ -347,7 +346,7 @@ class Agent:
             return verdict if isinstance(verdict, Answer) else Answer(allow=bool(verdict))
         if _ipython() is not None:
             try:
-                return ask_by_input(approval, input)
+                return ask_by_input(approval)
             except KeyboardInterrupt:
                 raise asyncio.CancelledError from None
         return Answer(allow=False, reason=NOBODY)
@@ -458,6 +457,15 @@ def _shell_runner() -> KernelRunner | None:
     from .kernel.inprocess import ShellRunner
 
     return ShellRunner(shell)
+
+
+def _keep_to_shell(session: Session, shell: KernelRunner, own: Sequence[Tool[Any]]) -> None:
+    """Offer the tools that need no notebook, and those of the shell."""
+    from .tools.shell import shell_tools
+
+    kept = {name: tool for name, tool in session.tools.items() if name in SHELL_TOOLS}
+    shells = {tool.name: tool for tool in shell_tools(shell, lambda: session.vision)}
+    session.tools = {**shells, **kept, **{tool.name: tool for tool in own}}
 
 
 async def _check_notebook(path: Path) -> None:

@@ -118,10 +118,12 @@ class AgentMagics:
                 async for event in events:
                     view.show(event)
             except asyncio.CancelledError:
-                view.line("■", "Stopped.")
-                raise
-        if event.type == "run_end":
-            _conclude(event, view)
+                # The kernel was interrupted. Cells behind this one do not run, as after any error.
+                if isinstance(view, CellView):
+                    view.close()
+                raise AgentFailed("Stopped.") from None
+        if isinstance(event, RunEnd) and event.status != "done":
+            raise AgentFailed("Stopped." if event.error is None else event.error.message)
 
     async def aclose(self) -> None:
         """End the conversation."""
@@ -142,7 +144,7 @@ class CellView:
         self._text = ""
         self._text_id: str | None = None
         self._redraw: asyncio.TimerHandle | None = None
-        self._tools: dict[str, str] = {}
+        self._tools: dict[str, tuple[str, str]] = {}  # display id and title by call
 
     def show(self, event: SessionEvent) -> None:
         """Show an event, if there is something to see."""
@@ -155,6 +157,13 @@ class CellView:
         self._close_text()
         self._put(f"{mark} {_plain(text)}", new_id("agent"), new=True)
 
+    def close(self) -> None:
+        """Show what is still open as stopped."""
+        self._close_text()
+        for display_id, title in self._tools.values():
+            self._put(f"■ {title} · stopped", display_id)
+        self._tools.clear()
+
     def _on_text_delta(self, event: Any) -> None:
         self._text += event.text
         if self._redraw is None:
@@ -164,21 +173,24 @@ class CellView:
         self._close_text()
 
     def _on_tool_start(self, event: Any) -> None:
-        self._tools[event.call_id] = new_id("agent")
-        self._put(f"● {_plain(event.title)}", self._tools[event.call_id], new=True)
+        display_id, title = new_id("agent"), _plain(event.title)
+        self._tools[event.call_id] = display_id, title
+        self._put(f"● {title}", display_id, new=True)
 
     def _on_tool_update(self, event: Any) -> None:
         if event.call_id in self._tools:
-            self._put(f"● {_plain(event.text)}", self._tools[event.call_id])
+            self._put(f"● {_plain(event.text)}", self._tools[event.call_id][0])
 
     def _on_tool_end(self, event: Any) -> None:
         kind = "rejected" if event.result.rejected else "error" if event.result.is_error else "ok"
         words = [event.title, *([event.summary] if event.summary else [])]
         if event.duration is not None and event.duration >= 1:
             words.append(f"{event.duration:.1f} s")
-        known = self._tools.pop(event.call_id, None)
         line = f"{_MARKS[kind]} {_plain(' · '.join(words))}"
-        self._put(line, known or new_id("agent"), new=known is None)
+        if event.call_id in self._tools:
+            self._put(line, self._tools.pop(event.call_id)[0])
+        else:
+            self._put(line, new_id("agent"), new=True)
 
     def _on_notice(self, event: Any) -> None:
         self.line("!" if event.level != "info" else "·", event.text)
@@ -239,13 +251,6 @@ def _view(shell: Any) -> CellView | Progress:
         stdout.flush()
 
     return Progress(write)
-
-
-def _conclude(end: RunEnd, view: CellView | Progress) -> None:
-    if end.error is not None:
-        raise AgentFailed(end.error.message)
-    if end.status == "stopped":
-        view.line("■", "Stopped.")
 
 
 def _options(line: str) -> tuple[dict[str, str], str]:

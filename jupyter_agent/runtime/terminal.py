@@ -7,6 +7,8 @@ move the cursor, change colours or hide: control and invisible characters are sp
 from __future__ import annotations
 
 import difflib
+import signal
+import threading
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -59,8 +61,26 @@ def _block_lines(block: PreviewBlock) -> list[str]:
     return list(difflib.unified_diff(before, after, lineterm="", n=whole))[3:] or after
 
 
-def ask_by_input(approval: ApprovalStart, ask: Ask) -> Answer:
-    """Show an approval and read the answer with `ask`, which is `input` or works like it.
+def read_line(prompt: str) -> str:
+    """Read a line with `input()`, so that Ctrl-C or the kernel's interrupt ends the waiting.
+
+    ipykernel answers an interrupt during an async cell by cancelling its task, which cannot be
+    noticed while `input()` holds the event loop.
+
+    Raises:
+        KeyboardInterrupt: the person interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return input(prompt)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return input(prompt)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def ask_by_input(approval: ApprovalStart, ask: Ask = read_line) -> Answer:
+    """Show an approval and read the answer.
 
     Raises:
         KeyboardInterrupt: the person interrupted instead of answering.
@@ -83,8 +103,8 @@ def ask_by_input(approval: ApprovalStart, ask: Ask) -> Answer:
     return Answer(allow=False, reason=None if word in ("", "n", "no") else said)
 
 
-def question_by_input(question: QuestionStart, ask: Ask) -> str | None:
-    """Put the model's question with `ask` and return the answer, None when there is none.
+def question_by_input(question: QuestionStart, ask: Ask = read_line) -> str | None:
+    """Put the model's question and return the answer, None when there is none.
 
     Raises:
         KeyboardInterrupt: the person interrupted instead of answering.
