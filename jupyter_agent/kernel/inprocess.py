@@ -225,7 +225,8 @@ def _interruptible(task: asyncio.Task[Any]) -> Iterator[None]:
         if callable(previous) and previous is not signal.default_int_handler:
             outer = previous
         if not _runs_now(frame):
-            task.cancel()
+            # From a signal handler the loop must be woken, or it sleeps until its next timer.
+            task.get_loop().call_soon_threadsafe(task.cancel)
         if outer is not None:
             outer(number, frame)
         if _runs_now(frame):
