@@ -6,7 +6,6 @@ Starting a server costs next to nothing: the agent is put together at the first 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -41,16 +40,8 @@ class JupyterAgentApp(ExtensionApp):
         self._manager: SessionManager | None = None
         self._making = asyncio.Lock()
 
-    @property
-    def config_file_paths(self) -> list[str]:
-        """Jupyter's configuration folders, without the one the server was started in.
-
-        A project's folder must not set where keys are sent or what runs unasked.
-        """
-        here = os.getcwd()
-        return [path for path in super().config_file_paths if path != here]
-
     def _config_file_name_default(self) -> str:
+        # The file that kernels and the command line read too: see `config.load_settings`.
         return "jupyter_agent_config"
 
     @cached_property

@@ -1,0 +1,197 @@
+"""Calls to tabs: the right one is asked, answers come back, and a tab that goes fails its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from jupyter_agent.notebook.frontend import TabGone
+from jupyter_agent.protocol.errors import ErrorInfo, StaleCells
+from jupyter_agent.protocol.frames import OpenNotebook, RpcProgress, RpcResult
+from jupyter_agent.server.browser import Tabs
+
+
+class FakeTab:
+    """A tab that notes what it is sent."""
+
+    def __init__(self, owner: str = "local") -> None:
+        self.owner = owner
+        self.sent: list[dict[str, Any]] = []
+        self.asked = asyncio.Event()
+
+    def send(self, frame: bytes) -> None:
+        self.sent.append(json.loads(frame))
+        self.asked.set()
+
+
+def tab(tabs: Tabs, focused_at: int = 0, path: str = "n.ipynb", owner: str = "local") -> FakeTab:
+    made = FakeTab(owner)
+    tabs.join(made)
+    tabs.set_notebooks(made, [OpenNotebook(path=path, focused_at=focused_at)])
+    return made
+
+
+def ask(tabs: Tabs, owner: str | None = None, **more: Any) -> asyncio.Task[Any]:
+    call = tabs.for_owner(owner).call(
+        "n.ipynb", "notebook.read", {"path": "n.ipynb"}, op_id="op", **{"deadline": 5.0, **more}
+    )
+    return asyncio.ensure_future(call)
+
+
+async def test_the_tab_focused_last_is_asked() -> None:
+    tabs = Tabs()
+    tab(tabs, focused_at=5)
+    owner = tab(tabs, focused_at=9)
+    tab(tabs, focused_at=7)
+    tab(tabs, focused_at=99, path="other.ipynb")
+    task = ask(tabs)
+    await owner.asked.wait()
+    [call] = owner.sent
+    assert (call["type"], call["method"], call["op_id"]) == ("rpc", "notebook.read", "op")
+    assert call["params"] == {"path": "n.ipynb"}
+    tabs.answered(owner, RpcResult(id=call["id"], result={"cells": []}))
+    assert await task == {"cells": []}
+
+
+async def test_of_tabs_never_focused_the_latest_is_asked() -> None:
+    tabs = Tabs()
+    tab(tabs)
+    latest = tab(tabs)
+    task = ask(tabs)
+    await latest.asked.wait()
+    tabs.answered(latest, RpcResult(id=latest.sent[0]["id"]))
+    assert await task is None
+
+
+async def test_without_a_tab_the_call_fails_at_once() -> None:
+    tabs = Tabs()
+    with pytest.raises(TabGone):
+        await ask(tabs)
+    closed = tab(tabs)
+    assert tabs.for_owner(None).has_tab("n.ipynb")
+    tabs.set_notebooks(closed, [])
+    assert not tabs.for_owner(None).has_tab("n.ipynb")
+    with pytest.raises(TabGone):
+        await ask(tabs)
+
+
+async def test_a_tab_that_goes_fails_its_calls_at_once_and_no_others() -> None:
+    tabs = Tabs()
+    going, staying = tab(tabs, focused_at=2), tab(tabs, focused_at=1, owner="user:ada")
+    lost, kept = ask(tabs), ask(tabs, owner="user:ada")
+    await going.asked.wait()
+    await staying.asked.wait()
+    tabs.leave(going)
+    with pytest.raises(TabGone):
+        await lost
+    tabs.answered(staying, RpcResult(id=staying.sent[0]["id"], result=1))
+    assert await kept == 1
+
+
+async def test_an_error_of_the_tab_is_raised_as_ours() -> None:
+    tabs = Tabs()
+    asked = tab(tabs)
+    task = ask(tabs)
+    await asked.asked.wait()
+    error = ErrorInfo(code="STALE_CELL", message="Changed.", details={"cells": {"c1": "x = 1"}})
+    tabs.answered(asked, RpcResult(id=asked.sent[0]["id"], error=error))
+    with pytest.raises(StaleCells) as caught:
+        await task
+    assert caught.value.details == {"cells": {"c1": "x = 1"}}
+
+
+async def test_progress_reaches_the_caller() -> None:
+    tabs = Tabs()
+    asked, other = tab(tabs, focused_at=1), tab(tabs)
+    news: list[Any] = []
+    task = ask(tabs, on_progress=news.append)
+    await asked.asked.wait()
+    call_id = asked.sent[0]["id"]
+    tabs.progressed(asked, RpcProgress(id=call_id, data={"state": "sent"}))
+    tabs.progressed(other, RpcProgress(id=call_id, data="forged"))
+    tabs.progressed(asked, RpcProgress(id="unknown", data="stray"))
+    tabs.answered(asked, RpcResult(id=call_id))
+    await task
+    assert news == [{"state": "sent"}]
+
+
+async def test_one_tab_cannot_answer_for_another() -> None:
+    tabs = Tabs()
+    other, asked = tab(tabs), tab(tabs, focused_at=1)
+    task = ask(tabs)
+    await asked.asked.wait()
+    call_id = asked.sent[0]["id"]
+    tabs.answered(other, RpcResult(id=call_id, result="forged"))
+    tabs.answered(asked, RpcResult(id=call_id, result="true"))
+    tabs.answered(asked, RpcResult(id=call_id, result="again"))
+    assert await task == "true"
+
+
+async def test_a_tab_that_does_not_answer_is_given_up_at_the_deadline() -> None:
+    tabs = Tabs()
+    asked = tab(tabs)
+    with pytest.raises(asyncio.TimeoutError):
+        await ask(tabs, deadline=0.01)
+    tabs.answered(asked, RpcResult(id=asked.sent[0]["id"], result="late"))
+
+
+@pytest.mark.R(7)
+async def test_an_owners_agent_sees_only_that_owners_tabs() -> None:
+    tabs = Tabs()
+    tab(tabs, focused_at=9, owner="user:bob")
+    assert tabs.for_owner("user:bob").has_tab("n.ipynb")
+    assert not tabs.for_owner("user:ada").has_tab("n.ipynb")
+    with pytest.raises(TabGone):
+        await ask(tabs, owner="user:ada")
+
+
+async def test_a_notebook_is_opened_in_the_tab_used_last() -> None:
+    tabs = Tabs()
+    channel = tabs.for_owner("local")
+    assert await channel.open("new.ipynb") is False
+    tab(tabs, focused_at=1)
+    latest = tab(tabs, focused_at=2, path="other.ipynb")
+    task = asyncio.ensure_future(channel.open("new.ipynb"))
+    await latest.asked.wait()
+    call = latest.sent[0]
+    assert (call["method"], call["params"]) == ("notebook.open", {"path": "new.ipynb"})
+    tabs.answered(latest, RpcResult(id=call["id"], result={}))
+    assert await task is True
+    assert channel.has_tab("new.ipynb")
+
+
+async def test_a_tab_that_cannot_open_it_is_no_error() -> None:
+    tabs = Tabs()
+    asked = tab(tabs)
+    task = asyncio.ensure_future(tabs.for_owner("local").open("new.ipynb"))
+    await asked.asked.wait()
+    error = ErrorInfo(code="NOTEBOOK_MISSING", message="Not there.")
+    tabs.answered(asked, RpcResult(id=asked.sent[0]["id"], error=error))
+    assert await task is False
+    assert not tabs.for_owner("local").has_tab("new.ipynb")
+
+
+async def test_calls_travel_over_a_real_socket(
+    manager: Any, browser: Any, agent_app: Any, until: Any
+) -> None:
+    client = await browser.open()
+    await client.welcome()
+    channel = agent_app.tabs.for_owner("local")
+    await client.send({"type": "notebooks", "notebooks": [{"path": "n.ipynb", "focused_at": 1}]})
+    await until(lambda: channel.has_tab("n.ipynb"))
+    call = asyncio.ensure_future(
+        channel.call("n.ipynb", "notebook.save", {"path": "n.ipynb"}, op_id="o", deadline=10)
+    )
+    frame = await client.read_until("rpc")
+    await client.send({"type": "rpc_result", "id": frame["id"], "result": {"saved": True}})
+    assert await call == {"saved": True}
+    call = asyncio.ensure_future(
+        channel.call("n.ipynb", "notebook.save", {"path": "n.ipynb"}, op_id="o", deadline=60)
+    )
+    await client.read_until("rpc")
+    client.close()
+    with pytest.raises(TabGone):
+        await call
