@@ -15,6 +15,7 @@ from .analysis import analyse
 from .conversation import Task, current_task, setting_of
 from .explain import explain
 from .fix import fix
+from .variables import tell_variables
 
 DEMO_PROMPT = (
     "Which species is the heaviest, and does a longer bill go with a deeper bill? "
@@ -23,8 +24,8 @@ DEMO_PROMPT = (
 
 ABOUT = (
     "I am the demo: a script that drives the real tools, not a language model. I can analyse the "
-    "penguins notebook (“{prompt}”), explain a notebook, and fix a cell that fails because numbers "
-    "were read as text. For anything else, choose a model in the model picker or with `/model`; "
+    "penguins notebook (“{prompt}”), explain a notebook, list the variables, and fix a cell that "
+    "fails because numbers were read as text. For anything else, choose a model in the model picker or with `/model`; "
     "`jupyter agent models` lists what can be reached."
 )
 
@@ -34,6 +35,7 @@ _GREETING = re.compile(
 _POLITE = r"/?((can|could|would) you )?(please )?"
 _FIX = re.compile(_POLITE + r"(fix|repair)\b")
 _EXPLAIN = re.compile(_POLITE + r"(explain|describe|summari[sz]e|what does|what is this)\b")
+_VARIABLES = re.compile(r"\bvariables?\b|\bwhat( is|'s|’s) in\b")
 _STOP = re.compile(r"(please )?(stop|halt|cancel|wait|abort)\b")
 _QUESTION = re.compile(r"heav|mass|weigh|bill|penguin", re.IGNORECASE)
 _TABLE_WORK = re.compile(r"compare|which|average|mean|plot|species|analy[sz]e", re.IGNORECASE)
@@ -58,6 +60,10 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
     if _GREETING.match(lowered):
         yield Say(f"Hello! {_about()}")
         return
+    setting = setting_of(request)
+    if _VARIABLES.search(lowered):
+        yield from tell_variables(task, setting)
+        return
     if _FIX.match(lowered):
         work = fix
     elif _EXPLAIN.match(lowered):
@@ -67,7 +73,6 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
     else:
         yield Say(_about())
         return
-    setting = setting_of(request)
     if not {"notebook_overview", "read_cells"} <= setting.tools:
         yield Say("This conversation has no notebook, and the demo needs one. " + _about())
         return

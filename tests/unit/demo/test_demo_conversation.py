@@ -283,6 +283,23 @@ async def test_fix_without_a_failed_cell_says_so(bench, table):
     assert "nothing to fix" in await bench(table).run("fix the error")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "names"), [("Which variables are there?", None), ("what is in df?", ["df"])]
+)
+async def test_variables_are_told_as_the_tool_tells_them(bench, table, prompt, names):
+    scene = bench(table)
+    scene.intercept = answers("inspect_variables", text_output("df: DataFrame 344 × 8"))
+    text = await scene.run(prompt)
+    [call] = scene.calls()
+    assert call.arguments.get("names") == names
+    assert "df: DataFrame 344 × 8" in text
+
+
+async def test_variables_that_cannot_be_seen_are_not_made_up(bench, table):
+    text = await bench(table).run("Which variables are there?")
+    assert text.startswith("I could not look: “NO_KERNEL")
+
+
 def test_without_a_notebook_it_says_so():
     request = Request(model="demo", messages=(user_message(DEMO_PROMPT),))
     [step] = script(request)
