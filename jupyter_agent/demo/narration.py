@@ -162,18 +162,16 @@ def before_findings(progress: Progress) -> Iterator[Step]:
 
 def ending(progress: Progress) -> str:
     """Return the final answer."""
-    found = progress.findings
-    paragraphs = found.paragraphs()
+    paragraphs = progress.findings.paragraphs()
     if progress.failed(cells.PLOT):
         error = read_error(progress.results[cells.PLOT].text)
         hint = ""
         if error and error[0] == "ModuleNotFoundError":
             hint = " Install it with `%pip install matplotlib` and ask me again."
         paragraphs.append(f"There is no plot: `{_error_of(progress, cells.PLOT)}`.{hint}")
-    repaired = " after repairing the columns that made an average fail" if found.words else ""
     paragraphs.append(
-        f"Every number here was printed by a cell above{repaired}. A correlation says that two "
-        "measures go together, not why."
+        "Every number here was printed by a cell above. A correlation says that two measures go "
+        "together, not why."
     )
     return "\n\n".join(paragraphs)
 
