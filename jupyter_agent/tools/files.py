@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..notebook.disk import Disk, NotRegular, TooLarge, read_regular, write_atomically
 from ..protocol.errors import AgentError
-from .protected import protected_reason, unreadable_reason
+from .protected import protected_reason, system_reason, unreadable_reason
 
 LONGEST_PATH = 1_000  # characters
 # Systems without openat (Windows) resolve and compare only.
@@ -81,7 +81,7 @@ class Folder:
             reason = unreadable_reason(names) or (protected_reason(names) if write else None)
             if reason:
                 raise FileRefused(f"{'/'.join(names)}: {reason}.")
-        reason = protected_reason(real.parts[1:], whole=True) if write else None
+        reason = system_reason(real.parts[1:], write=write)
         if reason:
             raise FileRefused(f"{'/'.join(parts)}: {reason}.")
         return Target(real, parts)

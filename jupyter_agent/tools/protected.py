@@ -94,20 +94,19 @@ def unreadable_reason(parts: Sequence[str]) -> str | None:
     return None
 
 
-def protected_reason(parts: Sequence[str], *, whole: bool = False) -> str | None:
-    """Return why a path is never written, None when it may be.
-
-    Args:
-        parts: the components of the path beneath the folder.
-        whole: they are those of the whole path, of which the folder is a part: only what the
-            system itself owns counts.
-    """
+def system_reason(parts: Sequence[str], *, write: bool) -> str | None:
+    """Return why a whole path, of which the folder is a part, is not used; None when it may be."""
     names = [_folded(part) for part in parts]
-    if whole:
-        if names and names[0] in _SYSTEM:
-            return "this belongs to the operating system"
-        pair = next((p for p in pairwise(names) if p in _PAIRS), None)
-        return "this configures Jupyter" if pair else None
+    if names and names[0] in _SYSTEM:
+        return "this belongs to the operating system"
+    if write and any(pair in _PAIRS for pair in pairwise(names)):
+        return "this configures Jupyter"
+    return None
+
+
+def protected_reason(parts: Sequence[str]) -> str | None:
+    """Return why a path beneath the folder is never written, None when it may be."""
+    names = [_folded(part) for part in parts]
     if not names:
         return "this is the folder itself"
     for given, name in zip(parts, names, strict=True):
