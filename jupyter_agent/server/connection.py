@@ -21,6 +21,7 @@ from ..protocol.errors import AgentError, BadFrame, ErrorInfo, NotAllowed
 from ..protocol.messages import new_id
 from .browser import Tabs
 from .errors import internal_error
+from .identity import UNASKED_MODES
 from .outbox import Outbox
 
 if TYPE_CHECKING:
@@ -245,6 +246,8 @@ class Connection:
         await (await self._session(frame)).resume()
 
     async def _on_configure(self, frame: frames.Configure) -> None:
+        if frame.mode in UNASKED_MODES and self._client.no_approvals is not None:
+            raise NotAllowed(f"In mode {frame.mode} tools run unasked. {self._client.no_approvals}")
         session = await self._session(frame)
         await session.configure(
             model=frame.model, mode=frame.mode, effort=frame.effort, title=frame.title

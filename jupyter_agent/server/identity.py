@@ -18,6 +18,9 @@ from jupyter_server.utils import ensure_async, origin_matches_pat
 # Everyone who knows the server's one token or password is the same owner.
 LOCAL_OWNER = "local"
 
+# Modes in which some tools run without asking: choosing one is as much as approving.
+UNASKED_MODES = frozenset({"edits", "auto"})
+
 _OWN_PROVIDERS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 _MAKERS_OF_USERS = (
     "get_user",
@@ -76,6 +79,21 @@ def why_not_approve(handler: JupyterHandler) -> str | None:
     if not _is_same_origin(handler):
         return "Approvals are accepted only from pages of this server."
     return None
+
+
+def why_not_unasked(handler: JupyterHandler) -> str | None:
+    """Return why a request may not choose a mode in which tools run unasked, None when it may.
+
+    It needs what approving needs, else it would be the way around. Lab's own requests carry the
+    token beside the cookie, so here a token is no harm where the cookie is good by itself.
+    """
+    refused = why_not_approve(handler)
+    provider = handler.identity_provider
+    if refused is None or not provider.auth_enabled or not _is_same_origin(handler):
+        return refused
+    if is_anonymous(provider) and provider.get_user_cookie(handler) is not None:
+        return None
+    return refused
 
 
 def _is_same_origin(handler: JupyterHandler) -> bool:

@@ -11,7 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from .identity import owner_of
+from .identity import UNASKED_MODES, owner_of, why_not_unasked
 
 if TYPE_CHECKING:
     from ..runtime.manager import SessionManager
@@ -123,6 +123,7 @@ class SessionsHandler(AgentHandler):
         from .bodies import NewSession
 
         given = self.body(NewSession)
+        self._check_mode(given.mode)
         made = await (await self.manager()).create(
             owner=self.owner,
             notebook_path=given.notebook_path,
@@ -131,6 +132,16 @@ class SessionsHandler(AgentHandler):
             title=given.title,
         )
         self.reply(SessionSummary, made, status=201)
+
+    def _check_mode(self, mode: str | None) -> None:
+        from ..protocol.errors import NotAllowed
+
+        settings = self.agent.agent_settings
+        if mode not in UNASKED_MODES or mode == settings.default_mode:
+            return
+        reason = None if settings.allow_token_approvals else why_not_unasked(self)
+        if reason is not None:
+            raise NotAllowed(f"In mode {mode} tools run unasked. {reason}")
 
 
 class SessionHandler(AgentHandler):

@@ -138,11 +138,14 @@ class TestApproval:
         for frame in (
             {"type": "approve", "approval_id": "a", "fingerprint": "f", "allow": True},
             {"type": "answer", "question_id": "q", "answer": "yes"},
+            {"type": "configure", "mode": "auto"},
+            {"type": "configure", "mode": "edits", "title": "x"},
         ):
             reply = await socket.ask(session_id="s1", nonce=socket.nonce, **frame)
             assert reply["error"]["code"] == "not_allowed"
         assert session.told == []
-        # Everything else it may do.
+        # Everything else it may do, and ask to be asked more.
+        assert "error" not in await socket.ask(type="configure", session_id="s1", mode="plan")
         assert "error" not in await socket.ask(type="resume", session_id="s1")
         return str(welcome["reason"])
 
@@ -189,6 +192,32 @@ class TestApproval:
         assert (await named.welcome())["can_approve"] is True
 
 
+class TestModesThatDoNotAsk:
+    """R18: a session in which tools run unasked is not made with a token alone."""
+
+    async def made(self, client: Any, mode: str, **headers: str) -> int:
+        response = await client.fetch("sessions", "POST", {"mode": mode}, **headers)
+        return int(response.code)
+
+    @pytest.mark.R(18)
+    @pytest.mark.parametrize("mode", ["edits", "auto"])
+    async def test_a_page_may_choose_them_and_a_token_may_not(
+        self, jp_serverapp: ServerApp, manager: Any, browser: Any, stranger: Any, mode: str
+    ) -> None:
+        token = f"token {jp_serverapp.identity_provider.token}"
+        page = f"http://{browser.host}"
+        assert await self.made(browser, mode, Origin=page) == 201
+        assert await self.made(browser, mode, Origin=page, Authorization=token) == 201
+        assert await self.made(browser, mode, Authorization=token) == 403
+        assert await self.made(browser, mode) == 403
+        assert await self.made(stranger, mode, Authorization=token) == 403
+        assert await self.made(stranger, mode, Authorization=token, Origin=page) == 403
+        forged = {"Cookie": 'username-127-0-0-1="2|1:0|forged"'}
+        assert await self.made(stranger, mode, Authorization=token, Origin=page, **forged) == 403
+        assert await self.made(stranger, "ask", Authorization=token) == 201
+        assert len(manager.called) == 3
+
+
 class TestWithoutAuthentication:
     @pytest.fixture
     def jp_server_config(self) -> Config:
@@ -207,6 +236,8 @@ class TestWithoutAuthentication:
         jp_serverapp.identity_provider.token = ""
         reason = await TestApproval().refused(await stranger.open(), manager)
         assert "allow_token_approvals" in reason
+        made = await stranger.fetch("sessions", "POST", {"mode": "auto"}, xsrf=True)
+        assert made.code == 403
 
 
 class TestTokensAllowed:
