@@ -18,6 +18,7 @@ from .routes import ROUTES
 
 if TYPE_CHECKING:
     from jupyter_server.auth.identity import User
+    from jupyter_server.serverapp import ServerApp
 
     from ..runtime.manager import SessionManager
     from .browser import Tabs
@@ -82,6 +83,14 @@ class JupyterAgentApp(ExtensionApp):
                 log_request(handler)
 
         settings["log_function"] = after_request
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Put the agent together at once where that takes keys out of kernels' environments."""
+        try:
+            if self.agent_settings.hide_provider_variables_from_kernels:
+                await self.manager()
+        except Exception:
+            self.log.exception("The agent could not be started; its requests will say why")
 
     async def manager(self) -> SessionManager:
         """Return the sessions, put together and put in order at the first call."""
