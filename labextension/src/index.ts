@@ -1,20 +1,16 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Widget } from '@lumino/widgets';
+// The plugins of the front end.
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-const panel: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-agent:panel',
-  description: 'The side panel.',
-  autoStart: true,
-  activate: (app: JupyterFrontEnd): void => {
-    const widget = new Widget();
-    widget.id = 'jupyter-agent-panel';
-    widget.addClass('jp-Agent');
-    widget.title.caption = 'Agent';
-    widget.title.label = 'Agent';
-    app.shell.add(widget, 'right', { rank: 600 });
-  }
-};
+import { agentPlugin } from './plugins/agent';
+import { cardsPlugin } from './plugins/cards';
+import { commandsPlugin } from './plugins/commands';
+import { panelPlugin } from './plugins/panel';
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [panel];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  agentPlugin,
+  cardsPlugin,
+  panelPlugin,
+  commandsPlugin
+];
 
 export default plugins;

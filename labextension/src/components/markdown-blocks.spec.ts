@@ -71,7 +71,7 @@ describe('BlockSplitter', () => {
 
   it('keeps closed blocks as they are while the text grows', () => {
     const splitter = new BlockSplitter();
-    const before = splitter.update('One.\n\nTwo, and mo');
+    const before = splitter.update('One.\n\nTwo, and more');
     const after = splitter.update('One.\n\nTwo, and more.\n\nThree');
     expect(before.map(block => block.closed)).toEqual([true, false]);
     expect(after[0]).toBe(before[0]);

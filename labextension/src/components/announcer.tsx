@@ -1,0 +1,56 @@
+// Tells screen readers what happens: changes of state, never single words of an answer.
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Transcript } from '../protocol/types';
+import { useServices } from './services';
+
+export function Announcer({ transcript }: { transcript: Transcript }): JSX.Element {
+  const { trans } = useServices();
+  const before = React.useRef(transcript);
+  const [words, setWords] = React.useState('');
+  React.useEffect(() => {
+    const news = announcement(before.current, transcript, trans);
+    before.current = transcript;
+    if (news !== null) {
+      setWords(news);
+    }
+  }, [transcript, trans]);
+  return (
+    <div className="jp-Agent-announcer" role="status" aria-live="polite">
+      {words}
+    </div>
+  );
+}
+
+/** What changed, in a sentence; null when there is nothing to say. */
+export function announcement(
+  before: Transcript,
+  after: Transcript,
+  trans: TranslationBundle
+): string | null {
+  const approval = after.approvals.at(-1);
+  if (approval && after.approvals.length > before.approvals.length) {
+    return trans.__('The agent asks: %1. Allow or deny it in the conversation.', approval.title);
+  }
+  const question = after.questions.at(-1);
+  if (question && after.questions.length > before.questions.length) {
+    return trans.__('The agent asks: %1', question.question);
+  }
+  if (after.running && !before.running) {
+    return trans.__('The agent is working.');
+  }
+  if (before.running && !after.running) {
+    const last = after.entries.at(-1);
+    if (last?.type !== 'run') {
+      return trans.__('The agent has finished.');
+    }
+    return last.status === 'stopped'
+      ? trans.__('The agent was stopped.')
+      : (last.error?.message ?? trans.__('The run did not finish.'));
+  }
+  const failed = Object.values(after.tools).find(
+    tool => tool.status === 'error' && before.tools[tool.call_id]?.status === 'running'
+  );
+  return failed ? trans.__('Failed: %1', `${failed.title} ${failed.summary}`.trim()) : null;
+}

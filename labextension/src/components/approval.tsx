@@ -1,0 +1,156 @@
+// A tool call that waits for a person: exactly what would happen, whole, and the answers there are.
+import * as React from 'react';
+
+import type { SessionModel } from '../model/session';
+import type { ApprovalStart, GrantScope, Permission } from '../protocol/types';
+import { ExactText, VisibleText } from './code-text';
+import { Preview } from './preview';
+import { useServices } from './services';
+import { useSignal } from './signals';
+
+// Milliseconds during which a click that was meant for something else cannot allow anything.
+const GRACE = 400;
+
+export function Approval(props: { session: SessionModel; approval: ApprovalStart }): JSX.Element {
+  const { session, approval } = props;
+  const { trans, model } = useServices();
+  useSignal(model.connection.stateChanged);
+  const welcome = model.connection.welcome;
+  const id = React.useId();
+  const host = React.useRef<HTMLDivElement>(null);
+  const [problem, setProblem] = React.useState('');
+  const [sending, setSending] = React.useState(false);
+  const since = React.useRef(0);
+  React.useEffect(() => {
+    since.current = performance.now();
+    focusPolitely(host.current);
+  }, []);
+  const settle = async (allow: boolean, scope: GrantScope, reason?: string): Promise<void> => {
+    if (allow && performance.now() - since.current < GRACE) {
+      return;
+    }
+    setSending(true);
+    setProblem('');
+    try {
+      await session.approve(approval, allow, scope, reason);
+    } catch (error) {
+      setProblem((error as Error).message);
+      setSending(false);
+    }
+  };
+  const refused = welcome?.can_approve === false ? (welcome.reason ?? '') : null;
+  return (
+    <div
+      ref={host}
+      className="jp-Agent-approval"
+      role="group"
+      tabIndex={-1}
+      aria-labelledby={id}
+      data-tool={approval.tool_name}
+    >
+      <div id={id} className="jp-Agent-approvalTitle">
+        <VisibleText text={trans.__('Allow? %1', approval.title)} />
+      </div>
+      <PermissionList permissions={approval.permissions} />
+      {approval.preview.length > 0 ? (
+        <Preview blocks={approval.preview} whole={true} />
+      ) : (
+        <ExactText text={JSON.stringify(approval.arguments, null, 2)} />
+      )}
+      {problem && (
+        <p className="jp-Agent-warning" role="alert">
+          {problem}
+        </p>
+      )}
+      {refused === null ? (
+        <Answers scopes={approval.scopes} disabled={sending || !welcome} settle={settle} />
+      ) : (
+        <p className="jp-Agent-warning">
+          {refused || trans.__('This window may not approve anything.')}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Move the focus to a new request, unless the person is writing or working elsewhere. */
+function focusPolitely(host: HTMLElement | null): void {
+  const active = document.activeElement;
+  const inPanel = host?.closest('.jp-Agent-panel')?.contains(active) ?? false;
+  const writing = active instanceof HTMLTextAreaElement || active instanceof HTMLInputElement;
+  if (host && inPanel && !(writing && active.value !== '')) {
+    host.focus({ preventScroll: true });
+  }
+}
+
+function PermissionList(props: { permissions: readonly Permission[] }): JSX.Element {
+  const { trans } = useServices();
+  const words: Record<Permission, string> = {
+    read: trans.__('reads'),
+    write: trans.__('changes the notebook or files'),
+    exec: trans.__('runs code with your rights'),
+    network: trans.__('uses the network')
+  };
+  return (
+    <div className="jp-Agent-permissions">
+      {props.permissions.map(one => words[one] ?? one).join(' · ')}
+    </div>
+  );
+}
+
+function Answers(props: {
+  scopes: readonly GrantScope[];
+  disabled: boolean;
+  settle: (allow: boolean, scope: GrantScope, reason?: string) => Promise<void>;
+}): JSX.Element {
+  const { scopes, disabled, settle } = props;
+  const { trans } = useServices();
+  const [reason, setReason] = React.useState('');
+  const deny = (): void => void settle(false, 'once', reason.trim() || undefined);
+  const labels: Record<GrantScope, string> = {
+    once: trans.__('Allow once'),
+    session: trans.__('Allow for this session'),
+    notebook: trans.__('Allow for this notebook')
+  };
+  const offered = (['once', 'session', 'notebook'] as const).filter(one => scopes.includes(one));
+  return (
+    <div className="jp-Agent-answers">
+      {offered.map(scope => (
+        <button
+          key={scope}
+          type="button"
+          className={`jp-Agent-button ${scope === 'once' ? 'jp-mod-accept' : ''}`}
+          data-action={`allow-${scope}`}
+          disabled={disabled}
+          onClick={() => void settle(true, scope)}
+        >
+          {labels[scope]}
+        </button>
+      ))}
+      <span className="jp-Agent-deny">
+        <input
+          className="jp-Agent-denyReason jp-Agent-input"
+          value={reason}
+          disabled={disabled}
+          placeholder={trans.__('Why not? (optional)')}
+          aria-label={trans.__('Reason for denying')}
+          onChange={event => setReason(event.target.value)}
+          onKeyDown={event => {
+            if (event.key === 'Enter' && !event.nativeEvent.isComposing) {
+              deny();
+            }
+          }}
+        />
+        <button
+          type="button"
+          className="jp-Agent-button"
+          data-action="deny"
+          disabled={disabled}
+          onClick={deny}
+        >
+          {trans.__('Deny')}
+        </button>
+      </span>
+    </div>
+  );
+}

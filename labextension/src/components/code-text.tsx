@@ -1,0 +1,39 @@
+// Text shown exactly as it is: nothing invisible stays invisible, nothing is scrolled out of view.
+import * as React from 'react';
+
+import { useServices } from './services';
+import { hasInvisible, textRuns } from './visible-text';
+
+/** A text with its invisible characters named. */
+export function VisibleText({ text }: { text: string }): JSX.Element {
+  return (
+    <>
+      {textRuns(text).map((run, at) =>
+        run.code ? (
+          <span key={at} className="jp-Agent-invisible">
+            {`⟨${run.code}⟩`}
+          </span>
+        ) : (
+          <React.Fragment key={at}>{run.text}</React.Fragment>
+        )
+      )}
+    </>
+  );
+}
+
+/** Code or plain text, whole, with a warning when it holds what cannot be seen. */
+export function ExactText({ text }: { text: string }): JSX.Element {
+  const { trans } = useServices();
+  return (
+    <>
+      {hasInvisible(text) && (
+        <p className="jp-Agent-warning">
+          {trans.__('This text has invisible characters. They are shown as ⟨U+…⟩.')}
+        </p>
+      )}
+      <pre className="jp-Agent-exact" dir="ltr">
+        <VisibleText text={text} />
+      </pre>
+    </>
+  );
+}

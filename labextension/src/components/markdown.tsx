@@ -1,0 +1,117 @@
+// A model's Markdown, while it grows: finished blocks are rendered once, the last one again and
+// again, never taking more than a quarter of the time.
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { renderMarkdown } from '@jupyterlab/rendermime';
+import * as React from 'react';
+
+import { CodeBlock } from './code-block';
+import { BlockSplitter } from './markdown-blocks';
+import { safeHtml, scrub } from './safe-html';
+import { useServices } from './services';
+
+export const Markdown = React.memo(function Markdown(props: {
+  text: string;
+  streaming: boolean;
+}): JSX.Element {
+  const [splitter] = React.useState(() => new BlockSplitter());
+  const blocks = splitter.update(props.text, !props.streaming);
+  return (
+    <div className="jp-Agent-markdown">
+      {blocks.map((block, at) =>
+        block.kind === 'code' ? (
+          <CodeBlock
+            key={at}
+            code={block.text}
+            language={block.language ?? ''}
+            closed={block.closed}
+          />
+        ) : (
+          <MarkdownBlock key={at} text={block.text} />
+        )
+      )}
+    </div>
+  );
+});
+
+const MarkdownBlock = React.memo(function MarkdownBlock({ text }: { text: string }): JSX.Element {
+  const { rendermime } = useServices();
+  const host = React.useRef<HTMLDivElement>(null);
+  const [renderer] = React.useState(() => new BlockRenderer(rendermime));
+  React.useEffect(() => {
+    if (host.current) {
+      renderer.show(text, host.current);
+    }
+  }, [renderer, text]);
+  React.useEffect(() => () => renderer.stop(), [renderer]);
+  return <div ref={host} className="jp-RenderedHTMLCommon jp-RenderedMarkdown" />;
+});
+
+/** Renders the latest text into an element, waiting longer the longer rendering takes. */
+class BlockRenderer {
+  constructor(private readonly rendermime: IRenderMimeRegistry) {}
+
+  show(text: string, host: HTMLElement): void {
+    this.wanted = text;
+    this.stopped = false;
+    if (!host.hasChildNodes()) {
+      host.textContent = text;
+    }
+    if (!this.busy) {
+      void this.work(host);
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async work(host: HTMLElement): Promise<void> {
+    this.busy = true;
+    try {
+      while (this.wanted !== this.shown && !this.stopped) {
+        const text = this.wanted;
+        const begun = performance.now();
+        const made = await renderSafely(this.rendermime, text);
+        host.replaceChildren(...Array.from(made.childNodes));
+        this.shown = text;
+        const pause = Math.min(1000, 3 * (performance.now() - begun));
+        await new Promise(resolve => setTimeout(resolve, pause));
+      }
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private wanted = '';
+  private shown: string | null = null;
+  private busy = false;
+  private stopped = false;
+}
+
+// Diagrams draw what they are told outside our reach; macros that carry styles, links or code.
+const DIAGRAM = /((?:`{3,}|~{3,})[^\S\n]*)(?:mermaid|mmd)\b[^\n]*/gi;
+const MACRO =
+  /\\(href|url|style|class|cssId|data|html\w*|require|unicode|includegraphics|def|gdef|let|newcommand|renewcommand|newenvironment|csname)(?![a-zA-Z])/g;
+
+/** Render detached, so that nothing is shown or loaded before the last check. */
+async function renderSafely(rendermime: IRenderMimeRegistry, text: string): Promise<HTMLElement> {
+  const host = document.createElement('div');
+  const { sanitizer } = rendermime;
+  const source = text.replace(DIAGRAM, '$1text').replace(MACRO, '\\backslash $1');
+  await renderMarkdown({
+    host,
+    source: /\$|\\[([]/.test(text) ? source : text.replace(DIAGRAM, '$1text'),
+    trusted: false,
+    resolver: null,
+    linkHandler: null,
+    sanitizer: {
+      sanitize: (dirty: string) => safeHtml(sanitizer.sanitize(dirty)),
+      allowNamedProperties: false
+    },
+    shouldTypeset: /\$|\\[([]/.test(text),
+    latexTypesetter: rendermime.latexTypesetter,
+    markdownParser: rendermime.markdownParser
+  });
+  scrub(host);
+  return host;
+}

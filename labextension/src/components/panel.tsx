@@ -1,0 +1,162 @@
+// The whole panel: its head, what it shows, and the composer.
+import * as React from 'react';
+
+import type { AgentModel } from '../model/agent';
+import type { SessionModel } from '../model/session';
+import type { Transcript } from '../protocol/types';
+import { Announcer } from './announcer';
+import { Composer } from './composer';
+import { Empty } from './empty';
+import type { View } from './header';
+import { Header } from './header';
+import { hasModel, isDemo } from './model-search';
+import { useServices } from './services';
+import { Sessions } from './sessions';
+import { Setup } from './setup';
+import { useSignal, useTranscript } from './signals';
+import { TranscriptView } from './transcript';
+
+export function Panel(): JSX.Element {
+  const { model } = useServices();
+  useSignal(model.changed);
+  const { session } = model;
+  const transcript = useTranscript(session);
+  const [view, setView] = React.useState<View>('chat');
+  if (model.phase !== 'ready') {
+    return (
+      <div className="jp-Agent-panel" data-state="disconnected">
+        <Trouble />
+      </div>
+    );
+  }
+  const needsSetup = !hasModel(model.models) && !isDemo(model.choice.model) && !session;
+  const shown = view === 'chat' && needsSetup ? 'providers' : view;
+  return (
+    <div className="jp-Agent-panel" data-state={stateOf(model, transcript)}>
+      <Header transcript={transcript} view={shown} setView={setView} />
+      <Banners transcript={transcript} />
+      {shown === 'sessions' && <Sessions close={() => setView('chat')} />}
+      {shown === 'providers' && <Setup close={() => setView('chat')} />}
+      {shown === 'chat' && (
+        <Chat
+          session={session}
+          transcript={transcript}
+          showProviders={() => setView('providers')}
+        />
+      )}
+      {shown === 'chat' && (
+        <Composer transcript={transcript} disabled={model.choice.model === null} />
+      )}
+      <Announcer key={session?.id ?? 'none'} transcript={transcript} />
+    </div>
+  );
+}
+
+function stateOf(model: AgentModel, transcript: Transcript): string {
+  if (model.connection.state !== 'open') {
+    return 'disconnected';
+  }
+  if (transcript.approvals.length + transcript.questions.length > 0) {
+    return 'waiting';
+  }
+  return transcript.running ? 'running' : 'idle';
+}
+
+function Chat(props: {
+  session: SessionModel | null;
+  transcript: Transcript;
+  showProviders: () => void;
+}): JSX.Element {
+  const { session, transcript, showProviders } = props;
+  const { trans } = useServices();
+  if (session === null) {
+    return <Empty />;
+  }
+  if (session.error && !session.loaded) {
+    return <p className="jp-Agent-warning jp-Agent-fill">{session.error.message}</p>;
+  }
+  if (!session.loaded && session.sent.length === 0) {
+    return <p className="jp-Agent-dim jp-Agent-fill">{trans.__('Loading…')}</p>;
+  }
+  if (transcript.entries.length === 0 && session.sent.length === 0 && !transcript.running) {
+    return <Empty />;
+  }
+  return (
+    <TranscriptView
+      key={session.id}
+      session={session}
+      transcript={transcript}
+      sent={session.sent}
+      showProviders={showProviders}
+    />
+  );
+}
+
+/** What a person has to know all the time. */
+function Banners({ transcript }: { transcript: Transcript }): JSX.Element {
+  const { model, trans } = useServices();
+  useSignal(model.connection.stateChanged);
+  const { state, welcome } = model.connection;
+  const mode = model.session?.loaded ? transcript.mode : model.choice.mode;
+  return (
+    <>
+      {state !== 'open' && (
+        <div className="jp-Agent-banner" data-kind="disconnected" role="status">
+          {trans.__('Reconnecting to the server… A run goes on meanwhile.')}
+        </div>
+      )}
+      {mode === 'auto' && (
+        <div className="jp-Agent-banner" data-kind="auto">
+          {trans.__('Auto mode: the agent edits and runs without asking.')}
+        </div>
+      )}
+      {welcome?.can_approve === false && (
+        <div className="jp-Agent-banner" data-kind="approval">
+          {welcome.reason ?? trans.__('This window may not approve anything.')}
+        </div>
+      )}
+    </>
+  );
+}
+
+/** Loading, or why there is nothing to load. */
+function Trouble(): JSX.Element {
+  const { model, trans } = useServices();
+  const retry = (
+    <button type="button" className="jp-Agent-button" onClick={() => void model.load()}>
+      {trans.__('Try again')}
+    </button>
+  );
+  switch (model.phase) {
+    case 'missing':
+      return (
+        <div className="jp-Agent-trouble" role="alert">
+          <p>{trans.__('The server part of jupyter-agent does not answer.')}</p>
+          <p>{trans.__('Check that it is enabled where Jupyter runs, then restart Jupyter:')}</p>
+          <code>jupyter server extension list</code>
+          {retry}
+        </div>
+      );
+    case 'forbidden':
+      return (
+        <div className="jp-Agent-trouble" role="alert">
+          <p>{trans.__('The server does not let you use the agent: %1', model.problem)}</p>
+          <p>{trans.__('Log in again, or ask who runs this server.')}</p>
+          {retry}
+        </div>
+      );
+    case 'failed':
+      return (
+        <div className="jp-Agent-trouble" role="alert">
+          <p>{trans.__('The agent could not start: %1', model.problem)}</p>
+          {retry}
+        </div>
+      );
+    default:
+      return (
+        <p className="jp-Agent-dim jp-Agent-fill" role="status">
+          {trans.__('Loading…')}
+        </p>
+      );
+  }
+}

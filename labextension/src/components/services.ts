@@ -1,0 +1,42 @@
+// What components need beyond their props, handed down by one React context.
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { AgentModel } from '../model/agent';
+import type { CellRef } from '../protocol/types';
+import type { IToolCards } from '../tokens';
+
+/** What the panel can do to the notebook in front. */
+export interface NotebookActions {
+  /** Show a cell a tool touched. */
+  reveal(cell: CellRef): void;
+  /** Insert code as a new cell below the active one. */
+  insertBelow(code: string): void;
+  /** Replace the active cell's source. */
+  replaceActive(code: string): void;
+}
+
+export interface PanelServices {
+  readonly model: AgentModel;
+  readonly trans: TranslationBundle;
+  readonly rendermime: IRenderMimeRegistry;
+  /** Highlight code as spans into an element. */
+  readonly highlight: ((code: string, language: string, host: HTMLElement) => Promise<void>) | null;
+  readonly cards: IToolCards;
+  readonly notebook: NotebookActions;
+  /** Save a text as a file on the person's machine. */
+  download(name: string, text: string): void;
+  /** Tell the person that something went wrong. */
+  complain(error: unknown): void;
+}
+
+export const ServicesContext = React.createContext<PanelServices | null>(null);
+
+export function useServices(): PanelServices {
+  const services = React.useContext(ServicesContext);
+  if (services === null) {
+    throw new Error('This component needs a ServicesContext.');
+  }
+  return services;
+}

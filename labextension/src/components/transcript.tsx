@@ -1,0 +1,190 @@
+// The conversation, following its end while the reader is there.
+import * as React from 'react';
+
+import type { SentPrompt, SessionModel } from '../model/session';
+import type { Entry, Transcript } from '../protocol/types';
+import { Approval } from './approval';
+import { MessageView } from './message';
+import { Question } from './question';
+import { Notice, RunEnd } from './run-end';
+import { useServices } from './services';
+import { ToolImage } from './tool-card';
+
+// Pixels from the end within which the reader counts as being there.
+const NEAR = 48;
+
+export function TranscriptView(props: {
+  session: SessionModel;
+  transcript: Transcript;
+  sent: readonly SentPrompt[];
+  showProviders: () => void;
+}): JSX.Element {
+  const { session, transcript, sent, showProviders } = props;
+  const { trans } = useServices();
+  const { scroller, content, atEnd, toEnd } = useFollowing(sent.length);
+  const strays = strayRequests(transcript);
+  return (
+    <div className="jp-Agent-transcriptBox">
+      <div
+        ref={scroller}
+        className="jp-Agent-transcript"
+        role="log"
+        aria-live="off"
+        aria-label={trans.__('Conversation')}
+        tabIndex={0}
+      >
+        <div ref={content} className="jp-Agent-entries">
+          {transcript.entries.map((entry, at) => (
+            <EntryView
+              key={keyOf(entry, at)}
+              entry={entry}
+              session={session}
+              transcript={transcript}
+              last={at === transcript.entries.length - 1}
+              showProviders={showProviders}
+            />
+          ))}
+          {strays.approvals.map(one => (
+            <Approval key={one.approval_id} session={session} approval={one} />
+          ))}
+          {strays.questions.map(one => (
+            <Question key={one.question_id} session={session} question={one} />
+          ))}
+          {sent.map(prompt => (
+            <article
+              key={prompt.opId}
+              className="jp-Agent-message jp-mod-sending"
+              data-role="user"
+              aria-label={trans.__('You, being sent')}
+            >
+              <div className="jp-Agent-userText">{prompt.text}</div>
+              {prompt.images.map((image, at) => (
+                <ToolImage key={at} image={image} />
+              ))}
+            </article>
+          ))}
+          {transcript.running && <Working transcript={transcript} />}
+        </div>
+      </div>
+      {!atEnd && (
+        <button type="button" className="jp-Agent-button jp-Agent-toEnd" onClick={toEnd}>
+          {trans.__('Latest')} ↓
+        </button>
+      )}
+    </div>
+  );
+}
+
+function EntryView(props: {
+  entry: Entry;
+  session: SessionModel;
+  transcript: Transcript;
+  last: boolean;
+  showProviders: () => void;
+}): JSX.Element {
+  const { entry, session, transcript, last, showProviders } = props;
+  switch (entry.type) {
+    case 'message':
+      return <MessageView entry={entry} transcript={transcript} session={session} />;
+    case 'run':
+      return (
+        <RunEnd
+          entry={entry}
+          session={session}
+          last={last && !transcript.running}
+          showProviders={showProviders}
+        />
+      );
+    case 'notice':
+      return <Notice entry={entry} />;
+  }
+}
+
+function keyOf(entry: Entry, at: number): string {
+  return entry.type === 'message' ? entry.message.id : `${entry.type}-${at}`;
+}
+
+/** Requests whose call is in no message (it was compacted away, or came from elsewhere). */
+function strayRequests(transcript: Transcript): Pick<Transcript, 'approvals' | 'questions'> {
+  const { approvals, questions } = transcript;
+  if (approvals.length === 0 && questions.length === 0) {
+    return { approvals, questions };
+  }
+  const shown = new Set(
+    transcript.entries.flatMap(entry =>
+      entry.type === 'message'
+        ? entry.message.parts.flatMap(part => (part.type === 'tool_call' ? [part.id] : []))
+        : []
+    )
+  );
+  return {
+    approvals: approvals.filter(one => !shown.has(one.call_id)),
+    questions: questions.filter(one => !shown.has(one.call_id))
+  };
+}
+
+/** That it works, and for how long. */
+function Working({ transcript }: { transcript: Transcript }): JSX.Element {
+  const { trans } = useServices();
+  const started = transcript.run_started_at ? Date.parse(transcript.run_started_at) : null;
+  const [now, setNow] = React.useState(() => Date.now());
+  React.useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const waiting = transcript.approvals.length + transcript.questions.length > 0;
+  const seconds = started === null ? 0 : Math.max(0, Math.round((now - started) / 1000));
+  return (
+    <div className="jp-Agent-working" aria-hidden="true">
+      {!waiting && <span className="jp-Agent-pulse" />}
+      {waiting ? trans.__('Waiting for you') : trans.__('Working · %1 s', seconds)}
+    </div>
+  );
+}
+
+/** Keep the end in view as long as the reader is there; `sent` prompts bring them back. */
+function useFollowing(sent: number): {
+  scroller: React.RefObject<HTMLDivElement>;
+  content: React.RefObject<HTMLDivElement>;
+  atEnd: boolean;
+  toEnd: () => void;
+} {
+  const scroller = React.useRef<HTMLDivElement>(null);
+  const content = React.useRef<HTMLDivElement>(null);
+  const following = React.useRef(true);
+  const [atEnd, setAtEnd] = React.useState(true);
+  const toEnd = React.useCallback((): void => {
+    following.current = true;
+    setAtEnd(true);
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+  }, []);
+  React.useEffect(() => {
+    const box = scroller.current;
+    if (!box || !content.current) {
+      return;
+    }
+    const onScroll = (): void => {
+      following.current = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+      setAtEnd(following.current);
+    };
+    const observer = new ResizeObserver(() => {
+      if (following.current) {
+        box.scrollTop = box.scrollHeight;
+      }
+    });
+    observer.observe(content.current);
+    observer.observe(box);
+    box.addEventListener('scroll', onScroll, { passive: true });
+    return () => {
+      observer.disconnect();
+      box.removeEventListener('scroll', onScroll);
+    };
+  }, []);
+  React.useEffect(() => {
+    if (sent > 0) {
+      following.current = true;
+      scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+    }
+  }, [sent]);
+  return { scroller, content, atEnd, toEnd };
+}

@@ -1,0 +1,53 @@
+// The agent of this tab: server, connection, model; follows the notebook in front.
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { URLExt } from '@jupyterlab/coreutils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISessionContextDialogs } from '@jupyterlab/apputils';
+import { ITranslator } from '@jupyterlab/translation';
+
+import { AgentApi } from '../client/rest';
+import { AgentSocket } from '../client/socket';
+import { AgentModel } from '../model/agent';
+import { NotebookBridge } from '../notebook/bridge';
+import { OpenNotebooks } from '../notebook/open-notebooks';
+import { IAgent } from '../tokens';
+
+export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
+  id: 'jupyter-agent:agent',
+  description: 'Connects this tab to the agent on the server, and lends it the open notebooks.',
+  autoStart: true,
+  requires: [INotebookTracker, IDocumentManager],
+  optional: [ISessionContextDialogs, ITranslator],
+  provides: IAgent,
+  activate: (
+    app: JupyterFrontEnd,
+    tracker: INotebookTracker,
+    documents: IDocumentManager,
+    dialogs: ISessionContextDialogs | null,
+    translator: ITranslator | null
+  ): AgentModel => {
+    const { serverSettings } = app.serviceManager;
+    // With the cookie and without the token: only such a socket may approve.
+    const socket = new AgentSocket({
+      url: URLExt.join(serverSettings.wsUrl, 'jupyter-agent/api/socket')
+    });
+    const bridge = new NotebookBridge({
+      tracker,
+      documents,
+      dialogs: dialogs ?? undefined,
+      translator: translator ?? undefined
+    });
+    socket.setRpcHandler((call, progress) => bridge.handle(call, progress));
+    const model = new AgentModel(new AgentApi(serverSettings), socket);
+    const notebooks = new OpenNotebooks(tracker);
+    const follow = (): void => {
+      socket.setNotebooks(notebooks.list);
+      model.follow(notebooks.current);
+    };
+    notebooks.changed.connect(follow);
+    follow();
+    void app.started.then(() => model.load());
+    return model;
+  }
+};

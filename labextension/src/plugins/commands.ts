@@ -1,0 +1,91 @@
+// Commands, for the palette, the keyboard and the cell's context menu.
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import type { AgentModel } from '../model/agent';
+import { IAgent, IAgentPanel } from '../tokens';
+import { agentIcon } from '../widgets/icon';
+import { aboutCell } from './cell-prompts';
+
+export const CommandIds = {
+  openPanel: 'jupyter-agent:open-panel',
+  focusComposer: 'jupyter-agent:focus-composer',
+  newSession: 'jupyter-agent:new-session',
+  stop: 'jupyter-agent:stop',
+  fixCell: 'jupyter-agent:fix-cell',
+  explainCell: 'jupyter-agent:explain-cell'
+};
+
+export const commandsPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-agent:commands',
+  description: 'Commands of the agent.',
+  autoStart: true,
+  requires: [IAgent, IAgentPanel, INotebookTracker],
+  optional: [ICommandPalette, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: AgentModel,
+    panel: IAgentPanel,
+    tracker: INotebookTracker,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ): void => {
+    const { commands } = app;
+    const trans = (translator ?? nullTranslator).load('jupyter_agent');
+    const describedBy = { args: { type: 'object', properties: {} } } as const;
+    const complain = (error: Error): void => void Notification.error(error.message);
+    const ask = (verb: 'fix' | 'explain') => (): void => {
+      const cell = tracker.activeCell;
+      if (cell) {
+        panel.open();
+        model.prompt(aboutCell(verb, cell, tracker, trans)).catch(complain);
+      }
+    };
+    const hasCell = (): boolean => tracker.activeCell !== null;
+
+    commands.addCommand(CommandIds.openPanel, {
+      label: trans.__('Open the Agent Panel'),
+      icon: agentIcon,
+      describedBy,
+      execute: () => panel.open()
+    });
+    commands.addCommand(CommandIds.focusComposer, {
+      label: trans.__('Ask the Agent'),
+      describedBy,
+      execute: () => panel.focus()
+    });
+    commands.addCommand(CommandIds.newSession, {
+      label: trans.__('New Agent Session'),
+      describedBy,
+      execute: () => {
+        model.startNew();
+        panel.focus();
+      }
+    });
+    commands.addCommand(CommandIds.stop, {
+      label: trans.__('Stop the Agent'),
+      describedBy,
+      isEnabled: () => model.session?.transcript.running ?? false,
+      execute: () => model.session?.stop().catch(complain)
+    });
+    commands.addCommand(CommandIds.fixCell, {
+      label: trans.__('Fix with Agent'),
+      icon: agentIcon,
+      describedBy,
+      isEnabled: hasCell,
+      execute: ask('fix')
+    });
+    commands.addCommand(CommandIds.explainCell, {
+      label: trans.__('Explain with Agent'),
+      icon: agentIcon,
+      describedBy,
+      isEnabled: hasCell,
+      execute: ask('explain')
+    });
+    const category = trans.__('Agent');
+    Object.values(CommandIds).forEach(command => palette?.addItem({ command, category }));
+    model.changed.connect(() => commands.notifyCommandChanged(CommandIds.stop));
+  }
+};

@@ -1,0 +1,99 @@
+// The side panel: in Lab's right side bar, and in Notebook 7's.
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import type { PanelServices } from '../components/services';
+import type { AgentModel } from '../model/agent';
+import { IAgent, IAgentPanel, IToolCards } from '../tokens';
+import { AgentPanel } from '../widgets/panel';
+import { notebookActions } from './notebook-actions';
+
+export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
+  id: 'jupyter-agent:plugin',
+  description: 'The side panel in which one talks to the agent.',
+  autoStart: true,
+  requires: [IAgent, IToolCards, INotebookTracker, IDocumentManager, IRenderMimeRegistry],
+  optional: [IEditorLanguageRegistry, ITranslator, ISettingRegistry, ILayoutRestorer],
+  provides: IAgentPanel,
+  activate: (
+    app: JupyterFrontEnd,
+    model: AgentModel,
+    cards: IToolCards,
+    tracker: INotebookTracker,
+    documents: IDocumentManager,
+    rendermime: IRenderMimeRegistry,
+    languages: IEditorLanguageRegistry | null,
+    translator: ITranslator | null,
+    settings: ISettingRegistry | null,
+    restorer: ILayoutRestorer | null
+  ): IAgentPanel => {
+    const trans = (translator ?? nullTranslator).load('jupyter_agent');
+    const services: PanelServices = {
+      model,
+      trans,
+      rendermime,
+      cards,
+      highlight: languages
+        ? (code, language, host) => languages.highlight(code, languages.findBest(language), host)
+        : null,
+      notebook: notebookActions(tracker, documents, trans),
+      download,
+      complain: error =>
+        void Notification.error(error instanceof Error ? error.message : String(error))
+    };
+    const widget = new AgentPanel(services);
+    app.shell.add(widget, 'right', { rank: 600 });
+    restorer?.add(widget, widget.id);
+    const open = (): void => app.shell.activateById(widget.id);
+    void openAtStart(app, model, settings).then(wanted => wanted && open());
+    return {
+      open,
+      focus: () => {
+        open();
+        // The side bar shows the widget in the next turn.
+        requestAnimationFrame(() => widget.focusComposer());
+      }
+    };
+  }
+};
+
+/** Whether a setting of the person, or of whoever started the server, wants the panel open. */
+async function openAtStart(
+  app: JupyterFrontEnd,
+  model: AgentModel,
+  settings: ISettingRegistry | null
+): Promise<boolean> {
+  await app.restored;
+  const loaded = await settings?.load(panelPlugin.id).catch(() => null);
+  if (loaded?.get('openOnStart').composite === true) {
+    return true;
+  }
+  if (model.status) {
+    return model.status.open_panel;
+  }
+  return new Promise(resolve => {
+    const onChange = (): void => {
+      if (model.phase !== 'loading') {
+        model.changed.disconnect(onChange);
+        resolve(model.status?.open_panel ?? false);
+      }
+    };
+    model.changed.connect(onChange);
+    onChange();
+  });
+}
+
+function download(name: string, text: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type: 'text/markdown' }));
+  link.download = name.replace(/[\\/:*?"<>|]/g, '_');
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
