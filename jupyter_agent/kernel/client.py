@@ -144,9 +144,15 @@ class KernelClientRunner:
         self._stopping.update(self._tasks)
         if self._current is not None:
             self._current.interrupted = True
-        await handle.interrupt()
-        if self._current is not None and (self._insisting is None or self._insisting.done()):
+        await self._tell(handle)
+        if self._current is not None:
+            if self._insisting is not None:
+                self._insisting.cancel()
             self._insisting = asyncio.create_task(self._insist(self._current, handle))
+
+    async def nudge(self) -> None:
+        """Make a kernel that was interrupted notice it."""
+        (await self._connected(start=False)).nudge()
 
     async def refuse_input(self) -> None:
         """Answer an `input()` that nobody can answer any more with end-of-file.
@@ -257,7 +263,7 @@ class KernelClientRunner:
             alive = await asyncio.wait_for(until_over(watch, connection), deadline)
         except (asyncio.TimeoutError, asyncio.CancelledError) as error:
             # It must not go on in the kernel with nobody waiting for it.
-            await connection.handle.interrupt()
+            await self._tell(connection.handle)
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise KernelBusy(f"The kernel did not answer within {deadline:.0f} s.") from None
@@ -276,7 +282,12 @@ class KernelClientRunner:
             await asyncio.sleep(seconds)
             if watch.cell.status in FINAL or watch is not self._current:
                 return
-            await handle.interrupt()
+            await self._tell(handle)
+
+    async def _tell(self, handle: KernelHandle) -> None:
+        await handle.interrupt()
+        if (connection := self._live_connection(handle)) is not None:
+            connection.nudge()
 
     # ---- runs ------------------------------------------------------------------------------
 

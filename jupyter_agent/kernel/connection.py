@@ -185,6 +185,14 @@ class Connection:
         self._listeners[message_id] = listener
         return message_id
 
+    def nudge(self) -> None:
+        """Wake the kernel's event loop after an interrupt.
+
+        ipykernel notes a signal during an awaiting cell, but its loop sleeps on until a message
+        or a timer comes.
+        """
+        self._send("shell", "kernel_info_request", {})
+
     def answer_input(self, value: str) -> None:
         """Answer what `input()` asks."""
         self._send("stdin", "input_reply", {"value": value})

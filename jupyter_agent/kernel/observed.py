@@ -127,7 +127,9 @@ class ObservedRunner:
         for watch in self._heard.values():
             watch.interrupted = watch.cell.status not in FINAL
         await self._headless.interrupt()
-        if self._tasks and (self._insisting is None or self._insisting.done()):
+        if self._tasks:
+            if self._insisting is not None:
+                self._insisting.cancel()
             self._insisting = asyncio.create_task(self._insist(frozenset(self._tasks)))
 
     async def restart(self) -> None:
@@ -299,11 +301,13 @@ class ObservedRunner:
             watch.finish(ended if alive else "kernel_died")
 
     async def _insist(self, run_ids: frozenset[str]) -> None:
+        await self._headless.nudge()
         for seconds in _INSIST_AFTER:
             await asyncio.sleep(seconds)
             if not run_ids & set(self._tasks):
                 return
             await self._handle.interrupt()
+            await self._headless.nudge()
 
     def heard(self, message_id: str) -> CellWatch:
         """Return the watch of a request, made when nothing of it was heard yet."""
