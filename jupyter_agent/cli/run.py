@@ -91,6 +91,7 @@ class _Run:
     signal: int | None = None
     budget: Budget | None = None
     end: RunEnd | None = None
+    unread: asyncio.Future[None] | None = None
 
     async def main(self) -> int:
         path = self.path
@@ -185,7 +186,11 @@ class _Run:
                 self.budget = event
             elif isinstance(event, RunEnd):
                 self.end = event
-            show(event, data)
+            if self.unread is None:
+                try:
+                    show(event, data)
+                except BrokenPipeError:  # whoever read it has gone: `… | head`
+                    self.unread = asyncio.ensure_future(session.stop())
 
         session.journal.attach(watch, session.journal.seq)
         with _StopOnSignal(self, session):

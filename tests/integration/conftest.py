@@ -1,0 +1,120 @@
+"""The command line as a real child process, with a folder, settings and sessions of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+HERE = Path(__file__).parent
+SCRIPTS = ("says", "edits", "steps", "hesitates", "sleeps", "saves", "loops", "waits", "asks")
+
+
+class Command:
+    """`jupyter agent` in a folder of its own, without keys and without a network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notebook = folder / "work.ipynb"
+        self._children: list[subprocess.Popen[bytes]] = []
+        self.config = folder / "config"
+        self.config.mkdir()
+        self.configure(scripts={name: f"command_scripts:{name}" for name in SCRIPTS})
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.endswith(("_API_KEY", "_TOKEN")) and not name.startswith("JUPYTER_")
+        }
+        self.environment = kept | {
+            "JUPYTER_CONFIG_DIR": str(self.config),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "PYTHONPATH": str(HERE),
+            "PYTHONWARNINGS": "default",
+        }
+
+    def configure(self, **settings: Any) -> None:
+        """Write the settings that the command reads."""
+        settings = {"discover_local_servers": False, **settings}
+        path = self.config / "jupyter_agent_config.json"
+        path.write_text(json.dumps({"JupyterAgent": settings}))
+
+    def write_notebook(self, *sources: str, output: str = "") -> None:
+        """Write a notebook of code cells; the last gets `output` as its output."""
+        cells = [nbformat.v4.new_code_cell(source) for source in sources or ("x = 1",)]
+        if output:
+            cells[-1].outputs = [nbformat.v4.new_output("stream", text=output)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), self.notebook)
+
+    def read_notebook(self) -> Any:
+        """Read the notebook and see that it is valid."""
+        notebook = nbformat.read(self.notebook, as_version=4)
+        nbformat.validate(notebook)
+        return notebook
+
+    def log(self) -> list[str]:
+        """Return what the cells wrote, a line each."""
+        path = self.folder / "ran.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "jupyter_agent.cli.main", *arguments],
+            check=False,
+            cwd=self.folder,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=100,
+        )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start a command; it is killed at the end of the test if it still runs."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "jupyter_agent.cli.main", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._children.append(child)
+        return child
+
+    @staticmethod
+    def events(output: str) -> list[dict[str, Any]]:
+        """Read the events that `--json` printed."""
+        return [json.loads(line) for line in output.splitlines()]
+
+    @staticmethod
+    def wait_for_event(
+        child: "subprocess.Popen[bytes]", wanted: Callable[[dict[str, Any]], bool]
+    ) -> dict[str, Any]:
+        """Read a child's events until one is `wanted`."""
+        assert child.stdout is not None
+        for line in child.stdout:
+            event: dict[str, Any] = json.loads(line)
+            if wanted(event):
+                return event
+        raise AssertionError("the command ended without that event")
+
+    def end_children(self) -> None:
+        """Kill what still runs, and close all pipes."""
+        for child in self._children:
+            child.kill()
+            child.communicate()
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Command]:
+    made = Command(tmp_path)
+    made.write_notebook()
+    yield made
+    made.end_children()

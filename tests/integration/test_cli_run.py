@@ -1,0 +1,218 @@
+"""`jupyter agent run` as a child process: what it prints, what it changes, how it ends."""
+
+import signal
+import socket
+import sys
+import threading
+
+import pytest
+
+DONE, FAILED, USAGE, DENIED, LIMIT, PROVIDER = 0, 1, 2, 3, 4, 5
+
+
+def run(command, model, *arguments):
+    return command.run("run", "work.ipynb", "-p", "go", "--model", f"script/{model}", *arguments)
+
+
+def test_yes_allows_what_is_asked_and_the_notebook_holds_the_outcome(command):
+    outcome = run(command, "edits", "--yes")
+    assert outcome.returncode == DONE, outcome.stderr
+    assert "Finished." in outcome.stdout
+    cells = command.read_notebook().cells
+    assert len(cells) == 2
+    assert cells[1].execution_count is not None
+    assert command.log() == ["once"]
+
+
+def test_without_yes_what_needs_approval_is_denied_and_the_file_stays_byte_identical(command):
+    before = command.notebook.read_bytes()
+    outcome = run(command, "edits")
+    assert outcome.returncode == DENIED
+    assert "⊘" in outcome.stdout
+    assert "denied" in outcome.stderr and "--yes" in outcome.stderr
+    assert command.notebook.read_bytes() == before
+    assert command.log() == []
+
+
+def test_mode_auto_needs_no_yes(command):
+    assert run(command, "edits", "--mode", "auto").returncode == DONE
+    assert command.log() == ["once"]
+
+
+def test_yes_never_lifts_a_deny(command):
+    before = command.notebook.read_bytes()
+    outcome = run(command, "edits", "--mode", "plan", "--yes")
+    assert outcome.returncode == DONE  # a rule's deny is no approval that was missing
+    assert "may only read" in outcome.stdout
+    assert command.notebook.read_bytes() == before
+    assert command.log() == []
+
+
+def test_json_prints_one_event_a_line_and_nothing_else(command):
+    outcome = run(command, "edits", "--yes", "--json")
+    types = [event["type"] for event in command.events(outcome.stdout)]
+    assert types[0] == "run_start"
+    assert types[-1] == "run_end"
+    assert types.count("tool_end") == 1
+    assert "Session ses_" in outcome.stderr
+
+
+def test_text_has_no_colours_where_there_is_no_terminal(command):
+    assert "\x1b" not in run(command, "edits", "--yes").stdout
+
+
+def test_a_headless_question_has_nobody_to_answer_it(command):
+    outcome = run(command, "asks", "--yes")
+    assert outcome.returncode == DONE
+    assert "nobody" in outcome.stdout.lower()
+
+
+def test_the_prompt_may_come_from_standard_input(command):
+    outcome = command.run(
+        "run", "work.ipynb", "-p", "-", "--model", "script/says", "--json", stdin="from a pipe\n"
+    )
+    assert outcome.returncode == DONE
+    prompts = [
+        event["message"]["parts"][0]["text"]
+        for event in command.events(outcome.stdout)
+        if event["type"] == "message_start" and event["message"]["role"] == "user"
+    ]
+    assert prompts == ["from a pipe"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "none.ipynb", "-p", "x", "--model", "demo"], "no notebook none.ipynb"),
+        (["run", "ran.csv", "-p", "x", "--model", "demo"], "not a notebook"),
+        (["run", "work.ipynb", "-p", "x", "--model", "nonesuch/x"], "nonesuch"),
+        (["run", "work.ipynb", "-p", "x", "--model", "script/none"], "script/none"),
+        (["run", "work.ipynb", "--model", "demo"], "-p PROMPT"),
+        (["run", "work.ipynb", "-p", "  ", "--model", "demo"], "-p PROMPT"),
+        (["run", "work.ipynb", "-p", "x", "--mode", "yolo"], "invalid choice"),
+        (["run", "work.ipynb", "-p", "x", "--timeout", "-1"], "more than 0"),
+        (["run", "work.ipynb", "-p", "x", "--timeout", "soon"], "invalid"),
+        (["run", "work.ipynb", "--resume"], "was interrupted"),
+        (["run", "work.ipynb", "--resume", "ses_none"], "no such session"),
+        (["run"], "NOTEBOOK"),
+        (["dance"], "invalid choice"),
+    ],
+)
+def test_a_wrong_call_is_a_sentence_and_exit_code_2(command, arguments, says):
+    (command.folder / "ran.csv").write_text("a,b\n1,2\n")
+    outcome = command.run(*arguments)
+    assert outcome.returncode == USAGE
+    assert says in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert outcome.stdout == ""
+
+
+def test_without_any_model_it_says_how_to_get_one(command):
+    command.configure()
+    outcome = command.run("run", "work.ipynb", "-p", "x")
+    assert outcome.returncode == USAGE
+    assert "No model is ready" in outcome.stderr
+    assert "--model demo" in outcome.stderr
+
+
+def test_wrong_settings_are_exit_code_2(command):
+    command.configure(default_mode="yolo")
+    outcome = command.run("run", "work.ipynb", "-p", "x", "--model", "demo")
+    assert outcome.returncode == USAGE
+    assert "default_mode" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_missing_key_is_exit_code_5(command):
+    outcome = command.run("run", "work.ipynb", "-p", "x", "--model", "anthropic/claude-sonnet-5")
+    assert outcome.returncode == PROVIDER
+    assert "ANTHROPIC_API_KEY" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_provider_that_cannot_be_reached_is_exit_code_5(command):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        model = f"http://127.0.0.1:{port}/v1#model"
+        outcome = command.run("run", "work.ipynb", "-p", "x", "--model", model)
+    assert outcome.returncode == PROVIDER
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_limit_is_exit_code_4(command):
+    outcome = run(command, "loops", "--json")
+    assert outcome.returncode == LIMIT
+    assert command.events(outcome.stdout)[-1]["status"] == "limit"
+    assert "limit of" in outcome.stderr
+
+
+def test_the_timeout_is_exit_code_4(command):
+    outcome = run(command, "waits", "--timeout", "1")
+    assert outcome.returncode == LIMIT
+    assert "--timeout" in outcome.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send these signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_cleanly(command, number):
+    child = command.start(
+        "run", "work.ipynb", "-p", "go", "--model", "script/sleeps", "--yes", "--json"
+    )
+    command.wait_for_event(child, lambda event: event["type"] == "tool_start")
+    child.send_signal(number)
+    output, errors = child.communicate(timeout=30)
+    assert child.returncode == 128 + number
+    last = command.events(output.decode())[-1]
+    assert (last["type"], last["status"]) == ("run_end", "stopped")
+    assert b"Traceback" not in errors
+    command.read_notebook()
+
+
+def test_a_reader_that_leaves_is_no_traceback(command):
+    child = command.start(
+        "run", "work.ipynb", "-p", "go", "--model", "script/steps", "--yes", "--json"
+    )
+    command.wait_for_event(child, lambda event: event["type"] == "run_start")
+    child.stdout.close()
+    drained: list[bytes] = []
+    reader = threading.Thread(target=lambda: drained.append(child.stderr.read()))
+    reader.start()
+    child.wait(timeout=60)
+    reader.join()
+    assert b"Traceback" not in drained[0]
+
+
+def test_sessions_lists_what_was_run_here(command):
+    run(command, "says")
+    listed = command.run("sessions", "--json")
+    assert listed.returncode == DONE
+    [session] = command.events(listed.stdout)
+    assert session["notebook_path"] == "work.ipynb"
+    assert session["title"] == "go"
+    assert session["id"] in command.run("sessions").stdout
+    elsewhere = command.run("sessions", str(command.folder / "config"))
+    assert elsewhere.stdout == ""
+
+
+def test_a_session_can_be_gone_on_with_by_its_id(command):
+    run(command, "says")
+    [session] = command.events(command.run("sessions", "--json").stdout)
+    again = command.run("run", "work.ipynb", "--resume", session["id"], "-p", "more")
+    assert again.returncode == DONE, again.stderr
+    [after] = command.events(command.run("sessions", "--json").stdout)
+    assert after["id"] == session["id"]
+    assert after["messages"] == session["messages"] + 2
+
+
+def test_a_store_in_memory_leaves_nothing_behind(command):
+    assert run(command, "says", "--store", "memory").returncode == DONE
+    assert command.run("sessions").stdout == ""
+    assert not (command.folder / "data").exists()
+
+
+def test_a_store_that_cannot_be_used_does_not_keep_the_work_from_being_done(command):
+    (command.folder / "file").write_text("not a folder")
+    outcome = run(command, "says", "--store", "file/sessions.db")
+    assert outcome.returncode == DONE
+    assert "cannot be resumed" in outcome.stderr
