@@ -71,7 +71,8 @@ def captured(shell: Any, apply: Apply, *, echo: bool) -> Iterator[None]:
         echo: Whether the person sees them as well, where the shell shows outputs.
     """
     stdout, stderr, publisher = sys.stdout, sys.stderr, shell.display_pub
-    hook = shell.displayhook
+    hook, formatter = shell.displayhook, shell.display_formatter
+    active_types = formatter.active_types
     write_result, show_error = hook.write_format_data, shell._showtraceback
 
     def result(data: dict[str, Any], metadata: Any = None) -> None:
@@ -97,6 +98,7 @@ def captured(shell: Any, apply: Apply, *, echo: bool) -> Iterator[None]:
     hook.write_output_prompt = prompt
     shell._showtraceback = error
     shell.system = shell.system_piped  # the terminal's own would write past sys.stdout
+    formatter.active_types = formatter.format_types  # a terminal makes text alone
     shell.display_pub = _Publisher(publisher, apply, echo)
     tees = (
         _Tee("stdout", apply, stdout if echo else None),
@@ -107,6 +109,7 @@ def captured(shell: Any, apply: Apply, *, echo: bool) -> Iterator[None]:
             yield
     finally:
         shell.display_pub = publisher
+        formatter.active_types = active_types
         del hook.write_format_data, hook.write_output_prompt, shell._showtraceback, shell.system
 
 

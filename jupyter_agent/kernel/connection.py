@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from queue import Empty
 from typing import Any
+from uuid import uuid4
 
 from ..protocol.errors import KernelStartFailed
 from .directory import KernelHandle
@@ -87,6 +88,8 @@ class Connection:
 
     async def _connect(self) -> None:
         client = self._client = self.handle.manager.client()
+        # Clients of one manager share an identity, and a kernel hears only the first of those.
+        client.session.session = uuid4().hex
         wanted = not self._observe
         channels = {"shell": wanted, "stdin": wanted, "hb": False, "control": True}
         self._remote = inspect.iscoroutinefunction(client.start_channels)
