@@ -84,7 +84,8 @@ export class AgentApi {
 
   private async send(path: string, method: string, body?: object): Promise<Response> {
     const url = URLExt.join(this.settings.baseUrl, 'jupyter-agent/api', path);
-    const init = { method, ...(body ? { body: JSON.stringify(body) } : {}) };
+    const headers = { 'Content-Type': 'application/json' };
+    const init = { method, ...(body ? { headers, body: JSON.stringify(body) } : {}) };
     let response: Response;
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);

@@ -24,7 +24,26 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
   return (
     <section className="jp-Agent-setupCard" aria-label={trans.__('Set up a model')}>
       <h3>{ready ? trans.__('Models and keys') : trans.__('No model yet')}</h3>
-      {!ready && <LookedFor />}
+      {!ready && (
+        <p>
+          {trans.__('Look around with the demo: a script, no model, that uses the real tools.')}
+        </p>
+      )}
+      <div className="jp-Agent-answers">
+        <button
+          type="button"
+          className={`jp-Agent-button jp-Agent-tryDemo ${ready ? '' : 'jp-mod-accept'}`}
+          onClick={tryDemo}
+        >
+          {trans.__('Try the demo')}
+        </button>
+        {ready && (
+          <button type="button" className="jp-Agent-button" onClick={close}>
+            {trans.__('Back to the conversation')}
+          </button>
+        )}
+      </div>
+      {!ready && <p>{trans.__('Or connect a model:')}</p>}
       <label className="jp-Agent-fieldLabel">
         {trans.__('Provider')}
         <select
@@ -41,21 +60,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
         </select>
       </label>
       {provider && <ProviderForm key={provider.name} provider={provider} />}
-      <div className="jp-Agent-answers">
-        <button
-          type="button"
-          className="jp-Agent-button jp-Agent-tryDemo"
-          title={trans.__('A script without a model: needs no key, uses the real tools')}
-          onClick={tryDemo}
-        >
-          {trans.__('Try the demo')}
-        </button>
-        {ready && (
-          <button type="button" className="jp-Agent-button" onClick={close}>
-            {trans.__('Back to the conversation')}
-          </button>
-        )}
-      </div>
+      {!ready && <LookedFor />}
     </section>
   );
 }
@@ -67,14 +72,14 @@ function LookedFor(): JSX.Element | null {
     return null;
   }
   return (
-    <>
-      <p>{trans.__('None of these was found:')}</p>
+    <details className="jp-Agent-dim">
+      <summary>{trans.__('What was looked for, and not found')}</summary>
       <ul className="jp-Agent-lookedFor">
         {looked.map(one => (
           <li key={one}>{one}</li>
         ))}
       </ul>
-    </>
+    </details>
   );
 }
 
