@@ -59,7 +59,7 @@ class HttpProvider(ABC):
     async def list_models(self) -> list[ModelInfo]:
         """Return the models on offer."""
 
-    def sign(self, call: HttpCall) -> Mapping[str, str]:
+    async def sign(self, call: HttpCall) -> Mapping[str, str]:
         """Return the headers that authorise this very call."""
         return self.auth_headers()
 
@@ -103,7 +103,7 @@ class HttpProvider(ABC):
     ) -> AsyncGenerator[ProviderEvent, None]:
         """Ask once; the last event is `done` or `error`."""
         try:
-            async with self._http.open(call, self.sign(call)) as body:
+            async with self._http.open(call, await self.sign(call)) as body:
                 while not decoder.ended:
                     chunk = await body.read()
                     if chunk is None:
@@ -127,9 +127,16 @@ class HttpProvider(ABC):
         Raises:
             ProviderError: it could not be asked.
         """
-        call = HttpCall(url=url, method="GET", headers=headers or {})
+        return await self.ask_json(HttpCall(url=url, method="GET", headers=headers or {}))
+
+    async def ask_json(self, call: HttpCall) -> Any:
+        """Return the JSON answer to a call.
+
+        Raises:
+            ProviderError: there was none.
+        """
         try:
-            return await self._http.get_json(call, self.sign(call))
+            return await self._http.get_json(call, await self.sign(call))
         except HttpRefused as error:
             raise self.refused(error.refusal, "") from None
 
@@ -152,28 +159,3 @@ def _delay(attempt: int, failure: ErrorInfo) -> float:
         return min(failure.retry_after, MAX_RETRY_AFTER)
     longest: float = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)
     return longest * random.uniform(0.75, 1.0)
-
-
-def model_info(
-    provider: str,
-    name: str,
-    *,
-    label: str | None = None,
-    context_window: Any = None,
-    max_output: Any = None,
-    capabilities: Capabilities | None = None,
-) -> ModelInfo:
-    """Make a listed model; sizes that are not whole numbers above zero are left unknown."""
-    return ModelInfo(
-        id=f"{provider}/{name}",
-        provider=provider,
-        name=name,
-        label=label or name,
-        context_window=_size(context_window),
-        max_output=_size(max_output),
-        capabilities=capabilities or Capabilities(streaming=True, system_prompt=True),
-    )
-
-
-def _size(value: Any) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None

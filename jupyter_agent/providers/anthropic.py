@@ -23,7 +23,7 @@ from ..protocol.messages import (
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import ProviderEvent, Response
 from ..protocol.usage import FinishKind
-from ._adapter import HttpProvider, model_info
+from ._adapter import HttpProvider
 from ._assemble import Assembler
 from ._decode import SseDecoder, decode
 from ._effort import clamp_effort
@@ -32,6 +32,7 @@ from ._guards import require
 from ._history import WireIds, WireNames, call_ids, split_system, tool_names
 from ._http import Endpoint, HttpCall
 from ._json import compact_json
+from ._model_lists import model_info
 
 API = "anthropic"
 VERSION = "2023-06-01"

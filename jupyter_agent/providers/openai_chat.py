@@ -25,7 +25,7 @@ from ..protocol.messages import (
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import ProviderEvent, Response
 from ..protocol.usage import FinishKind
-from ._adapter import HttpProvider, model_info
+from ._adapter import HttpProvider
 from ._assemble import Assembler
 from ._decode import SseDecoder, decode
 from ._effort import clamp_effort
@@ -40,6 +40,7 @@ from ._history import (
     tool_names,
 )
 from ._http import Endpoint, HttpCall
+from ._model_lists import read_openai_list
 from ._think_tags import ThinkTags
 from .dialects import DIALECTS, Dialect
 
@@ -519,43 +520,7 @@ def read_models(
     body: Any, *, provider: str, dialect: Dialect = DIALECTS["openai"]
 ) -> list[ModelInfo]:
     """Read a list of models, as far as the server describes them."""
-    rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
-    found = []
-    for row in rows if isinstance(rows, list) else ():
-        if not isinstance(row, dict) or not isinstance(row.get("id"), str):
-            continue
-        window = next((row[key] for key in dialect.context_fields if row.get(key)), None)
-        top = row.get("top_provider") or {}
-        found.append(
-            model_info(
-                provider,
-                row["id"],
-                label=row.get("name") or row.get("display_name"),
-                context_window=window,
-                max_output=top.get("max_completion_tokens") or row.get("max_completion_tokens"),
-                capabilities=_listed_capabilities(row),
-            )
-        )
-    return found
-
-
-def _listed_capabilities(row: dict[str, Any]) -> Capabilities:
-    """Read what OpenRouter and Mistral say of a model; other servers say nothing."""
-    accepted = row.get("supported_parameters") or ()
-    inputs = (row.get("architecture") or {}).get("input_modalities") or ()
-    mistral = row.get("capabilities")
-    mistral = mistral if isinstance(mistral, dict) else {}
-    tools = "tools" in accepted or bool(mistral.get("function_calling"))
-    return Capabilities(
-        streaming=True,
-        system_prompt=True,
-        tools=tools,
-        tool_choice=tools,
-        vision="image" in inputs or bool(mistral.get("vision")),
-        audio="audio" in inputs,
-        documents="file" in inputs,
-        thinking="reasoning" in accepted or bool(mistral.get("reasoning")),
-    )
+    return read_openai_list(body, provider=provider, context_fields=dialect.context_fields)
 
 
 class OpenAIChatProvider(HttpProvider):

@@ -20,6 +20,7 @@ from .dialects import DIALECTS
 if TYPE_CHECKING:
     import httpx
 
+DEFAULT_REGION = "us-east-1"
 _PLAIN = Capabilities(streaming=True, system_prompt=True)
 _WITH_TOOLS = replace(_PLAIN, tools=True, tool_choice=True, parallel_tools=True)
 _WITH_VISION = replace(_WITH_TOOLS, vision=True)
@@ -107,7 +108,8 @@ _ENTRIES = (
     ProviderEntry(
         name="openai",
         label="OpenAI",
-        api="openai_chat",
+        api="openai_responses",
+        custom_api="openai_chat",
         base_url="https://api.openai.com/v1",
         key_variables=("OPENAI_API_KEY",),
         capabilities=_WITH_VISION,
@@ -216,7 +218,7 @@ def make_provider(spec: ProviderSpec) -> Provider:
             details={"provider": entry.name, "key_env": list(entry.key_variables)},
         )
     endpoint = Endpoint(
-        base_url=base_url,
+        base_url=base_url.replace("{region}", spec.region or DEFAULT_REGION),
         api_key=key,
         headers=dict(spec.headers),
         timeouts=spec.timeouts,
@@ -240,6 +242,20 @@ def _chat(
     )
 
 
+def _responses(
+    entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
+) -> Provider:
+    from .openai_responses import OpenAIResponsesProvider
+
+    dialect = DIALECTS.get(entry.name, DIALECTS["openai-compatible"])
+    return OpenAIResponsesProvider(
+        name=entry.name,
+        capabilities=capabilities,
+        endpoint=endpoint,
+        auth_header=dialect.auth_header,
+    )
+
+
 def _anthropic(
     entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
 ) -> Provider:
@@ -253,8 +269,52 @@ def _anthropic(
     )
 
 
+def _gemini(
+    entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
+) -> Provider:
+    from .gemini import GeminiProvider
+
+    return GeminiProvider(
+        name=entry.name,
+        capabilities=capabilities,
+        endpoint=endpoint,
+        bearer=entry.name == "vertex",
+    )
+
+
+def _ollama(
+    entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
+) -> Provider:
+    from .ollama import OllamaProvider
+
+    return OllamaProvider(
+        name=entry.name,
+        capabilities=capabilities,
+        endpoint=endpoint,
+        context_window=spec.context_window,
+        refine=spec.capabilities is None,
+    )
+
+
+def _bedrock(
+    entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
+) -> Provider:
+    from .bedrock import BedrockProvider
+
+    return BedrockProvider(
+        name=entry.name,
+        capabilities=capabilities,
+        endpoint=endpoint,
+        region=spec.region or DEFAULT_REGION,
+    )
+
+
 _Maker = Callable[[ProviderEntry, ProviderSpec, Endpoint, Capabilities], Provider]
 _MAKERS: dict[str, _Maker] = {
     "openai_chat": _chat,
+    "openai_responses": _responses,
     "anthropic": _anthropic,
+    "gemini": _gemini,
+    "ollama": _ollama,
+    "bedrock": _bedrock,
 }

@@ -14,14 +14,28 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_agent.providers import anthropic, openai_chat
+from jupyter_agent.providers import (
+    anthropic,
+    bedrock,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from jupyter_agent.providers.replay import read_events, read_recordings, summarise
 
 ROOT = Path(os.environ.get("JUPYTER_AGENT_RECORDINGS") or "/nonexistent")
 pytestmark = pytest.mark.skipif(
     not ROOT.is_dir(), reason="JUPYTER_AGENT_RECORDINGS does not name a folder of recordings"
 )
-ADAPTERS = {"anthropic": anthropic, "openai_chat": openai_chat}
+ADAPTERS = {
+    "anthropic": anthropic,
+    "openai_chat": openai_chat,
+    "openai_responses": openai_responses,
+    "gemini": gemini,
+    "bedrock_converse": bedrock,
+    "ollama_chat": ollama,
+}
 END_MARKS = {
     "anthropic": rb"message_stop",
     "openai_chat": rb'"finish_reason":\s*"\w+"|\[DONE\]',

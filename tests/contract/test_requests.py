@@ -41,10 +41,14 @@ CAPABILITIES = Capabilities(
 ADAPTERS = {
     "anthropic": ("anthropic", None),
     "openai_chat": ("openai", "openai_chat"),
+    "openai_responses": ("openai", None),
     "openrouter": ("openrouter", None),
     "deepseek": ("deepseek", None),
     "mistral": ("mistral", None),
     "alibaba": ("alibaba", None),
+    "gemini": ("gemini", None),
+    "ollama": ("ollama", None),
+    "bedrock": ("bedrock", None),
 }
 
 PNG = ImagePart(media_type="image/png", data="iVBORw0KGgo=")
