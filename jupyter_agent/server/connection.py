@@ -92,7 +92,8 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._list_timer: asyncio.TimerHandle | None = None
         self._unwatch_list = manager.on_change(self._list_changed)
-        self._start(self._work())
+        self._closed = False
+        self._worker = asyncio.get_running_loop().create_task(self._work())
         tabs.join(self)
         self._greet()
 
@@ -127,7 +128,8 @@ class Connection:
                 self._close_socket(1008, "too many frames at once")
 
     def close(self) -> None:
-        """Let go of everything; the sessions go on."""
+        """Let go of everything; the sessions go on, and so does what was asked last (a Stop!)."""
+        self._closed = True
         self._unwatch_list()
         if self._list_timer is not None:
             self._list_timer.cancel()
@@ -136,15 +138,15 @@ class Connection:
         self._detach.clear()
         self._tabs.leave(self)
         self._outbox.close()
-        for task in tuple(self._tasks):
-            task.cancel()
+        self._worker.cancel()
 
     # ---- inside --------------------------------------------------------------------------------
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _greet(self) -> None:
         reason = self._client.no_approvals
@@ -178,7 +180,8 @@ class Connection:
 
     async def _work(self) -> None:
         while True:
-            await self._handle(await self._waiting.get())
+            frame = await self._waiting.get()
+            await asyncio.shield(self._start(self._handle(frame)))
 
     async def _handle(self, frame: Any) -> None:
         error: ErrorInfo | None = None
@@ -221,6 +224,9 @@ class Connection:
                 early.append((seq, data))
 
         first, detach = await session.attach(watch, frame.after)
+        if self._closed:
+            detach()
+            return
         self._detach[session_id] = detach
         self._put(first)
         for seq, data in early:

@@ -104,7 +104,7 @@ class JupyterAgentApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Close the sockets, end all runs, write everything."""
         for socket in tuple(self.sockets):
-            socket.close(1001, "the server is shutting down")
+            socket.end(1001, "the server is shutting down")
         if self._manager is not None:
             await self._manager.aclose()
             self._manager = None
@@ -112,7 +112,7 @@ class JupyterAgentApp(ExtensionApp):
     def _logged_out(self, user: User | None) -> None:
         for socket in tuple(self.sockets):
             if user is not None and socket.current_user.username == user.username:
-                socket.close(1008, "logged out")
+                socket.end(1008, "logged out")
 
 
 def build(app: JupyterAgentApp) -> SessionManager:

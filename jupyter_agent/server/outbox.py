@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 QUEUE_BYTES = 4 * 1024 * 1024
 GATHER_SECONDS = 0.016
 FRAME_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedEvent:
-    """An event of a session, as JSON."""
+class QueuedEvent(NamedTuple):
+    """An event of a session, as JSON. A tuple: there is one for each event and client."""
 
     session_id: str
     seq: int
@@ -48,12 +46,16 @@ class Outbox:
         self._send = send
         self._on_overflow = on_overflow
         self._limit = limit
-        self._items: deque[Item] = deque()
+        # The most that one item counts for: a large snapshot must not overflow an empty queue.
+        self._heaviest = limit // 4
+        self._items: list[Item] = []
         self._size = 0
         self._closed = False
-        self._filled = asyncio.Event()
-        self._urgent = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = asyncio.Event()
+        self._task = self._loop.create_task(self._run())
 
     @property
     def size(self) -> int:
@@ -62,12 +64,14 @@ class Outbox:
 
     def put(self, frame: bytes) -> None:
         """Send a frame as soon as what came before it is sent."""
-        self._add(frame)
-        self._urgent.set()
+        self._add(frame, len(frame))
+        self._due.set()
 
     def put_event(self, session_id: str, seq: int, json: bytes) -> None:
         """Send an event, together with those that follow soon."""
-        self._add(QueuedEvent(session_id, seq, json))
+        self._add(QueuedEvent(session_id, seq, json), len(json))
+        if self._timer is None and not self._closed:
+            self._timer = self._loop.call_at(self._sent_at + GATHER_SECONDS, self._due.set)
 
     def close(self) -> None:
         """Drop what waits and stop."""
@@ -75,44 +79,32 @@ class Outbox:
         self._items.clear()
         self._size = 0
         self._task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: Item, length: int) -> None:
         if self._closed:
             return
         self._items.append(item)
-        self._size += self._weight(item)
-        self._filled.set()
+        self._size += min(length, self._heaviest)
         if self._size > self._limit:
             self.close()
             self._on_overflow()
 
-    def _weight(self, item: Item) -> int:
-        """Count an item; a single large one (a snapshot) must not overflow an empty queue."""
-        length = len(item) if isinstance(item, bytes) else len(item.json)
-        return min(length, self._limit // 4)
-
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        sent_at = float("-inf")
         while True:
-            await self._filled.wait()
-            await self._gather(sent_at + GATHER_SECONDS - loop.time())
-            items = self._items
-            self._items = deque()
-            self._filled.clear()
-            self._urgent.clear()
+            await self._due.wait()
+            self._due.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            # What is being sent goes on to count: a client that does not take it is slow.
+            items, size = self._items, self._size
+            self._items = []
             for frame in frames(items):
                 await self._send(frame)
-            self._size -= sum(self._weight(item) for item in items)
-            sent_at = loop.time()
-
-    async def _gather(self, seconds: float) -> None:
-        if seconds <= 0 or self._urgent.is_set():
-            return
-        try:
-            await asyncio.wait_for(self._urgent.wait(), seconds)
-        except asyncio.TimeoutError:
-            return
+            self._size -= size
+            self._sent_at = self._loop.time()
 
 
 def frames(items: Iterable[Item]) -> Iterator[bytes]:

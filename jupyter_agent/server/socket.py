@@ -73,7 +73,7 @@ class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             manager=self._manager,
             tabs=self.agent.tabs,
             outbox=Outbox(self._send, self._drop),
-            close=self.close,
+            close=self.end,
         )
         self.agent.sockets.add(self)
         self._login_check = asyncio.get_running_loop().create_task(self._check_login())
@@ -83,15 +83,26 @@ class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if self._connection is not None:
             self._connection.receive(message)
 
+    def end(self, code: int, reason: str) -> None:
+        """Stop listening and sending at once, then close.
+
+        The client has seconds to answer the closing frame, and could go on talking meanwhile.
+        """
+        self._let_go()
+        self.close(code, reason)
+
     def on_close(self) -> None:
         """Let go of everything."""
+        self._let_go()
+        super().on_close()
+
+    def _let_go(self) -> None:
         self.agent.sockets.discard(self)
-        if self._login_check is not None:
+        if self._login_check is not None and self._login_check is not asyncio.current_task():
             self._login_check.cancel()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        super().on_close()
 
     async def _is_authorized(self, action: str, resource: str) -> bool:
         return bool(
@@ -108,7 +119,7 @@ class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def _drop(self) -> None:
         self.log.warning("A client reads too slowly; it is dropped and may resume")
-        self.close(1013, "reads too slowly")
+        self.end(1013, "reads too slowly")
 
     async def _check_login(self) -> None:
         """Close the socket when its login is no longer good, or nobody can say whether it is."""
@@ -120,5 +131,5 @@ class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 self.log.exception("A login could not be checked again")
                 owner = None
             if owner != self.owner:
-                self.close(1008, "logged out")
+                self.end(1008, "logged out")
                 return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 from jupyter_server.serverapp import ServerApp
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.websocket import WebSocketClosedError
 from traitlets.config import Config
 
 from jupyter_agent.server.identity import LOCAL_OWNER, is_anonymous, owner_of
@@ -115,6 +117,22 @@ class TestLogout:
         assert await mine.closed(2.0) == 1008
         manager.add("s1")
         assert "error" not in await theirs.ask(type="attach", session_id="s1")
+
+    @pytest.mark.R(6)
+    async def test_nothing_is_heard_after_logging_out(
+        self, jp_serverapp: ServerApp, manager: Any, browser: Any
+    ) -> None:
+        session = manager.add("s1")
+        socket = await browser.open()
+        await socket.welcome()
+        await socket.ask(type="attach", session_id="s1")
+        await self.logout(jp_serverapp, browser)
+        assert not session.watchers
+        # A client that does not answer the closing frame, and goes on.
+        with suppress(WebSocketClosedError):
+            await socket.send({"type": "resume", "id": "1", "session_id": "s1"})
+        assert await socket.closed(6.0) == 1008
+        assert session.told == []
 
     async def test_a_stranger_logs_nobody_out(
         self, jp_serverapp: ServerApp, manager: Any, browser: Any, stranger: Any

@@ -35,6 +35,7 @@ class FakeSession:
         self.events: list[Notice] = []
         self.watchers: list[Callable[[int, Any, bytes], None]] = []
         self.stopping: asyncio.Event | None = None
+        self.attaching: asyncio.Event | None = None
 
     def emit(self, text: str) -> None:
         event = Notice(level="info", text=text)
@@ -45,6 +46,8 @@ class FakeSession:
 
     async def attach(self, watcher: Any, after: int | None) -> Any:
         self.watchers.append(watcher)
+        if self.attaching is not None:
+            await self.attaching.wait()
         first: Snapshot | Events
         if after is None or after > len(self.events):
             first = Snapshot(

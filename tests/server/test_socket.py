@@ -101,6 +101,36 @@ async def test_stop_overtakes_and_does_not_hold_up_others(manager: Any, socket: 
     assert (await socket.read_until("reply"))["id"] == "stop"
 
 
+async def test_a_stop_goes_on_when_its_tab_closes(
+    manager: Any, browser: Any, agent_app: Any, until: Any
+) -> None:
+    session = manager.add("s1")
+    session.stopping = asyncio.Event()
+    client = await browser.open()
+    await client.welcome()
+    await client.send({"type": "stop", "id": "stop", "session_id": "s1"})
+    await client.ask(type="resume", session_id="s1")
+    client.close()
+    await until(lambda: not agent_app.sockets)
+    session.stopping.set()
+    await until(lambda: ("stop", {}) in session.told)
+
+
+async def test_a_tab_that_closes_while_it_attaches_leaves_no_watcher(
+    manager: Any, browser: Any, agent_app: Any, until: Any
+) -> None:
+    session = manager.add("s1")
+    session.attaching = asyncio.Event()
+    client = await browser.open()
+    await client.welcome()
+    await client.send({"type": "attach", "id": "a", "session_id": "s1"})
+    await until(lambda: session.watchers)
+    client.close()
+    await until(lambda: not agent_app.sockets)
+    session.attaching.set()
+    await until(lambda: not session.watchers)
+
+
 async def test_an_unknown_session_is_an_error_of_the_reply(manager: Any, socket: Any) -> None:
     manager.add("theirs", owner="user:bob")
     for session_id in ("none", "theirs"):
@@ -157,6 +187,34 @@ async def test_repeated_abuse_ends_the_connection(manager: Any, socket: Any, bro
         await socket.send("{")
     assert await socket.closed() == 1008
     assert "error" not in await other.ask(type="resume", session_id="s1")
+
+
+@pytest.mark.R(51)
+async def test_a_slow_reader_is_dropped_and_resumes(manager: Any, browser: Any) -> None:
+    session = manager.add("s1")
+    slow, quick = await browser.open(), await browser.open()
+    for client in (slow, quick):
+        await client.welcome()
+        await client.ask(type="attach", session_id="s1")
+    text = "x" * 60_000
+    seen = 0
+    # The slow client reads nothing: its socket's buffers fill, then the server's queue for it.
+    while len(session.watchers) == 2:
+        session.emit(text)
+        frame = await quick.read()
+        seen += len(frame["events"])
+        assert len(session.events) < 2_000, "the queue for the slow client has no bound"
+    session.emit("last")
+    while seen < len(session.events):
+        seen += len((await quick.read())["events"])
+    slow.close()
+    again = await browser.open()
+    await again.welcome()
+    known = len(session.events) - 3
+    await again.send({"type": "attach", "id": "a", "session_id": "s1", "after": known})
+    frame = await again.read()
+    assert (frame["type"], frame["seq"], len(frame["events"])) == ("events", known + 1, 3)
+    assert frame["events"][-1]["text"] == "last"
 
 
 @pytest.mark.R(52)
