@@ -165,6 +165,8 @@ FIXES = {
     "KERNEL_DIED": "restart the kernel with the kernel tool and run the cells again",
     "NO_KERNEL": "run a cell first, which starts the kernel",
     "TAB_GONE": "repeat the call",
+    "UNKNOWN_RUN": "look at the cells with notebook_overview",
+    "FILE_MISSING": "look for it with list_files",
 }
 
 

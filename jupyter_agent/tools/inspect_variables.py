@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from ..protocol.errors import KernelBusy
 from .base import Preview, ToolCallContext, ToolOutput, text_output
-from .snippets import idle_kernel, snippet_code, split_report
+from .snippets import require_python, snippet_code, split_report
 from .workspace_tool import NotebookArguments, WorkspaceTool, join_words, printable
 
 DEADLINE = 10.0
@@ -45,14 +45,7 @@ class InspectVariables(WorkspaceTool):
     async def run(self, arguments: InspectArguments, context: ToolCallContext) -> ToolOutput:
         path = self._workspace.notebook_path(arguments.notebook)
         runner = await self._workspace.runner(path)
-        status = await idle_kernel(runner)
-        if status.language not in (None, "python"):
-            return text_output(
-                f"UNSUPPORTED: inspect_variables is for Python kernels; this one speaks "
-                f"{status.language}.\nretryable: no\nsuggested_fix: print the variable in a cell",
-                is_error=True,
-                summary="not a Python kernel",
-            )
+        await require_python(runner, "inspections")
         code = snippet_code(
             "inspection_snippet",
             {

@@ -7,15 +7,21 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..notebook.cells import fingerprint, label_of, resolve_id
-from ..protocol.errors import EditRefused
+from ..protocol.errors import AgentError, EditRefused
 from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission, PreviewBlock
-from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .base import Preview, ToolCallContext, ToolOutput
 from .cell_lines import facts_of
 from .running import run_and_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool, join_words
 
 LONGEST_WAIT = 600.0  # seconds
+
+
+class NothingToRun(AgentError):
+    """No cell is in the scope."""
+
+    code = "NOTHING_TO_RUN"
 
 
 class RunCellsArguments(NotebookArguments):
@@ -79,8 +85,6 @@ class RunCells(WorkspaceTool):
     async def run(self, arguments: RunCellsArguments, context: ToolCallContext) -> ToolOutput:
         _, _, state = await self._open(arguments.notebook)
         cells = self._chosen(arguments, state)
-        if not cells:
-            return text_output("nothing to run: no cell of that scope", summary="nothing to run")
         report = await run_and_report(
             self._workspace,
             state,
@@ -92,6 +96,12 @@ class RunCells(WorkspaceTool):
         return report.output()
 
     def _chosen(self, arguments: RunCellsArguments, state: NotebookState) -> list[CellState]:
+        cells = self._cells(arguments, state)
+        if not cells:
+            raise NothingToRun(f"There is no cell to run: scope {arguments.scope} is empty.")
+        return cells
+
+    def _cells(self, arguments: RunCellsArguments, state: NotebookState) -> list[CellState]:
         code = [cell for cell in state.cells if cell.cell_type == "code"]
         if arguments.scope == "all":
             return [cell for cell in code if cell.source.strip()]
@@ -106,7 +116,9 @@ class RunCells(WorkspaceTool):
         by_id = {cell.id: cell for cell in state.cells}
         for cell_id in wanted:
             if by_id[cell_id].cell_type != "code":
-                raise EditRefused(f"Cell {cell_id} is no code cell and cannot be run.")
+                raise EditRefused(
+                    f"{label_of(cell_id, state.cells)} is no code cell: nothing to run."
+                )
         return [by_id[cell_id] for cell_id in wanted]
 
 

@@ -11,11 +11,11 @@ from ..digest.outputs import digest_outputs
 from ..kernel.runner import KernelRunner
 from ..protocol.errors import KernelBusy
 from ..protocol.tools import Permission, PreviewBlock
-from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .base import Preview, ToolCallContext, ToolOutput
 from .content import Content
 from .edit_cells import EditCells, EditCellsArguments
 from .run_cells import LONGEST_WAIT
-from .snippets import idle_kernel, snippet_code, split_report
+from .snippets import require_python, snippet_code, split_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool
 
 _CHANGES = (
@@ -64,14 +64,7 @@ class RunCode(WorkspaceTool):
             return await EditCells(self._workspace).run(_as_edit(arguments), context)
         path = self._workspace.notebook_path(arguments.notebook)
         runner = await self._workspace.runner(path)
-        status = await idle_kernel(runner)
-        if status.language not in (None, "python"):
-            return text_output(
-                f"UNSUPPORTED: probes are for Python kernels; this one speaks {status.language}.\n"
-                "retryable: no\nsuggested_fix: use mode commit",
-                is_error=True,
-                summary="not a Python kernel",
-            )
+        await require_python(runner, "probes")
         outputs = await self._evaluate(runner, arguments)
         report, shown = split_report(outputs)
         content = Content()

@@ -6,10 +6,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
+from ..protocol.errors import AgentError
+from .base import Preview, ToolArguments, ToolCallContext, ToolOutput
 from .run_cells import LONGEST_WAIT
 from .running import report, wait_for_run
 from .workspace_tool import WorkspaceTool
+
+
+class UnknownRun(AgentError):
+    """No run of that id in this session."""
+
+    code = "UNKNOWN_RUN"
 
 
 class RunStatusArguments(ToolArguments):
@@ -35,12 +42,7 @@ class RunStatus(WorkspaceTool):
         record = self._workspace.runs.get(arguments.run_id)
         if record is None:
             known = ", ".join(self._workspace.runs) or "none"
-            return text_output(
-                f"UNKNOWN_RUN: there is no run {arguments.run_id!r}; there are: {known}.\n"
-                "retryable: no\nsuggested_fix: look at the cells with notebook_overview",
-                is_error=True,
-                summary="no such run",
-            )
+            raise UnknownRun(f"There is no run {arguments.run_id!r}; there are: {known}.")
         document = await self._workspace.document(record.path)
         state = await document.read()
         await wait_for_run(record.run, state, context, arguments.wait_s)

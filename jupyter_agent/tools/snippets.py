@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from ..kernel.runner import KernelRunner, KernelStatus
-from ..protocol.errors import KernelBusy, NoKernel
+from ..kernel.runner import KernelRunner
+from ..protocol.errors import AgentError, KernelBusy, NoKernel
 
 MIME = "application/vnd.jupyter-agent.report+json"
 
@@ -42,16 +42,28 @@ def split_report(
     return report, others
 
 
-async def idle_kernel(runner: KernelRunner) -> KernelStatus:
-    """Return the kernel's status when something can be evaluated now.
+class Unsupported(AgentError):
+    """The kernel speaks another language."""
+
+    code = "UNSUPPORTED"
+
+
+async def require_python(runner: KernelRunner, what: str) -> None:
+    """Return when a snippet can be evaluated now.
+
+    Args:
+        runner: the notebook's runner.
+        what: the snippet in words, for the refusal.
 
     Raises:
         NoKernel: none is there.
         KernelBusy: it runs something.
+        Unsupported: it is no Python kernel.
     """
     status = await runner.status()
     if status.state in ("none", "dead"):
         raise NoKernel("The notebook has no running kernel, so there are no variables yet.")
     if status.state == "busy":
         raise KernelBusy("The kernel is busy running something else.")
-    return status
+    if status.language not in (None, "python"):
+        raise Unsupported(f"This kernel speaks {status.language}; {what} work in Python alone.")
