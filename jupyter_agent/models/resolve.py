@@ -50,6 +50,10 @@ class ProviderRecord(Protocol):
         """The adapter that speaks to it."""
 
     @property
+    def custom_api(self) -> str:
+        """The adapter for another address under this name, empty for the same."""
+
+    @property
     def local(self) -> bool:
         """Whether it runs on the person's own machine."""
 
@@ -190,13 +194,14 @@ def find_endpoint(
         base_url, trusted = entered, False
     if not base_url:
         raise ConfigError(f"{record.label} has no address of its own: enter its base URL first.")
+    api = record.api if base_url == record.base_url else record.custom_api or record.api
     variables = tuple(record.key_variables)
     if override is not None and override.key_variable:
         variables = (override.key_variable,)
     return Endpoint(
         provider=provider,
         label=record.label,
-        api=(override.api if override is not None else None) or record.api,
+        api=(override.api if override is not None else None) or api,
         base_url=base_url,
         key_variables=variables,
         headers=dict(override.headers) if override is not None else {},

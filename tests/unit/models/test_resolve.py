@@ -21,18 +21,28 @@ class Row:
     api: str = "openai_chat"
     key_variables: tuple[str, ...] = ()
     local: bool = False
+    custom_api: str = ""
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 
 KEYED = Capabilities(tools=True, streaming=True, requires_key=True)
 TABLE = {
     "anthropic": Row(
-        "Anthropic", "https://api.anthropic.com", "anthropic", ("ANTHROPIC_API_KEY",), False, KEYED
+        "Anthropic",
+        "https://api.anthropic.com",
+        "anthropic",
+        ("ANTHROPIC_API_KEY",),
+        capabilities=KEYED,
     ),
     "openai": Row(
-        "OpenAI", "https://api.openai.com/v1", "openai_responses", ("OPENAI_API_KEY",), False, KEYED
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "openai_responses",
+        ("OPENAI_API_KEY",),
+        custom_api="openai_chat",
+        capabilities=KEYED,
     ),
-    "azure": Row("Azure", "", "openai_chat", ("AZURE_OPENAI_API_KEY",), False, KEYED),
+    "azure": Row("Azure", "", "openai_chat", ("AZURE_OPENAI_API_KEY",), capabilities=KEYED),
     "ollama": Row("Ollama", "http://127.0.0.1:11434", "ollama", local=True),
 }
 
@@ -153,6 +163,19 @@ def test_an_entered_address_does_not_get_the_environments_key(tmp_path: Path) ->
         found(tmp_path, "openai/gpt-5.4", credentials=keys)
     keys.set_key("openai", "sk-gateway", "https://gateway.example/v1")
     assert found(tmp_path, "openai/gpt-5.4", credentials=keys).key == "sk-gateway"
+
+
+def test_another_address_may_speak_another_api(tmp_path: Path) -> None:
+    keys = Credentials(
+        tmp_path, environment={"OPENAI_API_KEY": "sk-env"}, find_keyring=lambda: None
+    )
+    assert found(tmp_path, "openai/gpt-5.4", credentials=keys).api == "openai_responses"
+    override = ProviderOverride(base_url="https://gateway.corp/v1")
+    settings = Settings(providers={"openai": override})
+    assert found(tmp_path, "openai/gpt-5.4", settings, credentials=keys).api == "openai_chat"
+    override = ProviderOverride(base_url="https://gateway.corp/v1", api="openai_responses")
+    settings = Settings(providers={"openai": override})
+    assert found(tmp_path, "openai/gpt-5.4", settings, credentials=keys).api == "openai_responses"
 
 
 def test_a_provider_without_an_address_asks_for_one(tmp_path: Path) -> None:
