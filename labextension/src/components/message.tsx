@@ -38,12 +38,13 @@ function isSameMessage(before: MessageProps, after: MessageProps): boolean {
   const calls = new Set(
     after.entry.message.parts.flatMap(part => (part.type === 'tool_call' ? [part.id] : []))
   );
-  const requests = (from: MessageProps['transcript']): number =>
-    [...from.approvals, ...from.questions].filter(one => calls.has(one.call_id)).length;
+  const requests = (from: MessageProps['transcript']): object[] =>
+    [...from.approvals, ...from.questions].filter(one => calls.has(one.call_id));
+  const [asked, asks] = [requests(was), requests(is)];
   return (
     [...calls].every(id => was.tools[id] === is.tools[id]) &&
-    (was.approvals === is.approvals || calls.size === 0 || requests(was) === requests(is)) &&
-    (was.questions === is.questions || calls.size === 0 || requests(was) === requests(is))
+    asked.length === asks.length &&
+    asked.every((one, at) => one === asks[at])
   );
 }
 
@@ -89,7 +90,7 @@ function AssistantParts({ entry, transcript, session }: MessageProps): JSX.Eleme
           />
         );
       })}
-      {!streaming && text && (
+      {!streaming && text && !message.parts.some(part => part.type === 'tool_call') && (
         <div className="jp-Agent-messageActions">
           <CopyButton text={text} />
           <IconButton

@@ -99,7 +99,7 @@ function ToolTitle({ tool, fallback }: { tool: ToolState; fallback?: string }): 
         )
       )}
       {others.slice(0, MOST_CELLS).map(cell => (
-        <CellLink key={cell.cell_id} cell={cell} label={cellLabel(cell)} />
+        <CellLink key={cell.cell_id} cell={cell} label={cellLabel(cell, trans)} />
       ))}
       {others.length > MOST_CELLS && <span>{` +${others.length - MOST_CELLS}`}</span>}
       {word && (

@@ -9,12 +9,16 @@ export interface TitlePart {
   readonly cell?: CellRef;
 }
 
-/** Cut a title at its `[7]`s; each leads to the cell of that number that the tool touched. */
+/** Cut a title at its `[7]`s and `cell 3`s; each leads to the cell that the tool touched. */
 export function titleParts(title: string, cells: readonly CellRef[]): TitlePart[] {
   const parts: TitlePart[] = [];
   let from = 0;
-  for (const found of title.matchAll(/\[(\d+)\]/g)) {
-    const cell = cells.find(one => one.number === Number(found[1]) && one.action !== 'deleted');
+  for (const found of title.matchAll(/\[(\d+)\]|\bcell (\d+)\b/g)) {
+    const executed = found[1] !== undefined;
+    const number = Number(found[1] ?? found[2]);
+    const cell = cells.find(
+      one => one.number === number && one.executed === executed && one.action !== 'deleted'
+    );
     if (cell) {
       parts.push({ text: title.slice(from, found.index) }, { text: found[0], cell });
       from = found.index + found[0].length;
@@ -30,9 +34,12 @@ export function unnamedCells(title: string, cells: readonly CellRef[]): CellRef[
   return cells.filter(cell => cell.action !== 'deleted' && !named.has(cell.cell_id));
 }
 
-/** What people call a cell: its number in brackets. */
-export function cellLabel(cell: CellRef): string {
-  return cell.number == null ? '[ ]' : `[${cell.number}]`;
+/** What people call a cell: its number in brackets, or its place while it has none. */
+export function cellLabel(cell: CellRef, trans: TranslationBundle): string {
+  if (cell.number == null) {
+    return '[ ]';
+  }
+  return cell.executed ? `[${cell.number}]` : trans.__('cell %1', cell.number);
 }
 
 /** How a call stands, in a word. */
