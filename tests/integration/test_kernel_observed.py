@@ -103,8 +103,6 @@ def cell(number: int, seconds: float = 0.0) -> str:
     return f"print('begin {number}', flush=True); {wait}ran.append({number}); print('end {number}')"
 
 
-
-
 async def test_what_was_sent_is_finished_and_the_rest_is_run(scene: Scene) -> None:
     async def tab(on_progress: Progress) -> dict[str, Any]:
         scene.sent(0, on_progress)
@@ -157,9 +155,7 @@ async def test_progress_may_come_after_the_outputs(scene: Scene) -> None:
     async def tab(on_progress: Progress) -> dict[str, Any]:
         message_id = scene.send(0)
         await reply(scene, message_id)
-        on_progress(
-            {"cell_id": scene.cells[0].cell_id, "message_id": message_id, "state": "sent"}
-        )
+        on_progress({"cell_id": scene.cells[0].cell_id, "message_id": message_id, "state": "sent"})
         told = {"cell_id": scene.cells[0].cell_id, "status": "ok", "message_id": message_id}
         return {"cells": [told]}
 

@@ -1,0 +1,284 @@
+"""The doctor: what is set up, and whether a provider answers as it should, in words.
+
+`check_setup` asks nobody but the ports of this machine. `check_provider` speaks to one provider,
+because the person asked it to: it lists the models, and with a model named it asks two questions
+that cost a few hundred tokens.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ..config import Settings
+from ..models.discover import LOCAL_SERVERS, listening
+from ..protocol.errors import (
+    AgentError,
+    ProviderError,
+    UnknownModel,
+    UnsupportedCapability,
+    error_from_info,
+)
+from ..protocol.messages import user_message
+from ..protocol.models import Request, ToolDefinition
+from ..providers.base import Provider
+from .access import Access, ModelAccess
+
+Outcome = Literal["ok", "warning", "failed", "skipped"]
+
+COUNT = "Count from 1 to 40 in digits, separated by spaces. Write nothing else."
+PING = ToolDefinition(
+    name="ping",
+    description="Answers pong. Call it when you are asked to.",
+    parameters={"type": "object", "properties": {}},
+)
+# An answer that took longer than this and came in one piece was held back on its way.
+SLOW = 1.5
+AT_ONCE = 0.05
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_ANY_MODEL = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at, and what was found, for people."""
+
+    name: str
+    outcome: Outcome
+    message: str
+
+
+# -- what is set up ---------------------------------------------------------------------------------
+
+
+async def check_setup(
+    access: ModelAccess, environment: Mapping[str, str] = os.environ
+) -> list[Check]:
+    """Look at settings, keys, proxy, certificates and the model servers of this machine."""
+    return [
+        _default_model(access),
+        *await _keys(access),
+        await _local_servers(access),
+        _proxy(access.settings, environment),
+        *_certificates(access.settings, environment),
+    ]
+
+
+def _default_model(access: ModelAccess) -> Check:
+    model = access.settings.default_model
+    if not model:
+        return Check(
+            name="model", outcome="ok", message="No default model is set: the first ready one."
+        )
+    try:
+        access.open(model)
+    except AgentError as error:
+        return Check(name="model", outcome="failed", message=f"{model}: {error.user_message}")
+    return Check(name="model", outcome="ok", message=f"The default model is {model}.")
+
+
+async def _keys(access: ModelAccess) -> list[Check]:
+    rows = [row for row in await access.providers() if row["requires_key"]]
+    found = [
+        Check(name="key", outcome="ok", message=f"{row['label']}: a key was found.")
+        for row in rows
+        if row["has_key"]
+    ]
+    names = ", ".join(row["name"] for row in rows if not row["has_key"])
+    if names:
+        found.append(Check(name="key", outcome="skipped", message=f"No key for: {names}."))
+    return found
+
+
+async def _local_servers(access: ModelAccess) -> Check:
+    if not access.settings.discover_local_servers:
+        return Check(name="local", outcome="skipped", message="Local servers are not looked for.")
+    there = await listening()
+    if there:
+        ports = ", ".join(f"{server.label} (port {server.port})" for server in there)
+        return Check(
+            name="local", outcome="ok", message=f"Something answers where to expect {ports}."
+        )
+    ports = ", ".join(f"{server.label} {server.port}" for server in LOCAL_SERVERS)
+    return Check(
+        name="local", outcome="skipped", message=f"No local server on the ports of {ports}."
+    )
+
+
+def _proxy(settings: Settings, environment: Mapping[str, str]) -> Check:
+    given = [("settings", settings.proxy)] if settings.proxy else []
+    given += [(name, environment[name]) for name in _PROXIES if environment.get(name)]
+    if not given:
+        return Check(name="proxy", outcome="ok", message="No proxy is set.")
+    place, url = given[0]
+    # Its password, if any, is nobody's business.
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    shown = f"{parts.scheme}://{parts.hostname or '?'}" + (f":{parts.port}" if parts.port else "")
+    return Check(name="proxy", outcome="ok", message=f"Proxy {shown} (from {place}).")
+
+
+def _certificates(settings: Settings, environment: Mapping[str, str]) -> list[Check]:
+    given = {
+        "settings": settings.ca_bundle,
+        "SSL_CERT_FILE": environment.get("SSL_CERT_FILE"),
+        "SSL_CERT_DIR": environment.get("SSL_CERT_DIR"),
+    }
+    found = []
+    for place, path in given.items():
+        if not path:
+            continue
+        there = Path(path).expanduser().exists()
+        words = f"Certificates from {path} ({place})" + ("." if there else ": nothing is there.")
+        found.append(Check(name="certificates", outcome="ok" if there else "failed", message=words))
+    return found
+
+
+# -- one provider -----------------------------------------------------------------------------------
+
+
+async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Check]:
+    """Ask a provider, and yield what was found step by step; ends at the first that fails.
+
+    Args:
+        access: opens models.
+        target: `openai`, `openai/gpt-5`, `http://host/v1` or `http://host/v1#model`.
+
+    Raises:
+        UnknownModel: there is no such provider.
+    """
+    mark = "#" if "://" in target else "/"
+    place, _, model = target.partition(mark)
+    if mark == "/":
+        await _check_name(access, place)
+    try:
+        opened = access.open(f"{place}{mark}{model or _ANY_MODEL}")
+    except AgentError as error:
+        yield Check(name="setup", outcome="failed", message=error.user_message)
+        return
+    yield Check(name="setup", outcome="ok", message=f"{place} can be asked: {_key_words(opened)}.")
+    try:
+        async for check in _ask(opened, place, model):
+            yield check
+            if check.outcome == "failed":
+                return
+    finally:
+        await opened.provider.aclose()
+
+
+async def _check_name(access: ModelAccess, name: str) -> None:
+    names = [row["name"] for row in await access.providers()]
+    if name.lower() not in names:
+        near = get_close_matches(name.lower(), names, n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}."
+        raise UnknownModel(f"There is no provider {name!r} to ask. {hint}")
+
+
+def _key_words(opened: Access) -> str:
+    needed = opened.model.capabilities.requires_key
+    return "its key is there" if needed else "it is not known to need a key"
+
+
+async def _ask(opened: Access, place: str, model: str) -> AsyncIterator[Check]:
+    yield await _models(opened.provider, place, model)
+    if not model:
+        message = "Name a model to have streaming and tools checked too; it costs a few tokens."
+        yield Check(name="answer", outcome="skipped", message=message)
+        return
+    yield await _streaming(opened)
+    yield await _tools(opened)
+
+
+async def _models(provider: Provider, place: str, model: str) -> Check:
+    started = time.monotonic()
+    try:
+        names = [info.name for info in await provider.list_models()]
+    except ProviderError as error:
+        if model and error.status in (404, 405, 501):
+            # Some gateways have no list; the question to the model decides.
+            words = f"{place} has no list of models."
+            return Check(name="models", outcome="warning", message=words)
+        return Check(name="models", outcome="failed", message=error.user_message)
+    seconds = time.monotonic() - started
+    words = f"{place} answers and lists {len(names)} models ({seconds:.1f} s)"
+    if not model or model in names or f"{model}:latest" in names:
+        return Check(name="models", outcome="ok", message=f"{words}.")
+    near = get_close_matches(model, names, n=3)
+    hint = f"; near it are {', '.join(near)}" if near else ""
+    return Check(name="models", outcome="warning", message=f"{words}, but not {model}{hint}.")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """How an answer came in; times in seconds after the question."""
+
+    pieces: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    calls: list[str] = field(default_factory=list)
+
+
+async def _question(opened: Access, text: str, **more: Any) -> _Answer:
+    """Ask the model.
+
+    Raises:
+        AgentError: it failed.
+    """
+    request = Request(model=opened.model.name, messages=(user_message(text),), **more)
+    answer, started = _Answer(), time.monotonic()
+    async with aclosing(opened.provider.stream(request)) as events:
+        async for event in events:
+            if event.type == "error":
+                raise error_from_info(event.error)
+            if event.type in ("text_delta", "thinking_delta"):
+                answer.last = time.monotonic() - started
+                answer.first = answer.first or answer.last
+                answer.pieces += 1
+            elif event.type == "tool_call_end":
+                answer.calls.append(event.name)
+    return answer
+
+
+async def _streaming(opened: Access) -> Check:
+    try:
+        answer = await _question(opened, COUNT)
+    except AgentError as error:
+        return Check(name="answer", outcome="failed", message=error.user_message)
+    if not answer.pieces:
+        words = "The model answered with nothing at all."
+        return Check(name="answer", outcome="warning", message=words)
+    if answer.first > SLOW and answer.last - answer.first < AT_ONCE:
+        words = (
+            f"The answer came all at once after {answer.last:.1f} s: a proxy or gateway on the way "
+            "may hold streams back."
+        )
+        return Check(name="answer", outcome="warning", message=words)
+    words = f"The answer streams: {answer.pieces} pieces, the first after {answer.first:.1f} s."
+    return Check(name="answer", outcome="ok", message=words)
+
+
+async def _tools(opened: Access) -> Check:
+    capabilities = opened.model.capabilities
+    choice = "required" if capabilities.tool_choice else None
+    try:
+        answer = await _question(
+            opened, "Call the tool `ping` now.", tools=(PING,), tool_choice=choice
+        )
+    except UnsupportedCapability:
+        words = "This model is not known to take tools: it can talk, but not work on a notebook."
+        return Check(name="tools", outcome="warning", message=words)
+    except AgentError as error:
+        return Check(name="tools", outcome="failed", message=error.user_message)
+    if PING.name in answer.calls:
+        return Check(name="tools", outcome="ok", message="The model calls tools.")
+    words = (
+        "The model did not call the tool it was given: it cannot, or a gateway took the tools "
+        "out of the request."
+    )
+    return Check(name="tools", outcome="warning", message=words)
