@@ -82,6 +82,7 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         "PYTHONPATH": str(HERE),
         "MPLCONFIGDIR": str(folder / "mpl"),
     }
+    write_setting(folder, "notification", '{"fetchNews": "false", "checkForUpdates": false}')
     command = [
         sys.executable,
         "-m",
@@ -112,6 +113,13 @@ def start_lab(folder: Path, *traits: str) -> Lab:
                 process.kill()
                 raise RuntimeError(f"no server: {log.read_text()[-4000:]}") from error
             time.sleep(0.2)
+
+
+def write_setting(folder: Path, plugin: str, text: str) -> None:
+    """Choose a setting of Lab's apputils as a person would, before a page is opened."""
+    place = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{plugin}.jupyterlab-settings").write_text(text, encoding="utf-8")
 
 
 def stop_lab(lab: Lab) -> None:

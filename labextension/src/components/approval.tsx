@@ -8,7 +8,8 @@ import { Preview } from './preview';
 import { useServices } from './services';
 import { useSignal } from './signals';
 
-// Milliseconds during which a click that was meant for something else cannot allow anything.
+// Milliseconds until the buttons can be used: a click or a key that was meant for something else,
+// on its way when the request appeared, must not allow anything.
 const GRACE = 400;
 
 export function Approval(props: { session: SessionModel; approval: ApprovalStart }): JSX.Element {
@@ -20,15 +21,13 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
   const host = React.useRef<HTMLDivElement>(null);
   const [problem, setProblem] = React.useState('');
   const [sending, setSending] = React.useState(false);
-  const since = React.useRef(0);
+  const [ready, setReady] = React.useState(false);
   React.useEffect(() => {
-    since.current = performance.now();
     focusPolitely(host.current);
+    const timer = setTimeout(() => setReady(true), GRACE);
+    return () => clearTimeout(timer);
   }, []);
   const settle = async (allow: boolean, scope: GrantScope, reason?: string): Promise<void> => {
-    if (allow && performance.now() - since.current < GRACE) {
-      return;
-    }
     setSending(true);
     setProblem('');
     try {
@@ -63,7 +62,7 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
         </p>
       )}
       {refused === null ? (
-        <Answers scopes={approval.scopes} disabled={sending || !welcome} settle={settle} />
+        <Answers scopes={approval.scopes} disabled={sending || !ready || !welcome} settle={settle} />
       ) : (
         <p className="jp-Agent-warning">
           {refused || trans.__('This window may not approve anything.')}
