@@ -120,9 +120,12 @@ def protected_reason(parts: Sequence[str]) -> str | None:
             return "this configures Jupyter"
     if any(fnmatch.fnmatchcase(names[-1], pattern) for pattern in _FILES):
         return "this file configures what runs here"
-    if names[-1].endswith(".ipynb"):
-        return "notebooks are written with edit_cells or create_notebook"
     return None
+
+
+def is_notebook(name: str) -> bool:
+    """Return whether a file of this name is a notebook, as a careless file system sees it."""
+    return _folded(name).endswith(".ipynb")
 
 
 def _folded(name: str) -> str:

@@ -12,6 +12,7 @@ from ..notebook.diff import count_lines, counts
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import FileMissing, FileRefused, Folder, Target
+from .protected import is_notebook
 from .workspace_tool import WRITE, WorkspaceTool
 
 LONGEST = 1_000_000  # characters
@@ -45,7 +46,7 @@ class WriteFile(WorkspaceTool):
 
     async def preview(self, arguments: WriteFileArguments) -> Preview:
         folder = Folder(self._workspace.root)
-        target = folder.target(arguments.path, write=True)
+        target = _target(folder, arguments)
         before = await asyncio.to_thread(_before, folder, target)
         block = PreviewBlock(
             kind="text" if before is None else "diff",
@@ -62,12 +63,9 @@ class WriteFile(WorkspaceTool):
 
     async def run(self, arguments: WriteFileArguments, context: ToolCallContext) -> ToolOutput:
         folder = Folder(self._workspace.root)
-        target = folder.target(arguments.path, write=True)
+        target = _target(folder, arguments)
         before = await asyncio.to_thread(_before, folder, target)
-        try:
-            data = arguments.content.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise FileRefused("The content holds half a surrogate pair.", cause=error) from error
+        data = arguments.content.encode("utf-8")
         await asyncio.to_thread(folder.write, target, data)
         added, removed = count_lines(before or "", arguments.content)
         verb = "created" if before is None else "replaced"
@@ -76,6 +74,13 @@ class WriteFile(WorkspaceTool):
             title=f"{verb.capitalize()} {target.shown}",
             summary=counts(added, removed),
         )
+
+
+def _target(folder: Folder, arguments: WriteFileArguments) -> Target:
+    target = folder.target(arguments.path, write=True)
+    if is_notebook(target.parts[-1]):
+        raise FileRefused("Notebooks are written with edit_cells or create_notebook.")
+    return target
 
 
 def _before(folder: Folder, target: Target) -> str | None:
