@@ -169,11 +169,13 @@ class CellWatch:
 
     def status_by_outputs(self) -> CellStatus:
         """Return how the cell ended, from the reply or, when only observed, from its outputs."""
-        if self.reply is not None and self.reply.get("status") == "aborted":
-            return "not_run"
         failed = self.collector.error_name
-        if self.reply is not None and self.reply.get("status") == "error":
-            failed = failed or str(self.reply.get("ename", "")) or "Error"
+        if self.reply is not None:
+            status = self.reply.get("status")
+            if status == "aborted":
+                return "not_run"
+            # Code may also show an error that it has dealt with.
+            failed = (failed or str(self.reply.get("ename"))) if status == "error" else None
         if failed is None:
             return "ok"
         stopped = self.interrupted or failed == "KeyboardInterrupt"
