@@ -62,7 +62,11 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
         </p>
       )}
       {refused === null ? (
-        <Answers scopes={approval.scopes} disabled={sending || !ready || !welcome} settle={settle} />
+        <Answers
+          scopes={approval.scopes}
+          disabled={sending || !ready || !welcome}
+          settle={settle}
+        />
       ) : (
         <p className="jp-Agent-warning">
           {refused || trans.__('This window may not approve anything.')}

@@ -99,7 +99,10 @@ function ToolTitle({ tool, fallback }: { tool: ToolState; fallback?: string }): 
         )
       )}
       {others.slice(0, MOST_CELLS).map(cell => (
-        <CellLink key={cell.cell_id} cell={cell} label={cellLabel(cell, trans)} />
+        <React.Fragment key={cell.cell_id}>
+          {' '}
+          <CellLink cell={cell} label={cellLabel(cell, trans)} />
+        </React.Fragment>
       ))}
       {others.length > MOST_CELLS && <span>{` +${others.length - MOST_CELLS}`}</span>}
       {word && (

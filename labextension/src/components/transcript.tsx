@@ -12,6 +12,8 @@ import { ToolImage } from './tool-card';
 
 // Pixels from the end within which the reader counts as being there.
 const NEAR = 48;
+// Entries from which on those out of sight are not laid out.
+const LONG = 60;
 
 export function TranscriptView(props: {
   session: SessionModel;
@@ -33,7 +35,10 @@ export function TranscriptView(props: {
         aria-label={trans.__('Conversation')}
         tabIndex={0}
       >
-        <div ref={content} className="jp-Agent-entries">
+        <div
+          ref={content}
+          className={`jp-Agent-entries ${transcript.entries.length > LONG ? 'jp-mod-long' : ''}`}
+        >
           {transcript.entries.map((entry, at) => (
             <EntryView
               key={keyOf(entry, at)}
@@ -163,8 +168,12 @@ function useFollowing(sent: number): {
     if (!box || !content.current) {
       return;
     }
+    let top = box.scrollTop;
     const onScroll = (): void => {
-      following.current = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+      const near = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+      // Only going up is leaving: content that grows scrolls nowhere by itself.
+      following.current = near || (following.current && box.scrollTop >= top);
+      top = box.scrollTop;
       setAtEnd(following.current);
     };
     const observer = new ResizeObserver(() => {

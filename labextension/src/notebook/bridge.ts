@@ -37,24 +37,44 @@ export interface BridgeServices extends RunServices {
   readonly documents: IDocumentManager;
 }
 
+/** A call that acts, under way or over. */
+interface Operation {
+  readonly answer: Promise<JsonValue | null>;
+  readonly news: readonly JsonValue[];
+  readonly listeners: Progress[];
+}
+
 export class NotebookBridge {
   constructor(private readonly services: BridgeServices) {}
 
-  /** Answer one call. The same `op_id` never acts twice. */
+  /** Answer one call. The same `op_id` never acts twice; a repeat is told the same news. */
   handle(call: Rpc, progress: Progress): Promise<JsonValue | null> {
     if (!ACTING.has(call.method)) {
       return this.dispatch(call, progress);
     }
-    const known = this.done.get(call.op_id);
+    // One operation may both edit and run.
+    const key = `${call.method} ${call.op_id}`;
+    const known = this.done.get(key);
     if (known) {
-      return known;
+      known.news.forEach(progress);
+      known.listeners.push(progress);
+      return known.answer;
     }
-    const answer = this.dispatch(call, progress);
-    this.done.set(call.op_id, answer);
+    return this.begin(key, call, progress);
+  }
+
+  private begin(key: string, call: Rpc, progress: Progress): Promise<JsonValue | null> {
+    const news: JsonValue[] = [];
+    const listeners = [progress];
+    const answer = this.dispatch(call, data => {
+      news.push(data);
+      listeners.forEach(listener => listener(data));
+    });
+    this.done.set(key, { answer, news, listeners });
     answer.catch(error => {
       // Refused, so nothing was done: it may be tried again.
       if (error instanceof RpcFailure) {
-        this.done.delete(call.op_id);
+        this.done.delete(key);
       }
     });
     for (const oldest of this.done.keys()) {
@@ -209,7 +229,7 @@ export class NotebookBridge {
     return panel;
   }
 
-  private readonly done = new Map<string, Promise<JsonValue | null>>();
+  private readonly done = new Map<string, Operation>();
   private readonly revisions = new RevisionCounter();
 }
 
