@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ..digest.outputs import Digest
 from ..protocol.messages import ImagePart, TextPart
 from .workspace_tool import printable
+
+_HANDLE = re.compile(r"read on with read_cells\([^)]*\)")
+
+
+def without_handles(parts: Iterable[TextPart | ImagePart]) -> list[TextPart | ImagePart]:
+    """Return a digest of what is no cell's output: the advice to read on in a cell is replaced."""
+    return [
+        TextPart(text=_HANDLE.sub("print a smaller part to see it", part.text))
+        if isinstance(part, TextPart)
+        else part
+        for part in parts
+    ]
 
 
 class Content:

@@ -25,7 +25,11 @@ def probe(shell: Any, code: str) -> dict[str, Any]:
 
     Returns:
         Lists of names: `added`, `rebound`, `deleted`, `mutated`; `ok` tells whether it ran well.
+        Or `refused` alone: why it did not run.
     """
+    if shell.should_run_async(code, transformed_cell=shell.transform_cell(code)):
+        # The kernel's loop is running already, with this very call inside it.
+        return {"refused": "a probe cannot use await at its top level"}
     namespace = shell.user_ns
     before = dict(namespace)
     try:

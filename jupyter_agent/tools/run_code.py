@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, ClassVar, Literal
 
@@ -9,21 +10,28 @@ from pydantic import Field
 
 from ..digest.outputs import digest_outputs
 from ..kernel.runner import KernelRunner
-from ..protocol.errors import KernelBusy
+from ..protocol.errors import AgentError, KernelBusy
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolCallContext, ToolOutput
-from .content import Content
+from .content import Content, without_handles
 from .edit_cells import EditCells, EditCellsArguments
 from .run_cells import LONGEST_WAIT
-from .snippets import require_python, snippet_code, split_report
+from .snippets import Unsupported, require_python, snippet_code, split_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool
 
+_PATIENCE = 20  # tenths of a second
 _CHANGES = (
     ("added", "added, and removed again"),
     ("rebound", "rebound, and put back"),
     ("deleted", "deleted, and put back"),
     ("mutated", "possibly changed in place, which is not undone"),
 )
+
+
+class ProbeTimedOut(AgentError):
+    """The code of a probe took longer than it may."""
+
+    code = "TIMED_OUT"
 
 
 class RunCodeArguments(NotebookArguments):
@@ -67,9 +75,11 @@ class RunCode(WorkspaceTool):
         await require_python(runner, "probes")
         outputs = await self._evaluate(runner, arguments)
         report, shown = split_report(outputs)
+        if report is not None and "refused" in report:
+            raise Unsupported(f"Not run: {report['refused']}. Use mode commit.")
         content = Content()
         digest = digest_outputs(shown, cell_id="probe", vision=self._workspace.vision)
-        content.add_digest(digest)
+        content.extend(without_handles(digest.content))
         content.add(_report_words(report))
         return ToolOutput(
             content=content.parts,
@@ -87,13 +97,22 @@ class RunCode(WorkspaceTool):
             evaluation = await runner.evaluate(code, deadline=arguments.wait_s)
         except KernelBusy:
             # It was idle before: after the whole wait it is the probe itself that still runs.
-            if time.monotonic() - began >= arguments.wait_s * 0.9:
-                await runner.interrupt()
-                raise KernelBusy(
-                    f"The probe did not end within {arguments.wait_s:.0f} s and was interrupted."
-                ) from None
-            raise
+            if time.monotonic() - began < arguments.wait_s * 0.9:
+                raise
+            await _stop(runner)
+            raise ProbeTimedOut(
+                f"The code did not end within {arguments.wait_s:.0f} s and was interrupted."
+            ) from None
         return evaluation.outputs
+
+
+async def _stop(runner: KernelRunner) -> None:
+    """Interrupt the kernel and give it a moment to obey."""
+    await runner.interrupt()
+    for _ in range(_PATIENCE):
+        if (await runner.status()).state != "busy":
+            return
+        await asyncio.sleep(0.1)
 
 
 def _as_edit(arguments: RunCodeArguments) -> EditCellsArguments:

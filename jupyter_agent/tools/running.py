@@ -85,7 +85,13 @@ async def wait_for_run(
     """Wait at most `wait` seconds, showing which cell runs."""
     numbers = {cell.id: (cell, number) for number, cell in enumerate(state.cells, 1)}
 
+    shown: set[tuple[str, str]] = set()
+
     def show(record: CellRecord) -> None:
+        # Runners tell of every output; people are told once of every state.
+        if (record.cell_id, record.status) in shown:
+            return
+        shown.add((record.cell_id, record.status))
         cell, number = numbers.get(record.cell_id, (None, 0))
         name = label(cell, number) if cell else record.cell_id
         words = {"running": f"Running {name}", "awaiting_input": f"{name} asks for input"}

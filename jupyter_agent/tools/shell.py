@@ -6,7 +6,6 @@ They stand in for `run_code` and `inspect_variables`, under the same names.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -18,13 +17,12 @@ from ..protocol.errors import KernelError
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, Tool, ToolArguments, ToolCallContext, ToolOutput, load_description
+from .content import without_handles
 from .inspect_variables import InspectVariables
 from .workspace import Workspace
 from .workspace_tool import EXEC
 
 _INTERRUPT_DEADLINE = 0.8
-_HANDLE = re.compile(r"read on with read_cells\([^)]*\)")
-_NO_HANDLE = "print a smaller part to see it"
 
 
 def shell_tools(runner: KernelRunner, vision: Callable[[], bool]) -> tuple[Tool[Any], ...]:
@@ -88,7 +86,7 @@ class ShellCode:
         record = run.cells[0]
         digest = digest_outputs(record.outputs, cell_id="shell", vision=self._vision())
         content: list[TextPart | ImagePart] = [TextPart(text=f"status: {record.status}")]
-        content += [_without_handles(part) for part in digest.content]
+        content += without_handles(digest.content)
         failed = record.status != "ok"
         return ToolOutput(
             content=tuple(content),
@@ -102,13 +100,6 @@ class ShellCode:
             await asyncio.wait_for(self._runner.interrupt(), _INTERRUPT_DEADLINE)
         except (asyncio.TimeoutError, KernelError):
             return  # Stop must not wait for code that does not obey
-
-
-def _without_handles(part: TextPart | ImagePart) -> TextPart | ImagePart:
-    """Take away the advice to read on in a cell: there is none."""
-    if isinstance(part, TextPart):
-        return TextPart(text=_HANDLE.sub(_NO_HANDLE, part.text))
-    return part
 
 
 class _ShellOnly:

@@ -184,6 +184,11 @@ def test_a_probe_that_fails_is_rolled_back_too(
     assert "ZeroDivisionError" in capsys.readouterr().out
 
 
+def test_a_probe_that_awaits_is_refused(shell: InteractiveShell) -> None:
+    assert probe(shell, "new = await f()").keys() == {"refused"}
+    assert "new" not in shell.user_ns
+
+
 @pytest.mark.parametrize(
     ("code", "names"),
     [
