@@ -111,7 +111,7 @@ class HttpProvider(ABC):
                     else:
                         frames = decoder.frames
                         events = decoder.feed(chunk)
-                        body.note(events=bool(events), frames=decoder.frames != frames)
+                        body.note(len(chunk), events=bool(events), frames=decoder.frames != frames)
                     for event in events:
                         yield event
                 await body.drain()

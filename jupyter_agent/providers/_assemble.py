@@ -34,6 +34,9 @@ from ..protocol.usage import Finish, FinishKind, Usage
 
 MAX_ARGUMENTS = 1 << 20  # characters of one call's arguments
 MAX_CALLS = 256  # calls in one answer
+MAX_ANSWER = 8 << 20  # characters of text and thinking
+MAX_PIECES = 500_000  # of text and thinking: each is an object of its own
+MAX_COUNT = 1 << 53  # tokens; what is more is not a count
 MAX_ID = 512  # characters of an id or a name taken from the wire
 
 
@@ -86,6 +89,8 @@ class Assembler:
         self._finish: Finish | None = None
         self._started_at = time.monotonic()
         self._first_at: float | None = None
+        self._size = 0
+        self._pieces = 0
         self.ended = False
         self.reasoning_details: Any = None
         self.extra: dict[str, Any] = {}
@@ -109,7 +114,7 @@ class Assembler:
             return
         if self._thinking_open:
             self.end_thinking()
-        self._content()
+        self._content(text)
         self._builder.append_content(text, metadata)
         self._out.append(TextDelta(text=text, provider_metadata=metadata))
 
@@ -117,7 +122,7 @@ class Assembler:
         """Add thinking."""
         if self.ended or not text:
             return
-        self._content()
+        self._content(text)
         self._thinking_open = True
         self._builder.append_reasoning(text)
         self._out.append(ThinkingDelta(text=text))
@@ -242,7 +247,9 @@ class Assembler:
         }
         changed = False
         for name, value in news.items():
-            if isinstance(value, int) and value >= 0 and self._counts.get(name) != value:
+            if not isinstance(value, int) or not 0 <= value < MAX_COUNT:
+                continue
+            if self._counts.get(name) != value:
                 self._counts[name] = value
                 changed = True
         if changed and (usage := self._usage()) is not None:
@@ -288,9 +295,14 @@ class Assembler:
 
     # ---- inside --------------------------------------------------------------------------------
 
-    def _content(self) -> None:
+    def _content(self, text: str) -> None:
+        """Note that content came, and stop an answer that is no answer any more."""
         if self._first_at is None:
             self._first_at = time.monotonic()
+        self._size += len(text)
+        self._pieces += 1
+        if self._size > MAX_ANSWER or self._pieces > MAX_PIECES:
+            raise self._too_much("The answer is longer than any model writes.")
 
     def _begin_call(self, key: Hashable) -> _Call | None:
         if len(self._calls) >= MAX_CALLS:
@@ -298,7 +310,7 @@ class Assembler:
             return None
         if self._thinking_open:
             self.end_thinking()
-        self._content()
+        self._content("")
         call = self._calls[key] = _Call(index=len(self._calls))
         return call
 

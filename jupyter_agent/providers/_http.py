@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_ERROR_BODY = 256 << 10
 MAX_JSON_BODY = 16 << 20
+MAX_FILLER = 16 << 20  # bytes between two events
 _DRAIN_SECONDS = 0.1
 _DRAIN_BYTES = 64 << 10
 _GZIP = b"\x1f\x8b"
@@ -170,6 +171,7 @@ class Body:
         self._allowed = timeouts.gap
         self._whom = whom
         self._any_event = False
+        self._filler = 0
 
     async def read(self) -> bytes | None:
         """Return the next piece, None at the end.
@@ -188,11 +190,17 @@ class Body:
         except Exception as error:
             raise _translate(error, self._whom, reading=True) from error
 
-    def note(self, *, events: bool, frames: bool) -> None:
+    def note(self, size: int, *, events: bool, frames: bool) -> None:
         """Say what the last piece held: it decides how long to wait for the next.
 
         Keep-alives prolong the wait, but a server that only keeps alive is given up in the end.
+
+        Raises:
+            ParseFailed: megabytes came and nothing was in them.
         """
+        self._filler = 0 if events else self._filler + size
+        if self._filler > MAX_FILLER:
+            raise ParseFailed(f"{self._whom} sends much and says nothing. Try again.")
         if events:
             self._any_event = True
             self._silence = self._timeouts.first_event

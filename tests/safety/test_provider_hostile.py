@@ -17,7 +17,7 @@ from jupyter_agent.providers._http import Timeouts
 from jupyter_agent.providers.registry import ProviderSpec, make_provider
 
 KEY = "sk-canary-0123456789abcdef"
-TIMEOUTS = Timeouts(connect=2, first_event=1.5, gap=0.5)
+TIMEOUTS = Timeouts(connect=1, first_event=0.8, gap=0.4)
 DEADLINE = 30  # seconds: floods end by size, at the speed of this machine
 MEMORY = 64 << 20
 REQUEST = Request(
