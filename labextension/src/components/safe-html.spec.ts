@@ -133,10 +133,12 @@ describe('scrub, on what typesetting made', () => {
     const host = document.createElement('div');
     host.innerHTML =
       '<mjx-c style="color: red"></mjx-c><mjx-s style="background:url(https://evil.example)"></mjx-s>' +
-      '<a href="javascript:alert(1)">x</a><span onclick="alert(1)">y</span>';
+      '<a href="javascript:alert(1)">x</a><span onclick="alert(1)">y</span>' +
+      '<a href="https://a.example" rel="noopener">z</a>';
     scrub(host);
     expect(host.innerHTML).toBe(
-      '<mjx-c style="color: red"></mjx-c><mjx-s></mjx-s><a>x</a><span>y</span>'
+      '<mjx-c style="color: red"></mjx-c><mjx-s></mjx-s><a>x</a><span>y</span>' +
+        '<a href="https://a.example" rel="noopener noreferrer nofollow">z</a>'
     );
   });
 });

@@ -25,6 +25,8 @@ const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
   td: ['align', 'colspan', 'rowspan'],
   th: ['align', 'colspan', 'rowspan']
 };
+// A page that is opened learns nothing of where it was linked from.
+const REL = 'noopener noreferrer nofollow';
 // Languages of code blocks, and CodeMirror's highlighting.
 const CLASS = /^(language-[\w+#.-]+|ͼ\w+|cm-[\w-]+|tok-[\w-]+)$/u;
 
@@ -53,7 +55,8 @@ export function safeUrl(href: string | null): URL | null {
 /** The last check, on what typesetting made of it and before it is shown: math can carry styles. */
 export function scrub(host: Element): void {
   for (const element of Array.from(host.querySelectorAll('*'))) {
-    if (DROPPED.has(element.localName) || element.localName === 'img') {
+    const isAnchorOfHeading = element.classList.contains('jp-InternalAnchorLink');
+    if (DROPPED.has(element.localName) || element.localName === 'img' || isAnchorOfHeading) {
       element.remove();
       continue;
     }
@@ -61,6 +64,9 @@ export function scrub(host: Element): void {
       if (isActive(element, name, value)) {
         element.removeAttribute(name);
       }
+    }
+    if (element.localName === 'a' && element.hasAttribute('href')) {
+      element.setAttribute('rel', REL);
     }
   }
 }
@@ -167,7 +173,7 @@ function imageAsLink(image: Element, inert: Document): Node {
 
 function setTarget(link: Element, url: URL): void {
   link.setAttribute('href', url.href);
-  link.setAttribute('rel', 'noopener noreferrer nofollow');
+  link.setAttribute('rel', REL);
   link.setAttribute('target', '_blank');
 }
 
