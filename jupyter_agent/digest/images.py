@@ -53,11 +53,11 @@ def picture(media_type: str, data: str, limits: Limits) -> Picture:
     actual, width, height = measure(raw)
     if width * height > limits.image_pixels:
         return Picture(part=None, width=width, height=height, size=len(raw))
+    if actual == "image/png":
+        _check_png(raw)  # Pillow decodes damaged data without a word
     pillow = _pillow()
     if pillow is not None:
         raw, actual = _decoded(pillow, raw, actual, limits)
-    elif actual == "image/png":
-        _check_png(raw)
     encoded = base64.b64encode(raw).decode("ascii")
     fits = len(encoded) <= limits.image_data
     if pillow is None:

@@ -263,7 +263,7 @@ def _write_image(writer: _Writer, index: int, kind: str, data: Mapping[str, Any]
 def _write_rest(writer: _Writer, outputs: Sequence[Mapping[str, Any]], index: int) -> None:
     """Say what was left out; an error among it is told all the same."""
     left = len(outputs) - index
-    kinds = ", ".join(output_kinds(outputs[index : index + 200])[:8])
+    kinds = ", ".join(output_kinds(outputs[index:])[:8])
     writer.write(f"[{left:,} more outputs ({kinds}); {writer.handle(index)}]")
     for output in outputs[-1:]:
         if output.get("output_type") == "error":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .text import cut, one_line, strip_ansi
 
 _CELL = re.compile(
-    r"^(?:Cell )?In\s?\[(\d+)\]|^Input In \[(\d+)\]|^<ipython-input-(\d+)-|^File <ipython-input-(\d+)-"
+    r"^\s{0,2}(?:Cell )?In\s?\[(\d+)\]|^Input In \[(\d+)\]|^<ipython-input-(\d+)-|^File <ipython-input-(\d+)-"
 )
 _FILE = re.compile(r"^\s{0,2}File (?:\"(?P<quoted>[^\"]+)\"|(?P<path>[^\n:]+(?::\\[^\n:]+)?)):?")
 _OLD_FILE = re.compile(r"^(?P<path>[~/][^\n]*\.py|[A-Za-z]:\\[^\n]*\.py) in \S")
@@ -21,7 +21,9 @@ _CHAIN = re.compile(
     r"^(?:During handling of the above exception|The above exception was the direct cause).*$",
     re.MULTILINE,
 )
-_LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python|<frozen |[/\\]ipykernel")
+_LIBRARY = re.compile(
+    r"site-packages|dist-packages|[/\\]lib[/\\]python|<frozen |[/\\]ipykernel|\.p(?:yx|xi)\b"
+)
 _RULE = re.compile(r"^-{20,}$")
 _FRAME_LINES = 14
 _OWN_FRAMES = 8

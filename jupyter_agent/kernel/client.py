@@ -31,7 +31,7 @@ from .sink import CellWriter, Sink
 log = logging.getLogger(__name__)
 
 _RUNS_KEPT = 500
-_IDLE_WAIT = 1.0
+_IDLE_WAIT = 2.0
 _INSIST_AFTER = (1.0, 2.0)
 _EVALUATION = OutputLimits(stream=1_000_000, data=4_000_000, outputs=200)
 
@@ -236,8 +236,6 @@ class KernelClientRunner:
         Raises:
             KernelBusy: it does not.
         """
-        if connection.execution_state == "busy":
-            raise KernelBusy("The kernel is running something else.")
         answered = asyncio.Event()
         message_id = connection.ask_state(
             lambda _channel, message: (

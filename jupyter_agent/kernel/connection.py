@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from queue import Empty
 from typing import Any
 from uuid import uuid4
@@ -99,10 +99,20 @@ class Connection:
         else:
             client.context.rcvhwm = _RECEIVE_QUEUE
             client.start_channels(**channels)
-        self._tasks.append(asyncio.create_task(self._read_iopub()))
+        self._read(self._read_iopub())
         for name in ("control", "shell", "stdin") if wanted else ("control",):
             channel = getattr(client, f"{name}_channel")
-            self._tasks.append(asyncio.create_task(self._read_channel(name, channel)))
+            self._read(self._read_channel(name, channel))
+
+    def _read(self, reader: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(reader)
+        task.add_done_callback(self._note_reader_end)
+        self._tasks.append(task)
+
+    def _note_reader_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("Reading from kernel %s failed.", self.handle.kernel_id, exc_info=error)
+            self.declare_lost()
 
     async def _wait_until_heard(self, starting: float | None) -> None:
         """Wait for a first IOPub message: before it the subscription may not hold yet.

@@ -15,7 +15,7 @@ from typing import Any
 # A larger content frame is not decoded as a whole, in bytes.
 LARGEST_CONTENT = 32_000_000
 # Of a larger stream message, this much is kept, in bytes.
-_KEPT_TEXT = 8_000_000
+KEPT_TEXT = 8_000_000
 _STREAM = re.compile(rb'\A\s*\{\s*"name"\s*:\s*"(?P<name>\w{1,20})"\s*,\s*"text"\s*:\s*"', re.ASCII)
 
 
@@ -32,8 +32,14 @@ class BadMessage(ValueError):
     """A message that is not signed by the kernel, or cannot be decoded."""
 
 
-def decode(session: Any, frames: Sequence[bytes]) -> KernelMessage:
-    """Check and decode one multipart message.
+def decode(
+    session: Any,
+    frames: Sequence[bytes],
+    *,
+    largest: int = LARGEST_CONTENT,
+    kept: int = KEPT_TEXT,
+) -> KernelMessage:
+    """Check and decode one multipart message; content above `largest` bytes is cut to `kept`.
 
     `Session.deserialize` does the same and more: it parses every date, which costs more than all
     the rest of a small message.
@@ -51,8 +57,8 @@ def decode(session: Any, frames: Sequence[bytes]) -> KernelMessage:
     try:
         kind = session.unpack(header).get("msg_type", "")
         parent_id = session.unpack(parent).get("msg_id", "")
-        if len(content) > LARGEST_CONTENT:
-            kind, body = _shortened(session, kind, content)
+        if len(content) > largest:
+            kind, body = _shortened(session, kind, content, kept)
         else:
             body = session.unpack(content)
     except (ValueError, AttributeError) as error:
@@ -69,12 +75,12 @@ def from_client(message: Mapping[str, Any]) -> KernelMessage:
     )
 
 
-def _shortened(session: Any, kind: str, content: bytes) -> tuple[str, dict[str, Any]]:
+def _shortened(session: Any, kind: str, content: bytes, kept: int) -> tuple[str, dict[str, Any]]:
     """Make something small of a message that is too large to decode."""
     found = _STREAM.match(content) if kind == "stream" else None
     if found is not None:
         start = found.end()
-        cut = content[start : start + _KEPT_TEXT].decode("utf-8", "ignore").encode()
+        cut = content[start : start + kept].decode("utf-8", "ignore").encode()
         escape = re.search(rb"\\(?:u[0-9a-fA-F]{0,4})?\Z", cut)
         if escape is not None and not _is_complete(cut, escape.start()):
             cut = cut[: escape.start()]

@@ -108,11 +108,11 @@ class Bench:
         await asyncio.wait_for(seen.wait(), DEADLINE)
         remove()
 
-    @property
-    def pid(self) -> int:
+    async def kill_kernel(self) -> None:
         assert self.kernels is not None
-        kernel = self.kernels._kernels[PATH]
-        return int(kernel.manager.provisioner.pid)
+        kernel = await self.kernels.find(PATH)
+        assert kernel is not None
+        os.kill(kernel.manager.provisioner.pid, signal.SIGKILL)
 
 
 def text_of(cell: CellRecord) -> str:
@@ -403,7 +403,7 @@ async def test_death_is_seen(tmp_path: Any, kernel_bench: Bench) -> None:
     async with BENCHES[kernel_bench.kind](str(tmp_path)) as bench:
         run = await bench.start("print('in', flush=True)\nimport time; time.sleep(100)", "1")
         await bench.started(run, text="in")
-        os.kill(bench.pid, signal.SIGKILL)
+        await bench.kill_kernel()
         assert await run.wait(5)
         assert [cell.status for cell in run.cells] == ["kernel_died", "not_run"]
         assert text_of(run.cells[0]) == "in\n"
