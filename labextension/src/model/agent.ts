@@ -229,6 +229,11 @@ export class AgentModel {
       await this.sessions.refresh();
     } catch {
       // The list stays as it was; the connection's own state tells of trouble.
+      return;
+    }
+    if (this._session === null && this.left.get(this._notebook) === undefined) {
+      // Another window has begun a session of this notebook: it is this one's, too.
+      this.showLatest();
     }
   }
 

@@ -54,6 +54,7 @@ export async function runCells(
   } finally {
     kernel.dispose();
   }
+  await saveNotebook(panel);
   return { cells };
 }
 

@@ -8,16 +8,26 @@ export function isReadOnly(panel: NotebookPanel): boolean {
   return panel.context.model.readOnly || panel.context.contentsModel?.writable === false;
 }
 
-/** Save the notebook; returns whether that is known to have worked. */
+// The latest save of each notebook. Two at once would make Lab think that somebody else wrote.
+const saves = new WeakMap<NotebookPanel, Promise<boolean>>();
+
+/** Save the notebook, after any save that goes on; returns whether that is known to have worked. */
 export async function saveNotebook(panel: NotebookPanel): Promise<boolean> {
-  if (isReadOnly(panel) || panel.isDisposed) {
+  const saving = (saves.get(panel) ?? Promise.resolve(true)).then(() => saveNow(panel));
+  saves.set(panel, saving);
+  return within(PATIENCE, saving, false);
+}
+
+async function saveNow(panel: NotebookPanel): Promise<boolean> {
+  if (panel.isDisposed || isReadOnly(panel)) {
     return false;
   }
-  const saving = panel.context.save().then(
-    () => true,
-    () => false
-  );
-  return within(PATIENCE, saving, false);
+  try {
+    await panel.context.save();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Wait for a promise, but no longer than `milliseconds`; then go on with `otherwise`. */
