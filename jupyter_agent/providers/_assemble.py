@@ -57,7 +57,8 @@ class _Call:
 class Assembler:
     """Turns the pieces of one answer into events.
 
-    Every method may add to `take()`'s next result; none does after the terminal event.
+    Every method may add to `take()`'s next result; none does after the terminal event. What is not
+    text where text belongs is a TypeError: adapters pass on what the wire holds, unchecked.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Assembler:
         metadata: ProviderMetadata | None = None,
     ) -> None:
         """Close the open thinking block, or add an empty one that only carries its seal."""
+        signature, redacted_data = _text(signature), _text(redacted_data)
         sealed = bool(signature or redacted_data or metadata)
         if self.ended or not (self._thinking_open or sealed):
             return
@@ -178,6 +180,7 @@ class Assembler:
         """
         if self.ended:
             return
+        id, name, arguments = _text(id), _text(name), _text(arguments) or ""
         call = self._calls.get(key)
         if call is None:
             call = self._begin_call(key)
@@ -208,6 +211,7 @@ class Assembler:
         call = self._calls.get(key)
         if self.ended or call is None or call.ended:
             return
+        arguments = _text(arguments)
         if arguments is not None:
             sent = "".join(call.fragments)
             if len(arguments) > MAX_ARGUMENTS:
@@ -257,7 +261,7 @@ class Assembler:
 
     def finish(self, kind: FinishKind, raw: str | None = None) -> None:
         """Take why the answer ended: the wire's own end mark. `end()` follows."""
-        self._finish = Finish(kind=kind, raw=raw)
+        self._finish = Finish(kind=kind, raw=_text(raw))
 
     def end(self) -> None:
         """End the answer: `done` when the wire said that it ended, else an error."""
@@ -299,6 +303,8 @@ class Assembler:
         """Note that content came, and stop an answer that is no answer any more."""
         if self._first_at is None:
             self._first_at = time.monotonic()
+        if not isinstance(text, str):
+            raise TypeError("text expected")
         self._size += len(text)
         self._pieces += 1
         if self._size > MAX_ANSWER or self._pieces > MAX_PIECES:
@@ -389,6 +395,12 @@ class Assembler:
             provider=self._provider,
             model=self._model,
         )
+
+
+def _text(value: str | None) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("text expected")
 
 
 def _is_text(arguments: dict[str, Any]) -> bool:

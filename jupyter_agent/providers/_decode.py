@@ -53,7 +53,7 @@ class Decoder(ABC):
         """Return the last events: the body has ended."""
         if not self.assembler.ended:
             self._guarded(self._close)
-            self.assembler.end()
+            self._guarded(self.assembler.end)
         return self.assembler.take()
 
     def _guarded(self, step: Callable[..., None], *pieces: bytes) -> None:
