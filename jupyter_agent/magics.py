@@ -278,6 +278,8 @@ def _await_cell(lines: list[str]) -> list[str]:
     if not lines or not _CELL.match(lines[0]):
         return lines
     line, cell = lines[0].removeprefix("%%agent").strip(), "".join(lines[1:])
+    if not cell.strip():  # IPython refuses a cell magic without a cell
+        return [f"await get_ipython().run_line_magic('agent', {line!r})\n"]
     return [f"await get_ipython().run_cell_magic('agent', {line!r}, {cell!r})\n"]
 
 

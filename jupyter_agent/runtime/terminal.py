@@ -46,13 +46,14 @@ def describe_approval(approval: ApprovalStart) -> str:
     for block in approval.preview:
         if block.label:
             lines.append(f"  {block.label}")
-        lines += [f"  │ {line}" for line in _block_lines(block)]
+        lines += [f"  │ {line}" for line in preview_lines(block)]
     if not approval.preview:
         lines += [f"  │ {name} = {value!r}" for name, value in approval.arguments.items()]
     return visible("\n".join(lines))
 
 
-def _block_lines(block: PreviewBlock) -> list[str]:
+def preview_lines(block: PreviewBlock) -> list[str]:
+    """Return what a block shows, line by line; a diff is shown whole, with its marks."""
     if block.kind != "diff":
         return block.text.split("\n")
     before = (block.before or "").splitlines()

@@ -1,18 +1,47 @@
-"""The command line as a real child process, with a folder, settings and sessions of its own."""
+"""The command line as a real child process, and a real kernel: each with a folder, settings and
+sessions of its own.
+"""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
 
 HERE = Path(__file__).parent
 SCRIPTS = ("says", "edits", "steps", "hesitates", "sleeps", "saves", "loops", "waits", "asks")
+
+
+def own_environment(folder: Path) -> dict[str, str]:
+    """Return an environment without keys, in which Jupyter's folders lie in this one."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.endswith(("_API_KEY", "_TOKEN")) and not name.startswith("JUPYTER_")
+    }
+    return kept | {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": str(HERE),
+        "PYTHONWARNINGS": "default",
+    }
+
+
+def write_settings(folder: Path, **settings: Any) -> None:
+    """Write the settings that a child process will read."""
+    settings = {"discover_local_servers": False, **settings}
+    (folder / "config").mkdir(exist_ok=True)
+    path = folder / "config" / "jupyter_agent_config.json"
+    path.write_text(json.dumps({"JupyterAgent": settings}))
 
 
 class Command:
@@ -22,27 +51,12 @@ class Command:
         self.folder = folder
         self.notebook = folder / "work.ipynb"
         self._children: list[subprocess.Popen[bytes]] = []
-        self.config = folder / "config"
-        self.config.mkdir()
         self.configure(scripts={name: f"command_scripts:{name}" for name in SCRIPTS})
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.endswith(("_API_KEY", "_TOKEN")) and not name.startswith("JUPYTER_")
-        }
-        self.environment = kept | {
-            "JUPYTER_CONFIG_DIR": str(self.config),
-            "JUPYTER_DATA_DIR": str(folder / "data"),
-            "IPYTHONDIR": str(folder / "ipython"),
-            "PYTHONPATH": str(HERE),
-            "PYTHONWARNINGS": "default",
-        }
+        self.environment = own_environment(folder)
 
     def configure(self, **settings: Any) -> None:
         """Write the settings that the command reads."""
-        settings = {"discover_local_servers": False, **settings}
-        path = self.config / "jupyter_agent_config.json"
-        path.write_text(json.dumps({"JupyterAgent": settings}))
+        write_settings(self.folder, **settings)
 
     def write_notebook(self, *sources: str, output: str = "") -> None:
         """Write a notebook of code cells; the last gets `output` as its output."""
@@ -118,3 +132,29 @@ def command(tmp_path: Path) -> Iterator[Command]:
     made.write_notebook()
     yield made
     made.end_children()
+
+
+@dataclass
+class Kernel:
+    """A Python kernel, and a client of it."""
+
+    manager: AsyncKernelManager
+    client: AsyncKernelClient
+    folder: Path
+
+
+@pytest.fixture
+async def kernel(tmp_path: Path) -> AsyncIterator[Kernel]:
+    scripts = {"code": "kernel_scripts:code", "asks": "command_scripts:asks"}
+    write_settings(tmp_path, scripts=scripts)
+    manager = AsyncKernelManager()
+    await manager.start_kernel(
+        cwd=str(tmp_path), env=own_environment(tmp_path), stderr=subprocess.DEVNULL
+    )
+    client = manager.client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+    yield Kernel(manager, client, tmp_path)
+    client.stop_channels()
+    await manager.shutdown_kernel(now=True)
+    manager.context.destroy()
