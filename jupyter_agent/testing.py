@@ -132,6 +132,8 @@ class FakeNotebook:
             saved=True,
         )
         self._applied[op_id] = applied
+        while len(self._applied) > 64:
+            self._applied.popitem(last=False)
         return applied
 
     async def set_outputs(

@@ -14,7 +14,7 @@ from ..notebook.changes import unconfirmed_ids
 from ..notebook.document import NotebookDocument
 from ..notebook.edits import Plan, plan
 from ..notebook.operations import EditOp
-from ..protocol.errors import AgentError, NotebookReadOnly, Unconfirmed
+from ..protocol.errors import AgentError, NotebookReadOnly, StaleCells, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, NotebookState
 from ..protocol.tools import Permission
 from .base import Preview, ToolCallContext, ToolOutput
@@ -145,12 +145,26 @@ class EditCells(WorkspaceTool):
         try:
             return plan(arguments.ops, state, known, provenance=provenance)
         except AgentError as error:
-            shown = (error.details or {}).get("cells")
-            if isinstance(shown, dict):
-                memory.remember(path, [cell for cell in state.cells if cell.id in shown])
-                for cell_id in shown.keys() - {cell.id for cell in state.cells}:
-                    memory.cells.get(path, {}).pop(cell_id, None)
+            self._show(path, state, error)
             raise
+
+    def _show(self, path: str, state: NotebookState, error: AgentError) -> None:
+        """Note that the model sees the cells that a refusal names."""
+        shown = (error.details or {}).get("cells")
+        if not isinstance(shown, dict):
+            return
+        memory = self._workspace.memory
+        current = {cell.id: cell for cell in state.cells}
+        memory.remember(
+            path,
+            [
+                current[cell_id]
+                for cell_id, source in shown.items()
+                if cell_id in current and current[cell_id].source == source
+            ],
+        )
+        for cell_id in shown.keys() - current.keys():
+            memory.cells.get(path, {}).pop(cell_id, None)
 
     async def _apply(
         self,
@@ -159,9 +173,12 @@ class EditCells(WorkspaceTool):
         state: NotebookState,
         context: ToolCallContext,
     ) -> ApplyResult:
-        result = await document.apply(
-            batch.changes, batch.expect, op_id=f"{context.run_id}:{context.call_id}"
-        )
+        op_id = f"{context.run_id}:{context.call_id}"
+        try:
+            result = await document.apply(batch.changes, batch.expect, op_id=op_id)
+        except StaleCells as error:
+            self._show(document.path, await document.read(), error)
+            raise
         wrong = unconfirmed_ids(state.cells, batch.changes, result)
         if wrong:
             raise Unconfirmed(

@@ -250,18 +250,23 @@ async def test_its_own_writes_count_as_reads(workspace: FakeWorkspace, call: Cal
 
 async def test_a_change_between_preview_and_apply_is_refused(call: CallTool) -> None:
     class Busy(FakeNotebook):
+        typing = True
+
         async def apply(self, *arguments: Any, **more: Any) -> ApplyResult:
-            self.type_into("aaaa1111", "typed meanwhile")
+            if self.typing:
+                self.typing = False
+                self.type_into("aaaa1111", "typed meanwhile")
             return await super().apply(*arguments, **more)
 
     notebook = Busy([code_cell("x = 1", id="aaaa1111")])
-    called = await call(
-        FakeWorkspace(notebook),
-        "edit_cells",
-        ops=[{"op": "str_replace", "id": "aaaa1111", "old": "1", "new": "2"}],
-    )
+    workspace = FakeWorkspace(notebook)
+    await call(workspace, "read_cells", ids=["aaaa1111"])
+    ops = [{"op": "replace", "id": "aaaa1111", "source": "x = 2"}]
+    called = await call(workspace, "edit_cells", ops=ops)
     assert called.text.startswith("STALE_CELL") and "typed meanwhile" in called.text
     assert notebook.cell("aaaa1111").source == "typed meanwhile"
+    again = await call(workspace, "edit_cells", ops=ops)  # now it has seen what was typed
+    assert not again.output.is_error and notebook.cell("aaaa1111").source == "x = 2"
 
 
 async def test_only_what_was_read_back_is_reported(call: CallTool) -> None:
