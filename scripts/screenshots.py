@@ -36,6 +36,7 @@ def play(page: Page) -> None:
     """Play the demo to its end, allowing what it asks."""
     choose_model(page, "demo")
     page.locator(".jp-Agent-demoButton").click()
+    page.locator(".jp-Agent-panel:not([data-state='idle'])").wait_for()
     ask = page.locator(".jp-Agent-approval [data-action='allow-session']")
     idle = page.locator(".jp-Agent-panel[data-state='idle']")
     while True:

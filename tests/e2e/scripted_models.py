@@ -143,3 +143,13 @@ def model_count(request):
         source = "runs = globals().get('runs', 0) + 1\nprint('runs', runs)"
         return [insert(source, run="changed")]
     return [last_words(request)]
+
+
+def model_shell(request):
+    """Run the prompt as code in the shell; one that begins with SAY is said instead."""
+    prompt, _ = since_prompt(request)
+    if turn(request):
+        return [last_words(request)]
+    if prompt.text.startswith("SAY "):
+        return [Say(prompt.text.removeprefix("SAY "))]
+    return [Call("run_code", {"code": prompt.text})]

@@ -57,6 +57,7 @@ def play(made):
     page = made.open()
     choose_model(page, "demo")
     page.locator(".jp-Agent-demoButton").click()
+    page.locator(".jp-Agent-panel:not([data-state='idle'])").wait_for()
     for _ in range(40):
         done = page.locator(".jp-Agent-panel[data-state='idle']")
         ask = page.locator(".jp-Agent-approval [data-action='allow-session']")
