@@ -244,6 +244,7 @@ export class AgentSocket {
       }
       return;
     }
+    watch.attaching = false;
     const fresh = events.slice(next - seq);
     if (fresh.length > 0) {
       watch.seq = seq + events.length - 1;
