@@ -39,7 +39,7 @@ class Disk:
 
     def set_mode(self, handle: int, path: Path, status: os.stat_result) -> None:
         """Give the new file the mode, and where permitted the owner, of the old one."""
-        if not hasattr(os, "fchmod"):
+        if not hasattr(os, "fchown"):  # Windows
             os.chmod(path, stat.S_IMODE(status.st_mode))
             return
         if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
@@ -91,13 +91,31 @@ def read_regular(path: Path, *, limit: int) -> bytes:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise NotRegular(f"{path.name} is not a regular file")
     handle = os.open(path, flags)
+    return read_handle(handle, path.name, limit=limit)
+
+
+def read_handle(handle: int, name: str, *, limit: int) -> bytes:
+    """Return the bytes of an open regular file, and close it.
+
+    Raises:
+        NotRegular, TooLarge, OSError: as `read_regular`.
+    """
     with os.fdopen(handle, "rb") as file:
-        # Again, on what was opened: the path may have been swapped since.
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise NotRegular(f"{path.name} is not a regular file")
-        data = file.read(limit + 1)
+        status = os.fstat(handle)
+        # Looked at again: the path may have been swapped before it was opened.
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegular(f"{name} is not a regular file")
+        if status.st_size > limit:
+            raise TooLarge(f"{name} holds more than {limit:,} bytes")
+        # Not `limit`: so much memory would be set aside.
+        data = file.read(status.st_size + 1)
+        while len(data) > status.st_size and len(data) <= limit:  # it grows, or hides its size
+            piece = file.read(1 << 20)
+            data += piece
+            if not piece:
+                break
     if len(data) > limit:
-        raise TooLarge(f"{path.name} holds more than {limit:,} bytes")
+        raise TooLarge(f"{name} holds more than {limit:,} bytes")
     return data
 
 
@@ -123,7 +141,7 @@ def write_atomically(
         status = None
     if status is not None and not disk.writable(target):
         raise PermissionError(f"{target.name} is read-only")
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".jupyter-agent-{secrets.token_hex(8)}.tmp")
     handle = disk.open_new(temporary)
     try:
         _fill(disk, handle, temporary, data, status)
@@ -145,7 +163,7 @@ def _fill(disk: Disk, handle: int, path: Path, data: bytes, status: os.stat_resu
             rest = rest[disk.write(handle, rest) :]
         if status is not None:
             disk.set_mode(handle, path, status)
-        elif hasattr(os, "fchmod"):
+        elif hasattr(os, "fchown"):
             os.fchmod(handle, 0o666 & ~_umask())
         disk.sync(handle)
     finally:

@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..notebook.disk import Disk, NotRegular, TooLarge, read_regular, write_atomically
+from ..notebook.disk import (
+    Disk,
+    NotRegular,
+    TooLarge,
+    read_handle,
+    read_regular,
+    write_atomically,
+)
 from ..protocol.errors import AgentError
 from .protected import protected_reason, system_reason, unreadable_reason
 
@@ -186,14 +193,7 @@ def _read_beneath(folder: int, name: str, limit: int) -> bytes:
     # Looked at before it is opened: opening alone can act on a device.
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         raise NotRegular("not a regular file")
-    handle = os.open(name, flags, dir_fd=folder)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise NotRegular("not a regular file")
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise TooLarge(f"more than {limit:,} bytes")
-    return data
+    return read_handle(os.open(name, flags, dir_fd=folder), name, limit=limit)
 
 
 def _scan(folder: Path | int) -> list[tuple[str, bool, int]]:

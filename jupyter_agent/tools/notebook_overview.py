@@ -9,7 +9,7 @@ from pydantic import Field
 from ..kernel.runner import KernelStatus
 from ..notebook.cells import same
 from ..protocol.rpc import CellState, NotebookState
-from .base import ToolCallContext, ToolOutput, text_output
+from .base import Preview, ToolCallContext, ToolOutput, text_output
 from .cell_lines import CellFacts, cell_line, facts_of, has_error
 from .workspace_tool import NotebookArguments, WorkspaceTool, printable
 
@@ -35,6 +35,10 @@ class NotebookOverview(WorkspaceTool):
 
     name = "notebook_overview"
     arguments = OverviewArguments
+
+    async def preview(self, arguments: OverviewArguments) -> Preview:
+        path = self._workspace.notebook_path(arguments.notebook)
+        return Preview(title="Look at the notebook", bound_to=(("notebook", path),))
 
     async def run(self, arguments: OverviewArguments, context: ToolCallContext) -> ToolOutput:
         path, _, state = await self._open(arguments.notebook)
