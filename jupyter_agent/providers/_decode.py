@@ -7,7 +7,7 @@ object reads live answers and recordings.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..protocol.errors import ParseFailed, ProviderError
@@ -16,6 +16,10 @@ from ._assemble import Assembler
 from ._errors import error_from_body
 from ._json import parse_json
 from ._sse import SseFramer
+
+# Well-formed JSON of the wrong shape fails where it is used: checking each field beforehand would
+# cost every chunk of every answer.
+_FAULTS = (ProviderError, KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
 class Decoder(ABC):
@@ -46,31 +50,31 @@ class Decoder(ABC):
 
     def feed(self, chunk: bytes) -> list[ProviderEvent]:
         """Return the events that this piece of the body completes."""
-        self._guarded(self._read, chunk)
+        try:
+            self._read(chunk)
+        except _FAULTS as error:
+            self._fault(error)
         return self.assembler.take()
 
     def finish(self) -> list[ProviderEvent]:
         """Return the last events: the body has ended."""
-        if not self.assembler.ended:
-            self._guarded(self._close)
-            self._guarded(self.assembler.end)
+        try:
+            if not self.assembler.ended:
+                self._close()
+            self.assembler.end()
+        except _FAULTS as error:
+            self._fault(error)
         return self.assembler.take()
 
-    def _guarded(self, step: Callable[..., None], *pieces: bytes) -> None:
-        """Take a step; what the server got wrong becomes the answer's error."""
-        try:
-            step(*pieces)
-        except ProviderError as error:
-            self.assembler.fail(error)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            # Well-formed JSON of the wrong shape: checking each field would cost every chunk.
-            self.assembler.fail(
-                ParseFailed(
-                    f"{self.provider} sent something that is not part of its API. Try again; if "
-                    "it happens each time, check the base URL and the kind of server.",
-                    cause=error,
-                )
+    def _fault(self, error: Exception) -> None:
+        """End in an error: what the server got wrong is never an exception here."""
+        if not isinstance(error, ProviderError):
+            error = ParseFailed(
+                f"{self.provider} sent something that is not part of its API. Try again; if it "
+                "happens each time, check the base URL and the kind of server.",
+                cause=error,
             )
+        self.assembler.fail(error)
 
     def fail(self, error: ProviderError) -> list[ProviderEvent]:
         """Return the last events when the transport broke: success only after the end mark."""
@@ -115,9 +119,10 @@ class SseDecoder(Decoder):
         self.assembler.end()
 
     def _read(self, chunk: bytes) -> None:
+        assembler = self.assembler
         for name, data in self._framer.feed(chunk):
             self._event(name, data)
-            if self.assembler.ended:
+            if assembler.ended:
                 return
 
     def _event(self, name: str, data: bytes) -> None:

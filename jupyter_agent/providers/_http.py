@@ -120,21 +120,30 @@ class _Deadline:
         """Seconds left."""
         return self._left
 
-    def __enter__(self) -> None:
+    def start(self) -> None:
+        """Begin to wait.
+
+        Raises:
+            TimeoutError: nothing is left of the time.
+        """
+        if self._left <= 0:
+            raise TimeoutError
         self._task = asyncio.current_task()
         self._at = self._loop.time() + self._left
         if self._timer is None or self._timer.when() > self._at:
             self._arm()
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        task, self._task = self._task, None
+    def stop(self) -> None:
+        """End the wait, whatever it brought."""
         self._left = self._at - self._loop.time()
-        if self._expired and kind is asyncio.CancelledError:
-            uncancel = getattr(task, "uncancel", None)  # from Python 3.11: somebody else's cancel
-            if uncancel is None or uncancel() <= self._others:
-                raise TimeoutError
-        elif self._left <= 0 and kind is None:
-            raise TimeoutError
+        self._task = None
+
+    def rang(self) -> bool:
+        """Whether a cancellation that ended the wait was this deadline's, and nobody else's."""
+        if not self._expired:
+            return False
+        uncancel = getattr(self._task, "uncancel", None)  # from Python 3.11
+        return uncancel is None or uncancel() <= self._others
 
     def close(self) -> None:
         """Stop the timer."""
@@ -180,15 +189,20 @@ class Body:
             TimedOut: nothing came in time.
             StreamInterrupted: the connection broke.
         """
+        deadline = self._deadline
         try:
-            with self._deadline:
-                return await self._next()
+            deadline.start()
+            return await self._next()
         except StopAsyncIteration:
             return None
-        except TimeoutError as error:
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and not deadline.rang():
+                raise
             raise _timed_out(self._whom, started=self._any_event) from error
         except Exception as error:
             raise _translate(error, self._whom, reading=True) from error
+        finally:
+            deadline.stop()
 
     def note(self, size: int, *, events: bool, frames: bool) -> None:
         """Say what the last piece held: it decides how long to wait for the next.
@@ -300,12 +314,16 @@ class HttpClient:
             request = client.build_request(
                 call.method, call.url, headers=headers, content=call.content or None
             )
-            with deadline:
-                return await client.send(request, stream=True)
-        except TimeoutError as error:
+            deadline.start()
+            return await client.send(request, stream=True)
+        except asyncio.CancelledError as error:
+            if not deadline.rang():
+                raise
             raise _timed_out(whom, started=False) from error
         except Exception as error:
             raise _translate(error, whom, reading=False) from error
+        finally:
+            deadline.stop()
 
     def _ready(self) -> httpx.AsyncClient:
         """Return the client of the running loop: connections cannot move between loops."""

@@ -5,8 +5,6 @@ Unlike the standard, an `error:` field is kept as an event of that name: llama.c
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..protocol.errors import ParseFailed
 from ._lines import MAX_LINE, MAX_STREAM, LineSplitter
 
@@ -14,11 +12,8 @@ MAX_EVENT = 4 << 20
 _MAX_STRAY = 64 << 10
 
 
-class ServerEvent(NamedTuple):
-    """One event. `name` is empty unless the server gave one."""
-
-    name: str
-    data: bytes
+# One event: its name (empty unless the server gave one) and its data.
+ServerEvent = tuple[str, bytes]
 
 
 class SseFramer:
@@ -94,7 +89,7 @@ class SseFramer:
             data = b"\n".join((data, *self._more))
             self._more.clear()
         self._data = None
-        return ServerEvent(self._name, data)
+        return self._name, data
 
     def _field(self, line: bytes, events: list[ServerEvent]) -> None:
         name, colon, value = line.partition(b":")
@@ -102,7 +97,7 @@ class SseFramer:
         if name == b"event":
             self._name = value.decode("utf-8", errors="replace")
         elif name == b"error" and colon:
-            events.append(ServerEvent("error", value))
+            events.append(("error", value))
         elif name == b"data":
             self._add(b"")
         elif name not in (b"id", b"retry") and self._stray_size < _MAX_STRAY:

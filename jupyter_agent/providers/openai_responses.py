@@ -197,7 +197,7 @@ class ResponsesDecoder(SseDecoder):
             assembler, provider=provider, model=model, framer=SseFramer(max_line=MAX_LINE)
         )
         self._names = names
-        self._sent: dict[tuple[Any, ...], int] = {}  # characters of each text streamed so far
+        self._sent: dict[tuple[str, int, int], int] = {}  # characters of each text streamed so far
         self._thinking: dict[int, str] = {}  # which of its two channels an item thinks in
         self._done: set[int] = set()
         self._refusal = ""
@@ -264,10 +264,14 @@ class ResponsesDecoder(SseDecoder):
             self._think(kind, payload, rest)
 
     def _count(self, channel: str, payload: dict[str, Any], text: str) -> None:
-        """Count the characters streamed, of a part and of its item."""
-        index, part = _place(payload)
-        for key in ((channel, index, part), (channel, index)):
-            self._sent[key] = self._sent.get(key, 0) + len(text)
+        key = (channel, *_place(payload))
+        self._sent[key] = self._sent.get(key, 0) + len(text)
+
+    def _sent_of_item(self, channel: str, index: int) -> int:
+        """Return the characters streamed of an item: servers count its parts in different ways."""
+        return sum(
+            size for (kind, at, _), size in self._sent.items() if (kind, at) == (channel, index)
+        )
 
     def _added(self, index: int, item: dict[str, Any]) -> None:
         if item.get("type") == "function_call":
@@ -291,8 +295,7 @@ class ResponsesDecoder(SseDecoder):
                 for part in content:
                     self._refusal = part.get("refusal") or self._refusal
                 whole = "".join(part.get("text") or "" for part in content)
-                # By item: servers count its parts in different ways.
-                rest = whole[self._sent.get(("text", index), 0) :]
+                rest = whole[self._sent_of_item("text", index) :]
                 self._text({"output_index": index}, rest)
                 if item.get("phase"):
                     self.assembler.text("", {API: {"phase": item["phase"]}})
@@ -302,7 +305,7 @@ class ResponsesDecoder(SseDecoder):
         channels = (("summary", "response.reasoning_summary_text"), ("content", _RAW))
         for field, channel in channels:
             whole = "".join(part.get("text") or "" for part in item.get(field) or ())
-            rest = whole[self._sent.get((channel, index), 0) :]
+            rest = whole[self._sent_of_item(channel, index) :]
             if rest:
                 self._think(f"{channel}.done", {"output_index": index}, rest)
         self.assembler.end_thinking(metadata={API: {"item": item}})

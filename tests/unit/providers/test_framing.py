@@ -25,7 +25,7 @@ def frame(framer, body, sizes=(1,), seed=0):
 
 
 def events(body, **how):
-    return [(event.name, event.data) for event in frame(SseFramer(), body, **how)]
+    return frame(SseFramer(), body, **how)
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2, 3), (10_000,)])
