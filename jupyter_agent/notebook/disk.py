@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -120,13 +121,17 @@ def read_handle(handle: int, name: str, *, limit: int) -> bytes:
 
 
 def write_atomically(
-    path: Path, data: bytes, *, disk: Disk | None = None, follow: bool = True
+    path: Path,
+    data: bytes | Sequence[bytes],
+    *,
+    disk: Disk | None = None,
+    follow: bool = True,
 ) -> None:
     """Replace (or create) a file by `data`.
 
     Args:
         path: the file.
-        data: all of its new bytes.
+        data: all of its new bytes, whole or in pieces.
         disk: the system calls.
         follow: replace what a symlink leads to, instead of the link.
 
@@ -144,7 +149,7 @@ def write_atomically(
     temporary = target.with_name(f".jupyter-agent-{secrets.token_hex(8)}.tmp")
     handle = disk.open_new(temporary)
     try:
-        _fill(disk, handle, temporary, data, status)
+        _fill(disk, handle, temporary, [data] if isinstance(data, bytes) else data, status)
         disk.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -156,11 +161,14 @@ def write_atomically(
         disk.sync_folder(target.parent)
 
 
-def _fill(disk: Disk, handle: int, path: Path, data: bytes, status: os.stat_result | None) -> None:
+def _fill(
+    disk: Disk, handle: int, path: Path, data: Sequence[bytes], status: os.stat_result | None
+) -> None:
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[disk.write(handle, rest) :]
+        for piece in data:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[disk.write(handle, rest) :]
         if status is not None:
             disk.set_mode(handle, path, status)
         elif hasattr(os, "fchown"):

@@ -7,13 +7,15 @@ that what someone else wrote in the meantime is not lost. The format is `ipynb.p
 from __future__ import annotations
 
 import asyncio
+import codecs
 import copy
 import errno
 import hashlib
+import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -37,6 +39,7 @@ from .ipynb import FileCell, NotebookFile
 
 LARGEST = 1 << 30  # bytes
 _REMEMBERED = 64
+_PIECE = 1 << 20  # characters or bytes
 
 T = TypeVar("T")
 # Gets the notebook's data just before it is written and may change it (Jupyter's pre-save hook).
@@ -126,7 +129,7 @@ class FileNotebook:
         data = read_regular(self._file, limit=LARGEST)
         digest = self._seen(data)
         try:
-            text = data.decode("utf-8-sig")
+            text = _decoded(data)
         except UnicodeDecodeError as error:
             raise NotANotebook("This is not a notebook: it is no UTF-8 text.") from error
         return ipynb.parse(text), digest
@@ -207,8 +210,7 @@ class FileNotebook:
         self._write(notebook, digest)
 
     def _write(self, notebook: NotebookFile, digest: bytes) -> None:
-        text = self._hooked(ipynb.render(notebook))
-        data = text.encode("utf-8")
+        data = _encoded(self._hooked(notebook))
         if hashlib.sha256(read_regular(self._file, limit=LARGEST)).digest() != digest:
             raise StaleCells(
                 f"{self.path} was changed on disk at this very moment. Nothing was applied."
@@ -217,23 +219,53 @@ class FileNotebook:
         if self._after_save is not None:
             self._after_save(str(self._file))
         found = read_regular(self._file, limit=LARGEST)
-        if self._seen(found) != hashlib.sha256(data).digest():
+        if self._seen(found) != _digest(data):
             raise Unconfirmed(
                 f"{self.path} was saved, and changed by something else right after it."
             )
 
-    def _hooked(self, text: str) -> str:
+    def _hooked(self, notebook: NotebookFile) -> Iterable[str]:
         """Let the pre-save hook see, and perhaps change, what is to be written."""
         if self._before_save is None:
-            return text
-        import json
-
+            return ipynb.pieces(notebook)
+        text = ipynb.render(notebook)
         data = json.loads(text)
         original = copy.deepcopy(data)
         self._before_save(data)
         if data == original:
-            return text
-        return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+            return [text]
+        return [json.dumps(data, ensure_ascii=False, indent=1) + "\n"]
+
+
+# A large text is decoded and encoded in pieces: in one, Python could do nothing else meanwhile,
+# the server's event loop included.
+
+
+def _decoded(data: bytes) -> str:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    starts = range(0, len(data), _PIECE)
+    texts = [decoder.decode(data[start : start + _PIECE]) for start in starts]
+    return "".join([*texts, decoder.decode(b"", final=True)])
+
+
+def _encoded(texts: Iterable[str]) -> list[bytes]:
+    found: list[bytes] = []
+    waiting: list[str] = []
+    size = 0
+    for text in texts:
+        waiting.append(text)
+        size += len(text)
+        if size >= _PIECE:
+            found.append("".join(waiting).encode("utf-8"))
+            waiting, size = [], 0
+    return [*found, "".join(waiting).encode("utf-8")]
+
+
+def _digest(data: Iterable[bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for piece in data:
+        digest.update(piece)
+    return digest.digest()
 
 
 def _states(notebook: NotebookFile) -> tuple[CellState, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from json.decoder import WHITESPACE, JSONDecoder, scanstring  # type: ignore[attr-defined]
 from typing import Any, TypeGuard
@@ -114,18 +115,23 @@ def _gap(notebook: NotebookFile, text: str) -> str:
 
 def render(notebook: NotebookFile) -> str:
     """Write the text of a notebook; cells that keep their text are written byte for byte."""
-    pieces = [notebook.head]
+    return "".join(pieces(notebook))
+
+
+def pieces(notebook: NotebookFile) -> Iterator[str]:
+    """Yield the text of a notebook piece by piece: a large one never has to be joined."""
     gap = notebook.gap
     around = notebook.was_empty and bool(notebook.cells) and "\n" in gap
+    yield notebook.head
     if around:
-        pieces.append(gap[1:])
+        yield gap[1:]
     for index, cell in enumerate(notebook.cells):
         if index:
-            pieces.append(gap if cell.lead is None else cell.lead)
-        pieces.append(cell.text if cell.text is not None else _dump(cell.data, gap))
+            yield gap if cell.lead is None else cell.lead
+        yield cell.text if cell.text is not None else _dump(cell.data, gap)
     if around:
-        pieces.append(gap[1:-1])
-    return "".join(pieces) + notebook.tail
+        yield gap[1:-1]
+    yield notebook.tail
 
 
 def require_ids(notebook: NotebookFile) -> None:
