@@ -217,8 +217,15 @@ class Connection:
         content: dict[str, Any],
         metadata: dict[str, Any] | None = None,
     ) -> str:
-        message = self._client.session.msg(kind, content, metadata=metadata)
-        getattr(self._client, f"{channel}_channel").send(message)
+        session = self._client.session
+        message = session.msg(kind, content, metadata=metadata)
+        target = getattr(self._client, f"{channel}_channel")
+        if self._remote:
+            target.send(message)
+        else:
+            # `Channel.send` goes past the asyncio socket. That may take in a reply's arrival
+            # unnoticed, and who waits for it is never woken.
+            target.socket.send_multipart(session.serialize(message))
         return str(message["header"]["msg_id"])
 
     # ---- listening -------------------------------------------------------------------------

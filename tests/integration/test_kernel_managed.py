@@ -34,7 +34,7 @@ async def run(runner: KernelClientRunner, *sources: str, **options: Any) -> list
         CellSource(cell_id=f"cell-{index}", source=source) for index, source in enumerate(sources)
     ]
     found: Run = await runner.start_run(cells, op_id=repr((sources, options)), **options)
-    assert await found.wait(30)
+    assert await found.wait(30), found.cells
     return found.cells
 
 
