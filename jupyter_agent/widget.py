@@ -53,17 +53,23 @@ class AgentChat(anywidget.AnyWidget):
         self._order: list[str] = []
         self._redraw: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = _running_loop()
         self.on_msg(self._on_message)
 
     # -- what the front end sends ----------------------------------------------------------------
 
     def _on_message(self, widget: object, content: object, buffers: object) -> None:
-        """Begin what was asked for. Called on the kernel's loop, which must not be held."""
+        """Begin what was asked for, without waiting for anything.
+
+        JupyterLab has widgets' messages handled by a subshell, on a thread and loop of its own;
+        the agent belongs to the loop in which the person's cells run.
+        """
         if not isinstance(content, dict):
             return
         handler = _HANDLERS.get(str(content.get("type")))
         if handler is not None:
-            self._start(handler(self, content))
+            loop = self._loop or asyncio.get_running_loop()
+            loop.call_soon_threadsafe(lambda: self._start(handler(self, content)))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
@@ -156,6 +162,13 @@ _HANDLERS = {
     "approve": AgentChat._approve,
     "answer": AgentChat._answer,
 }
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def blocks_of(transcript: Transcript) -> list[Block]:
