@@ -21,7 +21,6 @@ from real_lab import (  # noqa: E402
     EXAMPLES,
     Bench,
     chromium_path,
-    choose_model,
     panel_state,
     start_lab,
     stop_lab,
@@ -34,7 +33,6 @@ SIZE = {"width": 1440, "height": 900}
 
 def play(page: Page) -> None:
     """Play the demo to its end, allowing what it asks."""
-    choose_model(page, "demo")
     page.locator(".jp-Agent-demoButton").click()
     page.locator(".jp-Agent-panel:not([data-state='idle'])").wait_for()
     ask = page.locator(".jp-Agent-approval [data-action='allow-session']")
@@ -49,10 +47,16 @@ def play(page: Page) -> None:
 
 
 def arrange(page: Page) -> None:
-    """Show the plot, and the end of the conversation."""
+    """Show the plot: Lab draws only what is in view, so scroll until it is there."""
+    outer = page.locator(".jp-WindowedPanel-outer").first
     plot = page.locator(".jp-Notebook .jp-OutputArea-output img").last
+    for _ in range(40):
+        if plot.count() and plot.is_visible():
+            break
+        outer.evaluate("node => { node.scrollTop += 300; }")
+        page.wait_for_timeout(150)
     plot.scroll_into_view_if_needed()
-    page.wait_for_timeout(1_500)
+    page.wait_for_timeout(1_000)
 
 
 def shoot(lab, browser, name: str, *, app: str = "lab/tree") -> None:
@@ -78,7 +82,7 @@ def main() -> int:
         print("There is no Chromium. Run `python3 scripts/dev.py setup` first.", file=sys.stderr)
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
-    lab = start_lab(Path(tempfile.mkdtemp()))
+    lab = start_lab(Path(tempfile.mkdtemp()), "--JupyterAgent.default_model=demo")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
