@@ -13,7 +13,9 @@ def open_chat(lab, context, bench, model: str) -> Page:
     notebook = bench([CELL.format(model=model)])
     page = context.new_page()
     page.goto(lab.address(notebook.path))
-    page.locator(".jp-Notebook .jp-Cell").first.click()
+    # Run before the kernel is there, the cell would lead to a dialog instead.
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
     page.keyboard.press("Control+Enter")
     page.locator(".ja-Chat").wait_for()
     return page
