@@ -61,6 +61,12 @@ class Verdict:
     reason: str = ""
 
 
+def _by_mode(call: CallFacts, mode: Mode, permission: Permission) -> Effect:
+    if mode == "edits" and permission == "write" and call.notebook_path is None:
+        return "ask"  # edits of notebooks are reviewed afterwards; other files have no review
+    return MODES[mode][permission]
+
+
 def decide(
     call: CallFacts, *, mode: Mode, rules: Sequence[Rule] = (), grants: Sequence[Grant] = ()
 ) -> Verdict:
@@ -73,7 +79,7 @@ def decide(
     needed: frozenset[Permission] = call.permissions or frozenset(
         ("read", "write", "exec", "network")
     )
-    by_mode = [MODES[mode][permission] for permission in needed]
+    by_mode = [_by_mode(call, mode, permission) for permission in needed]
     by_rule = [rule.effect for rule in rules if rule.matches(call)]
     if "deny" in by_rule:
         return Verdict(effect="deny", reason=f"A rule forbids {call.tool_name}.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,8 +97,8 @@ class ModelAccess:
         for name in self.settings.scripts:
             ready.append(_scripted_info(f"{SCRIPT_PREFIX}{name}", f"{SCRIPT_PREFIX}{name}"))
         ready += await self._local_models()
-        for model in known_models():
-            reason = self._why_not(model)
+        known = known_models()
+        for model, reason in zip(known, await self._why_not_each(known), strict=True):
             if reason is None:
                 ready.append(model)
             elif reason:
@@ -135,6 +136,9 @@ class ModelAccess:
 
     async def providers(self) -> list[dict[str, Any]]:
         """Return the providers, with whether they have a key; never the key."""
+        return await asyncio.to_thread(self._provider_rows)
+
+    def _provider_rows(self) -> list[dict[str, Any]]:
         rows = []
         for name, record in self._table().items():
             if not self._allowed(name):
@@ -163,16 +167,19 @@ class ModelAccess:
             ConfigError: it is not allowed, or what was entered is not usable.
         """
         name = self._known(name)
+        await asyncio.to_thread(self._enter, name, key, base_url)
+        self._local = None
+
+    def _enter(self, name: str, key: str | None, base_url: str | None) -> None:
         if base_url is not None:
             self.credentials.set_base_url(name, base_url or None)
         if key:
             endpoint = find_endpoint(name, self.settings, self.credentials, self._table())
             self.credentials.set_key(name, key, endpoint.base_url)
-        self._local = None
 
     async def remove_provider(self, name: str) -> None:
         """Forget what is stored for a provider."""
-        self.credentials.remove(self._known(name))
+        await asyncio.to_thread(self.credentials.remove, self._known(name))
 
     async def test_provider(self, name: str, model: str | None = None) -> dict[str, Any]:
         """Ask a provider for its models, and say in words how that went."""
@@ -224,6 +231,10 @@ class ModelAccess:
             endpoint.base_url,
             trusted_url=endpoint.trusted_url,
         )
+
+    async def _why_not_each(self, models: Sequence[ModelInfo]) -> list[str | None]:
+        """Look in a thread: a keyring may be slow to answer."""
+        return await asyncio.to_thread(lambda: [self._why_not(model) for model in models])
 
     def _why_not(self, model: ModelInfo) -> str | None:
         """Return None when a catalogue model is ready, "" when it is not offered, else why not."""

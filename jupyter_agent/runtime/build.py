@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
 from ..models.credentials import Credentials
 from ..notebook.frontend import BrowserChannel
+from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
 from .manager import SessionManager, World
+
+log = logging.getLogger("jupyter_agent")
 
 
 def build_manager(
@@ -38,16 +43,41 @@ def build_manager(
         credentials: where keys are found, None for the person's own.
         session_parts: other `SessionParts` for every session, such as `ask`.
     """
-
-    async def open_sessions() -> Any:
-        from ..store.sessions import open_store
-
-        return await open_store(store_path)
+    if credentials is None:
+        credentials = Credentials(data_folder(), environment=_key_environment(settings))
 
     return SessionManager(
         settings,
-        open_store=open_sessions,
+        open_store=lambda: open_sessions(store_path),
         world=World(root=root, kernels=kernels, browser=browser, shell=shell),
-        access=ModelAccess(settings, credentials or Credentials(data_folder())),
+        access=ModelAccess(settings, credentials),
         overrides=session_parts,
     )
+
+
+async def open_sessions(path: Path | None) -> tuple[Any, str | None]:
+    """Open the store; one that cannot be used is left as it is, and memory stands in.
+
+    Returns the store, and what people must be told about it.
+    """
+    from ..store.sessions import open_store
+
+    try:
+        return await open_store(path), None
+    except StoreUnavailable as error:
+        log.warning("%s", error.user_message)
+        problem = f"{error.user_message} This conversation is not kept: it ends with the server."
+        return await open_store(None), problem
+
+
+def _key_environment(settings: Settings) -> dict[str, str] | None:
+    """Take providers' keys out of the environment that kernels inherit, where that is set."""
+    if not settings.hide_provider_variables_from_kernels:
+        return None
+    from ..providers.registry import PROVIDERS
+
+    kept = dict(os.environ)
+    for entry in PROVIDERS.values():
+        for variable in entry.key_variables:
+            os.environ.pop(variable, None)
+    return kept

@@ -22,6 +22,7 @@ from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
 from ..protocol.frames import ServerStatus, SessionSummary
 from ..protocol.messages import Message, new_id, now
 from ..protocol.models import ModelInfo
+from ..protocol.session_events import Notice
 from ..protocol.tools import Mode
 from ..store.rows import SessionRow
 from ..tools.toolset import build_tools
@@ -31,7 +32,8 @@ from .history import transcript_of
 from .journal import Journal
 from .lease import Lease
 from .recovery import load_history, load_journal, recover
-from .session import Session, SessionParts, Settled
+from .session import Session
+from .session_parts import SessionParts, Settled
 from .workspace import SessionWorkspace
 
 
@@ -72,6 +74,7 @@ class SessionManager:
         self._open_store = open_store
         self._overrides = overrides or {}
         self._store: Any = None
+        self._store_problem: str | None = None
         self._opening = asyncio.Lock()
         self._loading: dict[str, asyncio.Lock] = {}
         self._sessions: dict[str, Session] = {}
@@ -98,7 +101,7 @@ class SessionManager:
         """Return the store, opened at first use."""
         async with self._opening:
             if self._store is None:
-                self._store = await self._open_store()
+                self._store, self._store_problem = await self._open_store()
             return self._store
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -268,6 +271,10 @@ class SessionManager:
         await self._recover(row.id, journal, history)
         session = Session(self._parts(row, store, journal, history))
         session.on_change = self._changed
+        if self._store_problem is not None:
+            journal.emit(
+                Notice(level="warning", text=self._store_problem, code="store_unavailable")
+            )
         workspace = SessionWorkspace(
             root=self.world.root,
             notebook=row.notebook_path,

@@ -9,20 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..agent.execute import Executor, Permits
 from ..agent.inbox import Inbox
-from ..agent.limits import Limits, Spent
+from ..agent.limits import Spent
 from ..agent.loop import Loop, Outcome
 from ..context.prompt import PromptFacts, system_prompt
 from ..context.request import build_request, estimate_tokens
 from ..digest.fence import Fence
 from ..models.pricing import cost
-from ..policy.broker import Answer, Broker
-from ..policy.grants import Grant
-from ..policy.rules import Rule
+from ..policy.broker import Broker
 from ..protocol.codec import to_json
 from ..protocol.errors import AgentError, ErrorInfo, NotAllowed
 from ..protocol.frames import Events, Snapshot
@@ -31,15 +28,12 @@ from ..protocol.messages import (
     ImagePart,
     Message,
     TextPart,
-    ToolCallPart,
-    ToolResultPart,
     new_id,
     now,
 )
 from ..protocol.models import ModelInfo, Request
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import (
-    ApprovalStart,
     Budget,
     MessageEnd,
     MessageStart,
@@ -50,68 +44,17 @@ from ..protocol.session_events import (
     RunStart,
     SessionChange,
 )
-from ..protocol.tools import CellAction, CellRef, GrantScope, Mode
+from ..protocol.tools import GrantScope, Mode
 from ..protocol.usage import Usage
 from ..tools.base import Tool, definition
-from .access import Access, ModelAccess
-from .journal import Journal, Watcher
+from .access import Access
+from .journal import Watcher
 from .lease import Lease
+from .session_parts import Intents, SessionParts, changed_cells
 from .workspace import SessionWorkspace
 
 STOP_DEADLINE = 0.8
 TITLE_LENGTH = 60
-
-
-@dataclass(slots=True)
-class Settled:
-    """The session's own choices, changed by `configure`."""
-
-    model: str
-    mode: Mode
-    effort: Effort | None = None
-    title: str = ""
-    notebook_path: str | None = None
-
-
-@dataclass(kw_only=True)
-class SessionParts:
-    """What a session is made of; put together in `manager.py`."""
-
-    session_id: str
-    holder: str
-    store: Any
-    journal: Journal
-    history: list[Message]
-    settled: Settled
-    access: ModelAccess
-    limits: Limits
-    allowed_modes: tuple[Mode, ...]
-    rules: Sequence[Rule] = ()
-    instructions: str = ""
-    attended: Callable[[], bool] = lambda: True
-    ask: Callable[[ApprovalStart], Awaitable[Answer]] | None = None
-    extra_tools: Sequence[Tool[Any]] = ()
-    grants: list[Grant] = field(default_factory=list)
-
-
-class _Intents:
-    """The store's ledger of calls, for one run (the executor's `IntentLog` port)."""
-
-    def __init__(self, store: Any, session_id: str, run_id: str) -> None:
-        self._store = store
-        self._session_id = session_id
-        self._run_id = run_id
-
-    async def begin(self, call: ToolCallPart) -> None:
-        arguments = call.arguments_raw.encode("utf-8", "replace")
-        await self._store.put_intent(self._session_id, self._run_id, call.id, call.name, arguments)
-
-    async def end(self, result: ToolResultPart) -> None:
-        status = "error" if result.is_error else "ok"
-        data = to_json(ToolResultPart, result)
-        await self._store.finish_intent(
-            self._session_id, self._run_id, result.tool_call_id, data, status
-        )
 
 
 class Session:
@@ -173,24 +116,7 @@ class Session:
 
     def notebook_changed(self, path: str, result: ApplyResult, changes: Sequence[Change]) -> None:
         """Tell the watchers of changes the agent made to a notebook."""
-        actions: dict[str, CellAction] = {
-            "insert": "inserted",
-            "set_source": "edited",
-            "set_type": "edited",
-            "clear_outputs": "edited",
-            "delete": "deleted",
-            "move": "moved",
-        }
-        positions = {cell_id: place for place, cell_id in enumerate(result.order, start=1)}
-        cells = tuple(
-            CellRef(
-                cell_id=change.id,
-                action=actions[change.type],
-                number=positions.get(change.id),
-                path=path,
-            )
-            for change in changes
-        )
+        cells = changed_cells(path, result, changes)
         self.journal.emit(NotebookChange(path=path, revision=result.revision, cells=cells))
 
     def provenance(self) -> dict[str, str]:
@@ -385,7 +311,7 @@ class Session:
             tools=self.tools,
             permits=self._permits(),
             emit=self.journal.emit,
-            intents=_Intents(self._store, self.id, run_id),
+            intents=Intents(self._store, self.id, run_id),
             spent=spent,
         )
         loop = Loop(

@@ -7,6 +7,7 @@ the work goes on without it.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -238,7 +239,8 @@ class SessionWorkspace:
             raise NotebookMissing(
                 "This session has no notebook. Name one, or create one with create_notebook."
             )
-        return path
+        # One notebook, one name: tabs and the contents manager know it without dots.
+        return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
 
     async def document(self, path: str) -> AnyNotebook:
         """Return the notebook at a path."""

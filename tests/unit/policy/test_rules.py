@@ -75,8 +75,9 @@ def test_the_modes_permit_what_they_say():
     assert decide(facts("write"), mode="plan").effect == "deny"
     assert decide(facts("write"), mode="ask").effect == "ask"
     assert decide(facts("read"), mode="ask").effect == "allow"
-    assert decide(facts("write"), mode="edits").effect == "allow"
-    assert decide(facts("write", "exec"), mode="edits").effect == "ask"
+    assert decide(facts("write", notebook_path="a.ipynb"), mode="edits").effect == "allow"
+    assert decide(facts("write"), mode="edits").effect == "ask", "other files have no review"
+    assert decide(facts("write", "exec", notebook_path="a.ipynb"), mode="edits").effect == "ask"
     assert decide(facts("write", "exec", "network"), mode="auto").effect == "allow"
 
 
