@@ -10,7 +10,6 @@ import itertools
 import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +20,7 @@ from ._decode import Decoder
 from ._errors import MAX_RETRY_AFTER, error_from_response, redact
 from ._guards import check_request
 from ._history import repair
-from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
+from ._http import Body, Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
 
 _FIRST_DELAY = 0.5  # seconds, doubled with each retry
 _LONGEST_DELAY = 8.0
@@ -80,15 +79,24 @@ class HttpProvider(ABC):
         for attempt in itertools.count(1):
             failure: ErrorInfo | None = None
             begun = False
-            async with aclosing(self._attempt(call, decoder)) as events:
-                async for event in events:
-                    if event.type == "error":
-                        failure = self._clean(event.error, request.model)
-                        break
-                    begun = True
-                    yield event
+            try:
+                async with self._http.open(call, await self.sign(call)) as body:
+                    while failure is None and not decoder.ended:
+                        events = await _next_events(body, decoder)
+                        if events and events[-1].type == "error":
+                            failure = events.pop().error  # type: ignore[union-attr]
+                        for event in events:
+                            begun = True
+                            yield event
+                    if failure is None:
+                        await body.drain()
+            except HttpRefused as error:
+                failure = self.refused(error.refusal, request.model).info()
+            except ProviderError as error:
+                failure = error.info()
             if failure is None:
                 return
+            failure = self._clean(failure, request.model)
             if begun or not failure.retryable or attempt > self.endpoint.max_retries:
                 yield Failed(error=failure)
                 return
@@ -97,29 +105,6 @@ class HttpProvider(ABC):
                 self.endpoint.on_retry(attempt, delay, failure)
             await asyncio.sleep(delay)
             call, decoder = self.prepare(request)
-
-    async def _attempt(
-        self, call: HttpCall, decoder: Decoder
-    ) -> AsyncGenerator[ProviderEvent, None]:
-        """Ask once; the last event is `done` or `error`."""
-        try:
-            async with self._http.open(call, await self.sign(call)) as body:
-                while not decoder.ended:
-                    chunk = await body.read()
-                    if chunk is None:
-                        events = decoder.finish()
-                    else:
-                        frames = decoder.frames
-                        events = decoder.feed(chunk)
-                        body.note(len(chunk), events=bool(events), frames=decoder.frames != frames)
-                    for event in events:
-                        yield event
-                await body.drain()
-        except HttpRefused as error:
-            yield Failed(error=self.refused(error.refusal, decoder.model).info())
-        except ProviderError as error:
-            for event in decoder.fail(error):
-                yield event
 
     async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """Return what a GET answers.
@@ -151,6 +136,23 @@ class HttpProvider(ABC):
             model=info.model or model or None,
             message=redact(info.message, self.endpoint.api_key),
         )
+
+
+async def _next_events(body: Body, decoder: Decoder) -> list[ProviderEvent]:
+    """Read once; a connection that breaks ends in the decoder's last events."""
+    try:
+        chunk = await body.read()
+        if chunk is None:
+            return decoder.finish()
+        frames = decoder.frames
+        events = decoder.feed(chunk)
+        if events:
+            body.alive()
+        else:
+            body.quiet(len(chunk), frames=decoder.frames != frames)
+        return events
+    except ProviderError as error:
+        return decoder.fail(error)
 
 
 def _delay(attempt: int, failure: ErrorInfo) -> float:

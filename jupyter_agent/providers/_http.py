@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -204,36 +204,40 @@ class Body:
         finally:
             deadline.stop()
 
-    def note(self, size: int, *, events: bool, frames: bool) -> None:
-        """Say what the last piece held: it decides how long to wait for the next.
+    def alive(self) -> None:
+        """Say that the last piece held events: the wait for the next starts anew."""
+        self._any_event = True
+        self._filler = 0
+        self._silence = self._timeouts.first_event
+        self._allowed = self._timeouts.gap
+        self._deadline.allow(self._allowed)
 
-        Keep-alives prolong the wait, but a server that only keeps alive is given up in the end.
+    def quiet(self, size: int, *, frames: bool) -> None:
+        """Say that the last piece held no event, at most whole frames such as keep-alives.
+
+        They prolong the wait, but a server that only keeps alive is given up in the end.
 
         Raises:
             ParseFailed: megabytes came and nothing was in them.
         """
-        self._filler = 0 if events else self._filler + size
+        self._filler += size
         if self._filler > MAX_FILLER:
             raise ParseFailed(f"{self._whom} sends much and says nothing. Try again.")
-        if events:
-            self._any_event = True
-            self._silence = self._timeouts.first_event
-            self._allowed = self._timeouts.gap
-            self._deadline.allow(self._allowed)
-        elif frames and self._any_event:
+        if frames and self._any_event:
             self._silence -= max(0.0, self._allowed - self._deadline.left)
             self._allowed = max(0.0, min(self._timeouts.gap, self._silence))
             self._deadline.allow(self._allowed)
 
     async def drain(self) -> None:
-        """Read the little that follows the end, so that the connection can be used again."""
+        """Read the little that follows the end, so that the connection can be used again.
+
+        The answer is whole by then: what goes wrong here only closes the connection.
+        """
         self._deadline.allow(_DRAIN_SECONDS)
         size = 0
-        while size < _DRAIN_BYTES:
-            chunk = await self.read()
-            if chunk is None:
-                return
-            size += len(chunk)
+        with suppress(ProviderError):
+            while size < _DRAIN_BYTES and (chunk := await self.read()) is not None:
+                size += len(chunk)
 
 
 class HttpClient:

@@ -43,6 +43,14 @@ class SseFramer:
         Raises:
             ParseFailed: a line, an event or the stream is larger than allowed.
         """
+        if (
+            self._data is None
+            and not self._name
+            and chunk.startswith(b"data: ")
+            and self._lines.takes_alone(chunk)
+        ):
+            self.frames += 1
+            return [("", chunk[6:-2])]
         lines = self._lines.feed(chunk)
         self.frames += len(lines)
         events: list[ServerEvent] = []
