@@ -11,7 +11,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..protocol.errors import ErrorInfo, ProviderError
 from ..protocol.models import Capabilities, ModelInfo, Request
@@ -27,13 +27,15 @@ _LONGEST_DELAY = 8.0
 
 
 class HttpProvider(ABC):
-    """A provider behind HTTP."""
+    """A provider behind HTTP. `api` names the wire, as recordings do."""
+
+    api: ClassVar[str]
 
     def __init__(self, *, name: str, capabilities: Capabilities, endpoint: Endpoint) -> None:
         self._name = name
         self._capabilities = capabilities
         self.endpoint = endpoint
-        self._http = HttpClient(endpoint, name)
+        self._http = HttpClient(endpoint, name, self.api)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self._name!r}, base_url={self.endpoint.base_url!r})"

@@ -29,6 +29,8 @@ from .dialects import LABELS
 if TYPE_CHECKING:
     import httpx
 
+    from ._record import Recording
+
 MAX_ERROR_BODY = 256 << 10
 MAX_JSON_BODY = 16 << 20
 MAX_FILLER = 16 << 20  # bytes between two events
@@ -61,6 +63,7 @@ class Endpoint:
     max_retries: int = 2
     on_retry: OnRetry | None = None
     transport: httpx.AsyncBaseTransport | None = None
+    record_to: str | None = None  # a folder that gets a copy of every answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,9 +246,10 @@ class Body:
 class HttpClient:
     """Opens calls to one endpoint. httpx is loaded, and its client made, on the first of them."""
 
-    def __init__(self, endpoint: Endpoint, provider: str) -> None:
+    def __init__(self, endpoint: Endpoint, provider: str, api: str) -> None:
         self._endpoint = endpoint
         self._provider = provider
+        self._api = api
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -262,10 +266,14 @@ class HttpClient:
         timeouts = self._endpoint.timeouts
         whom = self._whom(call.url)
         deadline = _Deadline(timeouts.connect + timeouts.first_event)
+        recording = self._recording(call)
         try:
             response = await self._send(call, auth, deadline, whom)
             try:
                 chunks = response.stream.__aiter__()  # type: ignore[union-attr]
+                if recording is not None:
+                    recording.begin(response.status_code, response.headers)
+                    chunks = recording.copy(chunks)
                 body = Body(chunks, deadline, timeouts, whom)
                 if response.status_code >= 300:
                     content = await _read_all(body, MAX_ERROR_BODY, cut=True)
@@ -273,6 +281,8 @@ class HttpClient:
                 yield body
             finally:
                 await response.aclose()
+                if recording is not None:
+                    await asyncio.to_thread(recording.save)
         finally:
             deadline.close()
 
@@ -346,6 +356,20 @@ class HttpClient:
             )
             self._loop = loop
         return self._client
+
+    def _recording(self, call: HttpCall) -> Recording | None:
+        endpoint = self._endpoint
+        if endpoint.record_to is None or call.body is None:
+            return None
+        from ._record import Recording
+
+        return Recording(
+            endpoint.record_to,
+            api=self._api,
+            provider=self._provider,
+            call=call,
+            secret=endpoint.api_key,
+        )
 
     def _whom(self, url: str) -> str:
         host = url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]

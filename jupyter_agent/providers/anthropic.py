@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote as quote_url
 
 from ..protocol.errors import BadRequest, ParseFailed, ProviderError
 from ..protocol.messages import (
@@ -36,6 +37,7 @@ from ._model_lists import model_info
 
 API = "anthropic"
 VERSION = "2023-06-01"
+VERTEX_VERSION = "vertex-2023-10-16"
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 DEFAULT_MAX_TOKENS = 8192
 # The API takes at most four cache marks; with the system prompt's, two turns remain reusable.
@@ -77,8 +79,12 @@ def create_stream(
     base_url: str,
     capabilities: Capabilities,
     max_output: int | None = None,
+    vertex: bool = False,
 ) -> HttpCall:
-    """Return the HTTP call that asks for a streamed answer."""
+    """Return the HTTP call that asks for a streamed answer.
+
+    On Vertex AI (`vertex`) the model stands in the address, and the version in the body.
+    """
     names = WireNames(tool_names(request))
     system, messages = split_system(request.messages)
     limit = request.max_tokens if request.max_tokens is not None else max_output
@@ -104,6 +110,10 @@ def create_stream(
         body.update({key: value for key, value in sampling.items() if value is not None})
     if request.stop:
         body["stop_sequences"] = list(request.stop)
+    if vertex:
+        model = quote_url(body.pop("model"), safe="@")
+        url = f"{base_url.rstrip('/')}/models/{model}:streamRawPredict"
+        return HttpCall(url=url, body={"anthropic_version": VERTEX_VERSION, **body})
     return HttpCall(
         url=f"{_root(base_url)}/v1/messages",
         body=body,
@@ -460,6 +470,8 @@ def _listed_capabilities(listed: dict[str, Any]) -> Capabilities:
 class AnthropicProvider(HttpProvider):
     """Anthropic, or a server that speaks the Messages API."""
 
+    api = API
+
     def __init__(
         self,
         *,
@@ -467,12 +479,17 @@ class AnthropicProvider(HttpProvider):
         capabilities: Capabilities,
         endpoint: Endpoint,
         max_output: int | None = None,
+        vertex: bool = False,
     ) -> None:
         super().__init__(name=name, capabilities=capabilities, endpoint=endpoint)
         self._max_output = max_output
+        self._vertex = vertex
 
     def auth_headers(self) -> dict[str, str]:
-        return {"x-api-key": self.endpoint.api_key} if self.endpoint.api_key else {}
+        key = self.endpoint.api_key
+        if not key:
+            return {}
+        return {"Authorization": f"Bearer {key}"} if self._vertex else {"x-api-key": key}
 
     def prepare(self, request: Request) -> tuple[HttpCall, MessagesDecoder]:
         call = create_stream(
@@ -480,6 +497,7 @@ class AnthropicProvider(HttpProvider):
             base_url=self.endpoint.base_url,
             capabilities=self.capabilities,
             max_output=self._max_output,
+            vertex=self._vertex,
         )
         assembler = Assembler(
             provider=self.name,
@@ -493,6 +511,8 @@ class AnthropicProvider(HttpProvider):
         )
 
     async def list_models(self) -> list[ModelInfo]:
+        if self._vertex:
+            return []  # Vertex lists what a project may deploy, not what it may ask
         url = f"{_root(self.endpoint.base_url)}/v1/models?limit=1000"
         body = await self.get_json(url, {"anthropic-version": VERSION})
         return read_models(body, provider=self.name)

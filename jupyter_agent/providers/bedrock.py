@@ -382,6 +382,8 @@ def read_models(body: Any, *, provider: str) -> list[ModelInfo]:
 class BedrockProvider(HttpProvider):
     """Amazon Bedrock's runtime in one region."""
 
+    api = API
+
     def __init__(
         self,
         *,

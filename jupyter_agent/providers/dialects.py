@@ -242,4 +242,5 @@ LABELS: dict[str, str] = {
     "gemini": "Google Gemini",
     "ollama": "Ollama",
     "vertex": "Google Vertex AI",
+    "vertex-anthropic": "Anthropic on Google Vertex AI",
 }

@@ -391,6 +391,8 @@ def read_models(body: Any, *, provider: str) -> list[ModelInfo]:
 class GeminiProvider(HttpProvider):
     """The Gemini API with a key, or Vertex AI with an access token."""
 
+    api = API
+
     def __init__(
         self,
         *,

@@ -305,6 +305,8 @@ def read_show(body: Any) -> Learned:
 class OllamaProvider(HttpProvider):
     """A server of Ollama's own API."""
 
+    api = API
+
     def __init__(
         self,
         *,

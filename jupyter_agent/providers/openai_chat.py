@@ -526,6 +526,8 @@ def read_models(
 class OpenAIChatProvider(HttpProvider):
     """A server of the Chat Completions API."""
 
+    api = API
+
     def __init__(
         self,
         *,

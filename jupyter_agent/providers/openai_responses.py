@@ -381,6 +381,8 @@ def read_models(body: Any, *, provider: str) -> list[ModelInfo]:
 class OpenAIResponsesProvider(HttpProvider):
     """OpenAI, or a server of the Responses API."""
 
+    api = API
+
     def __init__(
         self,
         *,

@@ -69,6 +69,7 @@ class ProviderSpec:
         region: of Amazon Bedrock.
         on_retry: called with (attempt, delay in seconds, error) before each retry.
         transport: what carries HTTP instead of the network, for tests.
+        record_to: a folder that gets a copy of every answer, without keys, for bug reports.
     """
 
     provider: str
@@ -87,6 +88,7 @@ class ProviderSpec:
     max_retries: int = 2
     on_retry: OnRetry | None = None
     transport: httpx.AsyncBaseTransport | None = None
+    record_to: str | None = None
 
 
 def _chat_entry(name: str) -> ProviderEntry:
@@ -134,6 +136,13 @@ _ENTRIES = (
         name="vertex",
         label="Google Vertex AI",
         api="gemini",
+        key_variables=("VERTEX_ACCESS_TOKEN",),
+        capabilities=_WITH_VISION,
+    ),
+    ProviderEntry(
+        name="vertex-anthropic",
+        label="Anthropic on Google Vertex AI",
+        api="anthropic",
         key_variables=("VERTEX_ACCESS_TOKEN",),
         capabilities=_WITH_VISION,
     ),
@@ -227,6 +236,7 @@ def make_provider(spec: ProviderSpec) -> Provider:
         max_retries=spec.max_retries,
         on_retry=spec.on_retry,
         transport=spec.transport,
+        record_to=spec.record_to,
     )
     return _MAKERS[api](entry, spec, endpoint, spec.capabilities or entry.capabilities)
 
@@ -266,6 +276,7 @@ def _anthropic(
         capabilities=capabilities,
         endpoint=endpoint,
         max_output=spec.max_output,
+        vertex=entry.name == "vertex-anthropic",
     )
 
 

@@ -278,3 +278,15 @@ def test_sizes_and_capabilities_are_read_from_the_list():
     )
     assert new.capabilities.vision and new.capabilities.effort_levels == ("low", "none")
     assert old.capabilities.thinking and old.capabilities.effort_levels == ()
+
+
+def test_on_vertex_the_model_stands_in_the_address():
+    call = create_stream(
+        Request(model="claude@1", messages=(user_message("x"),)),
+        base_url="https://eu.test/v1/projects/p/locations/eu/publishers/anthropic",
+        capabilities=THINKS,
+        vertex=True,
+    )
+    assert call.url.endswith("/publishers/anthropic/models/claude@1:streamRawPredict")
+    assert call.body["anthropic_version"] == "vertex-2023-10-16"
+    assert "model" not in call.body and not call.headers
