@@ -99,8 +99,8 @@ def starts() -> dict[str, float]:
     rows: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     start_once(enabled=True)  # the first fills the disk cache
     for _ in range(ROUNDS):
-        for enabled in rows:
-            rows[enabled].append(start_once(enabled=enabled))
+        for enabled, row in rows.items():
+            row.append(start_once(enabled=enabled))
     bare = [statistics.median(each) for each in zip(*rows[False], strict=True)]
     ours = [statistics.median(each) for each in zip(*rows[True], strict=True)]
     return {
