@@ -5,11 +5,19 @@ const missing: Record<string, unknown> = {
     disconnect(): void {}
     observe(): void {}
     unobserve(): void {}
-  }
+  },
+  matchMedia: (media: string) => ({
+    addEventListener: () => undefined,
+    addListener: () => undefined,
+    matches: false,
+    media,
+    removeEventListener: () => undefined,
+    removeListener: () => undefined
+  })
 };
 
 for (const [name, value] of Object.entries(missing)) {
-  if (!(name in globalThis)) {
+  if (Reflect.get(globalThis, name) === undefined) {
     Object.defineProperty(globalThis, name, { configurable: true, value, writable: true });
   }
 }

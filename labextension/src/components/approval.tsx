@@ -64,7 +64,8 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
       {refused === null ? (
         <Answers
           scopes={approval.scopes}
-          disabled={sending || !ready || !welcome}
+          disabled={sending || !welcome}
+          tooEarly={!ready}
           settle={settle}
         />
       ) : (
@@ -104,9 +105,10 @@ function PermissionList(props: { permissions: readonly Permission[] }): JSX.Elem
 function Answers(props: {
   scopes: readonly GrantScope[];
   disabled: boolean;
+  tooEarly: boolean;
   settle: (allow: boolean, scope: GrantScope, reason?: string) => Promise<void>;
 }): JSX.Element {
-  const { scopes, disabled, settle } = props;
+  const { scopes, disabled, tooEarly, settle } = props;
   const { trans } = useServices();
   const [reason, setReason] = React.useState('');
   const deny = (): void => void settle(false, 'once', reason.trim() || undefined);
@@ -124,7 +126,7 @@ function Answers(props: {
           type="button"
           className={`jp-Agent-button ${scope === 'once' ? 'jp-mod-accept' : ''}`}
           data-action={`allow-${scope}`}
-          disabled={disabled}
+          disabled={disabled || tooEarly}
           onClick={() => void settle(true, scope)}
         >
           {labels[scope]}

@@ -5,9 +5,13 @@ import { renderMarkdown } from '@jupyterlab/rendermime';
 import * as React from 'react';
 
 import { CodeBlock } from './code-block';
+import type { Block } from './markdown-blocks';
 import { BlockSplitter } from './markdown-blocks';
 import { safeHtml, scrub } from './safe-html';
 import { useServices } from './services';
+
+// Blocks that React compares as one, so that a long answer costs no more per word than a short one.
+const GROUP = 32;
 
 export const Markdown = React.memo(function Markdown(props: {
   text: string;
@@ -15,23 +19,40 @@ export const Markdown = React.memo(function Markdown(props: {
 }): JSX.Element {
   const [splitter] = React.useState(() => new BlockSplitter());
   const blocks = splitter.update(props.text, !props.streaming);
+  const groups = Array.from({ length: Math.ceil(blocks.length / GROUP) }, (_, at) =>
+    blocks.slice(at * GROUP, (at + 1) * GROUP)
+  );
   return (
     <div className="jp-Agent-markdown">
-      {blocks.map((block, at) =>
-        block.kind === 'code' ? (
-          <CodeBlock
-            key={at}
-            code={block.text}
-            language={block.language ?? ''}
-            closed={block.closed}
-          />
-        ) : (
-          <MarkdownBlock key={at} text={block.text} />
-        )
-      )}
+      {groups.map((group, at) => (
+        <BlockGroup key={at} blocks={group} />
+      ))}
     </div>
   );
 });
+
+const BlockGroup = React.memo(
+  function BlockGroup({ blocks }: { blocks: readonly Block[] }): JSX.Element {
+    return (
+      <>
+        {blocks.map((block, at) =>
+          block.kind === 'code' ? (
+            <CodeBlock
+              key={at}
+              code={block.text}
+              language={block.language ?? ''}
+              closed={block.closed}
+            />
+          ) : (
+            <MarkdownBlock key={at} text={block.text} />
+          )
+        )}
+      </>
+    );
+  },
+  ({ blocks: before }, { blocks: after }) =>
+    before.length === after.length && before.every((block, at) => block === after[at])
+);
 
 const MarkdownBlock = React.memo(function MarkdownBlock({ text }: { text: string }): JSX.Element {
   const { rendermime } = useServices();
