@@ -36,11 +36,19 @@ def _size(value: Any) -> int | None:
 
 
 def read_openai_list(
-    body: Any, *, provider: str, context_fields: Sequence[str] = CONTEXT_FIELDS
+    body: Any,
+    *,
+    provider: str,
+    context_fields: Sequence[str] = CONTEXT_FIELDS,
+    default: Capabilities | None = None,
 ) -> list[ModelInfo]:
     """Read OpenAI's list and its variants: rows under `data` or `models`, or a bare list.
 
-    `context_fields` are the fields that may hold the context size.
+    Args:
+        body: the JSON answer.
+        provider: whose models they are.
+        context_fields: fields that may hold the context size.
+        default: what a model can do of which the server says nothing.
     """
     rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
     found = []
@@ -55,14 +63,16 @@ def read_openai_list(
                 label=row.get("name") or row.get("display_name"),
                 context_window=next((row[key] for key in context_fields if row.get(key)), None),
                 max_output=top.get("max_completion_tokens") or row.get("max_completion_tokens"),
-                capabilities=_described(row),
+                capabilities=_described(row) or default,
             )
         )
     return found
 
 
-def _described(row: dict[str, Any]) -> Capabilities:
-    """Read what OpenRouter and Mistral say of a model; other servers say nothing."""
+def _described(row: dict[str, Any]) -> Capabilities | None:
+    """Read what OpenRouter and Mistral say of a model; None for servers that say nothing."""
+    if not any(key in row for key in ("supported_parameters", "architecture", "capabilities")):
+        return None
     accepted = row.get("supported_parameters") or ()
     inputs = (row.get("architecture") or {}).get("input_modalities") or ()
     mistral = row.get("capabilities")

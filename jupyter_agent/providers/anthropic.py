@@ -426,8 +426,10 @@ def format_error(
     return error_from_response(status, headers, body, provider=provider, model=model)
 
 
-def read_models(body: Any, *, provider: str) -> list[ModelInfo]:
-    """Read a list of models with their sizes and capabilities."""
+def read_models(
+    body: Any, *, provider: str, default: Capabilities | None = None
+) -> list[ModelInfo]:
+    """Read a list of models with their sizes and capabilities; `default` where none are told."""
     rows = body.get("data") if isinstance(body, dict) else None
     return [
         model_info(
@@ -436,7 +438,9 @@ def read_models(body: Any, *, provider: str) -> list[ModelInfo]:
             label=row.get("display_name"),
             context_window=row.get("max_input_tokens"),
             max_output=row.get("max_tokens"),
-            capabilities=_listed_capabilities(row.get("capabilities") or {}),
+            capabilities=_listed_capabilities(row["capabilities"])
+            if row.get("capabilities")
+            else default,
         )
         for row in (rows if isinstance(rows, list) else ())
         if isinstance(row, dict) and isinstance(row.get("id"), str)
@@ -515,4 +519,4 @@ class AnthropicProvider(HttpProvider):
             return []  # Vertex lists what a project may deploy, not what it may ask
         url = f"{_root(self.endpoint.base_url)}/v1/models?limit=1000"
         body = await self.get_json(url, {"anthropic-version": VERSION})
-        return read_models(body, provider=self.name)
+        return read_models(body, provider=self.name, default=self.capabilities)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..protocol.errors import BadRequest, ParseFailed, ProviderError
@@ -314,20 +314,18 @@ class OllamaProvider(HttpProvider):
         capabilities: Capabilities,
         endpoint: Endpoint,
         context_window: int | None = None,
-        refine: bool = True,
     ) -> None:
         """Take the endpoint.
 
         Args:
             name: the provider's name.
-            capabilities: what the model can do, as far as is known.
+            capabilities: what the model can do until the server has been asked.
             endpoint: where the server is.
             context_window: tokens to make room for; else the model's own, up to 32,768.
-            refine: whether the server's word on a model replaces `capabilities`.
         """
         super().__init__(name=name, capabilities=capabilities, endpoint=endpoint)
+        self._default = capabilities
         self._context_window = context_window
-        self._refine = refine
         self._learned: dict[str, Learned] = {}
 
     def auth_headers(self) -> dict[str, str]:
@@ -335,8 +333,8 @@ class OllamaProvider(HttpProvider):
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
-        if self._refine or self._context_window is None:
-            await self._learn(request.model)
+        learned = await self._learn(request.model)
+        self._capabilities = learned.capabilities if learned else self._default
         async with aclosing(super().stream(request)) as events:
             async for event in events:
                 yield event
@@ -388,12 +386,7 @@ class OllamaProvider(HttpProvider):
             if not isinstance(body, dict):
                 return None
             self._learned[model] = read_show(body)
-        learned = self._learned[model]
-        if self._refine:
-            self._capabilities = replace(
-                learned.capabilities, requires_key=self._capabilities.requires_key
-            )
-        return learned
+        return self._learned[model]
 
     def _window(self, model: str) -> int | None:
         if self._context_window is not None:

@@ -517,10 +517,16 @@ def format_error(
 
 
 def read_models(
-    body: Any, *, provider: str, dialect: Dialect = DIALECTS["openai"]
+    body: Any,
+    *,
+    provider: str,
+    dialect: Dialect = DIALECTS["openai"],
+    default: Capabilities | None = None,
 ) -> list[ModelInfo]:
-    """Read a list of models, as far as the server describes them."""
-    return read_openai_list(body, provider=provider, context_fields=dialect.context_fields)
+    """Read a list of models, as far as the server describes them; `default` for the others."""
+    return read_openai_list(
+        body, provider=provider, context_fields=dialect.context_fields, default=default
+    )
 
 
 class OpenAIChatProvider(HttpProvider):
@@ -571,4 +577,6 @@ class OpenAIChatProvider(HttpProvider):
     async def list_models(self) -> list[ModelInfo]:
         url = f"{self.endpoint.base_url.rstrip('/')}/{self._dialect.models_path}"
         body = await self.get_json(url)
-        return read_models(body, provider=self.name, dialect=self._dialect)
+        return read_models(
+            body, provider=self.name, dialect=self._dialect, default=self.capabilities
+        )

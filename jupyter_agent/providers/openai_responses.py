@@ -373,9 +373,11 @@ def format_error(
     return error_from_response(status, headers, body, provider=provider, model=model)
 
 
-def read_models(body: Any, *, provider: str) -> list[ModelInfo]:
-    """Read a list of models."""
-    return read_openai_list(body, provider=provider)
+def read_models(
+    body: Any, *, provider: str, default: Capabilities | None = None
+) -> list[ModelInfo]:
+    """Read a list of models; `default` for those of which the server says nothing."""
+    return read_openai_list(body, provider=provider, default=default)
 
 
 class OpenAIResponsesProvider(HttpProvider):
@@ -418,4 +420,4 @@ class OpenAIResponsesProvider(HttpProvider):
 
     async def list_models(self) -> list[ModelInfo]:
         body = await self.get_json(f"{self.endpoint.base_url.rstrip('/')}/models")
-        return read_models(body, provider=self.name)
+        return read_models(body, provider=self.name, default=self.capabilities)

@@ -50,8 +50,9 @@ class ProviderEntry:
 
     @property
     def needs_key(self) -> bool:
-        """Whether it cannot be used without a key."""
-        return bool(self.key_variables) and not self.local and self.name != "openai-compatible"
+        """Whether it cannot be used without a key. Bedrock takes AWS credentials as well."""
+        keyless = ("bedrock", "openai-compatible")
+        return bool(self.key_variables) and not self.local and self.name not in keyless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +222,7 @@ def make_provider(spec: ProviderSpec) -> Provider:
     if api not in _MAKERS:
         raise ConfigError(f"There is no adapter {api!r}. Choose one of {', '.join(_MAKERS)}.")
     key = (spec.api_key or "").strip() or None
-    if key is None and entry.needs_key and not other_address and api != "bedrock":
+    if key is None and entry.needs_key and not other_address:
         raise MissingKey(
             f"{entry.label} needs an API key. Set {entry.key_variables[0]}, or enter it in the settings.",
             details={"provider": entry.name, "key_env": list(entry.key_variables)},
@@ -303,7 +304,6 @@ def _ollama(
         capabilities=capabilities,
         endpoint=endpoint,
         context_window=spec.context_window,
-        refine=spec.capabilities is None,
     )
 
 

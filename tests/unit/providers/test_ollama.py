@@ -127,13 +127,15 @@ async def test_without_knowledge_the_default_row_holds():
 
 async def test_a_window_that_is_set_is_used():
     def answers(request):
+        if request.url.path == "/api/show":
+            return httpx.Response(200, json=SHOW)
         return httpx.Response(200, json=line(True))
 
     asked = []
     able = Capabilities(tools=True, streaming=True)
     await ask(served(answers, asked), capabilities=able, context_window=4096)
-    [(path, body)] = asked
-    assert (path, body["options"]["num_ctx"]) == ("/api/chat", 4096)
+    assert asked[-1][0] == "/api/chat"
+    assert asked[-1][1]["options"]["num_ctx"] == 4096
 
 
 async def test_models_are_listed_with_what_they_can_do():

@@ -45,6 +45,12 @@ def test_every_provider_can_be_made():
         assert made.capabilities == PROVIDERS[name].capabilities
 
 
+def test_the_table_says_who_needs_a_key():
+    needy = {name for name, entry in PROVIDERS.items() if entry.capabilities.requires_key}
+    assert {"openai", "anthropic", "groq", "vertex"} <= needy
+    assert not needy & {"ollama", "vllm", "lmstudio", "openai-compatible", "bedrock"}
+
+
 def test_unknown_names_get_the_nearest():
     with pytest.raises(UnknownModel, match="Did you mean anthropic"):
         find_provider("antropic")
