@@ -4,11 +4,16 @@ The children are killed by SIGKILL at points seen in their own events, or in the
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
+import nbformat
 import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 pytestmark = [
     pytest.mark.slow,
@@ -127,3 +132,23 @@ def test_a_run_that_another_process_is_at_work_on_is_left_alone(command):
     assert outcome.returncode != 0
     assert "Another process" in outcome.stderr
     assert child.poll() is None
+
+
+def test_the_demo_killed_again_and_again_ends_as_if_it_never_was(command):
+    for name in ("penguins.ipynb", "penguins.csv"):
+        shutil.copy(EXAMPLES / name, command.folder / name)
+    command.configure(demo_pace=0)
+    prompt = ["-p", "Which species is the heaviest?", "--model", "demo"]
+    for line in (60, 150, 260):
+        child = command.start("run", "penguins.ipynb", "--yes", "--json", *prompt)
+        seen = iter(range(line))
+        command.wait_for_event(child, lambda event, seen=seen: next(seen, None) is None)
+        kill(child)
+        prompt = ["--resume"]
+    outcome = command.run("run", "penguins.ipynb", "--yes", "--json", "--resume")
+    assert outcome.returncode == 0, outcome.stderr
+    notebook = nbformat.read(command.folder / "penguins.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    sources = [cell.source for cell in notebook.cells]
+    assert len(sources) == len(set(sources)), "an edit was made twice"
+    assert "Gentoo" in said(command, outcome)
