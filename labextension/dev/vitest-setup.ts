@@ -1,6 +1,11 @@
 // What Lab's packages expect of a browser at import time and jsdom does not have.
 const missing: Record<string, unknown> = {
   DragEvent: class DragEvent extends MouseEvent {},
+  IntersectionObserver: class IntersectionObserver {
+    disconnect(): void {}
+    observe(): void {}
+    unobserve(): void {}
+  },
   ResizeObserver: class ResizeObserver {
     disconnect(): void {}
     observe(): void {}

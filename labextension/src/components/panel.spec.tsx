@@ -72,6 +72,8 @@ const APPROVAL: ApprovalStart = {
 };
 
 let requests: Request[];
+/** What the server's answers wait for. */
+let pending: Promise<void>;
 let welcome: Welcome;
 let show: (transcript: Partial<Transcript>) => void;
 let models: ModelInfo[];
@@ -80,6 +82,7 @@ let agent: AgentModel;
 
 beforeEach(() => {
   requests = [];
+  pending = Promise.resolve();
   welcome = { type: 'welcome', client_id: 'c', nonce: 'n', version: '1', can_approve: true };
   models = [model('x/y'), model('demo')];
   sessions = [SESSION];
@@ -104,7 +107,10 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
         });
       return () => undefined;
     },
-    request: async frame => void requests.push(frame)
+    request: frame => {
+      requests.push(frame);
+      return pending;
+    }
   };
   const server = {
     status: async () => ({
@@ -267,6 +273,14 @@ describe('the composer', () => {
     write('hello', { key: 'Enter' });
     await waitFor(() => expect(asked('prompt')).toMatchObject([{ text: 'hello' }]));
     expect(field().value).toBe('');
+  });
+
+  it('shows a prompt while the server has not taken it yet', async () => {
+    const panel = await open();
+    pending = new Promise(() => undefined);
+    write('are you there?', { key: 'Enter' });
+    await frame();
+    expect(panel.querySelector('.jp-mod-sending')?.textContent).toBe('are you there?');
   });
 
   it('leaves Enter to an input method that is composing', async () => {

@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { AgentModel } from '../model/agent';
-import type { SessionModel } from '../model/session';
+import type { SentPrompt, SessionModel } from '../model/session';
 import type { Transcript } from '../protocol/types';
 import { Announcer } from './announcer';
 import { Composer } from './composer';
@@ -13,14 +13,14 @@ import { hasModel, isDemo } from './model-search';
 import { useServices } from './services';
 import { Sessions } from './sessions';
 import { Setup } from './setup';
-import { useSignal, useTranscript } from './signals';
+import { useSession, useSignal } from './signals';
 import { TranscriptView } from './transcript';
 
 export function Panel(): JSX.Element {
   const { model } = useServices();
   useSignal(model.changed);
   const { session } = model;
-  const transcript = useTranscript(session);
+  const { transcript, sent } = useSession(session);
   const [view, setView] = React.useState<View>('chat');
   if (model.phase !== 'ready') {
     return (
@@ -41,6 +41,7 @@ export function Panel(): JSX.Element {
         <Chat
           session={session}
           transcript={transcript}
+          sent={sent}
           showProviders={() => setView('providers')}
         />
       )}
@@ -65,9 +66,10 @@ function stateOf(model: AgentModel, transcript: Transcript): string {
 function Chat(props: {
   session: SessionModel | null;
   transcript: Transcript;
+  sent: readonly SentPrompt[];
   showProviders: () => void;
 }): JSX.Element {
-  const { session, transcript, showProviders } = props;
+  const { session, transcript, sent, showProviders } = props;
   const { trans } = useServices();
   if (session === null) {
     return <Empty />;
@@ -75,10 +77,10 @@ function Chat(props: {
   if (session.error && !session.loaded) {
     return <p className="jp-Agent-warning jp-Agent-fill">{session.error.message}</p>;
   }
-  if (!session.loaded && session.sent.length === 0) {
+  if (!session.loaded && sent.length === 0) {
     return <p className="jp-Agent-dim jp-Agent-fill">{trans.__('Loading…')}</p>;
   }
-  if (transcript.entries.length === 0 && session.sent.length === 0 && !transcript.running) {
+  if (transcript.entries.length === 0 && sent.length === 0 && !transcript.running) {
     return <Empty />;
   }
   return (
@@ -86,7 +88,7 @@ function Chat(props: {
       key={session.id}
       session={session}
       transcript={transcript}
-      sent={session.sent}
+      sent={sent}
       showProviders={showProviders}
     />
   );

@@ -2,7 +2,7 @@
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
-import type { SessionModel } from '../model/session';
+import type { SentPrompt, SessionModel } from '../model/session';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
 import type { Transcript } from '../protocol/types';
 
@@ -18,14 +18,22 @@ export function useSignal(signal: ISignal<unknown, unknown>): void {
   }, [signal]);
 }
 
-/** The session's transcript, at most once a frame, however fast it grows. */
-export function useTranscript(session: SessionModel | null): Transcript {
-  const [transcript, setTranscript] = React.useState(session?.transcript ?? EMPTY_TRANSCRIPT);
+/** What of a session is on the screen. */
+export interface SessionView {
+  readonly transcript: Transcript;
+  readonly sent: readonly SentPrompt[];
+}
+
+const NOTHING: SessionView = { transcript: EMPTY_TRANSCRIPT, sent: [] };
+
+/** The session as it is now, at most once a frame, however fast it grows. */
+export function useSession(session: SessionModel | null): SessionView {
+  const [view, setView] = React.useState(() => viewOf(session));
   React.useEffect(() => {
     let frame = 0;
     const show = (): void => {
       frame = 0;
-      setTranscript(session?.transcript ?? EMPTY_TRANSCRIPT);
+      setView(viewOf(session));
     };
     const onChange = (): void => {
       frame ||= requestAnimationFrame(show);
@@ -37,5 +45,9 @@ export function useTranscript(session: SessionModel | null): Transcript {
       cancelAnimationFrame(frame);
     };
   }, [session]);
-  return transcript;
+  return view;
+}
+
+function viewOf(session: SessionModel | null): SessionView {
+  return session ? { transcript: session.transcript, sent: session.sent } : NOTHING;
 }

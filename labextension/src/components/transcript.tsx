@@ -161,7 +161,7 @@ function useFollowing(sent: number): {
   const toEnd = React.useCallback((): void => {
     following.current = true;
     setAtEnd(true);
-    scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+    showEnd(scroller.current);
   }, []);
   React.useEffect(() => {
     const box = scroller.current;
@@ -178,7 +178,7 @@ function useFollowing(sent: number): {
     };
     const observer = new ResizeObserver(() => {
       if (following.current) {
-        box.scrollTop = box.scrollHeight;
+        showEnd(box);
       }
     });
     observer.observe(content.current);
@@ -192,8 +192,14 @@ function useFollowing(sent: number): {
   React.useEffect(() => {
     if (sent > 0) {
       following.current = true;
-      scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+      showEnd(scroller.current);
     }
   }, [sent]);
   return { scroller, content, atEnd, toEnd };
+}
+
+function showEnd(box: HTMLElement | null): void {
+  if (box) {
+    box.scrollTop = box.scrollHeight;
+  }
 }

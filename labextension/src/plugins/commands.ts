@@ -1,8 +1,10 @@
 // Commands, for the palette, the keyboard and the cell's context menu.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import type { Cell } from '@jupyterlab/cells';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { AgentModel } from '../model/agent';
 import { IAgent, IAgentPanel } from '../tokens';
@@ -35,14 +37,34 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const { commands } = app;
     const trans = (translator ?? nullTranslator).load('jupyter_agent');
     const describedBy = { args: { type: 'object', properties: {} } } as const;
-    const complain = (error: Error): void => void Notification.error(error.message);
-    const ask = (verb: 'fix' | 'explain') => (): void => {
-      const cell = tracker.activeCell;
-      if (cell) {
-        panel.open();
-        model.prompt(aboutCell(verb, cell, tracker, trans)).catch(complain);
+    const describedByCell = {
+      args: {
+        type: 'object',
+        properties: {
+          clicked: {
+            type: 'boolean',
+            description: trans.__('The cell that was clicked, not the active one')
+          }
+        }
       }
+    } as const;
+    const cellOf = (args: ReadonlyPartialJSONObject): Cell | null => {
+      const node = args.clicked
+        ? app.contextMenuHitTest(element => element.classList.contains('jp-Cell'))
+        : undefined;
+      const cells = tracker.currentWidget?.content.widgets ?? [];
+      return cells.find(cell => cell.node === node) ?? tracker.activeCell;
     };
+    const complain = (error: Error): void => void Notification.error(error.message);
+    const ask =
+      (verb: 'fix' | 'explain') =>
+      (args: ReadonlyPartialJSONObject): void => {
+        const cell = cellOf(args);
+        if (cell) {
+          panel.open();
+          model.prompt(aboutCell(verb, cell, tracker, trans)).catch(complain);
+        }
+      };
     const hasCell = (): boolean => tracker.activeCell !== null;
 
     commands.addCommand(CommandIds.openPanel, {
@@ -73,14 +95,14 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIds.fixCell, {
       label: trans.__('Fix with Agent'),
       icon: agentIcon,
-      describedBy,
+      describedBy: describedByCell,
       isEnabled: hasCell,
       execute: ask('fix')
     });
     commands.addCommand(CommandIds.explainCell, {
       label: trans.__('Explain with Agent'),
       icon: agentIcon,
-      describedBy,
+      describedBy: describedByCell,
       isEnabled: hasCell,
       execute: ask('explain')
     });
