@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import MODES, Settings, load_settings
+from ..config import MODES, load_settings
 from ..kernel.managed import ManagedKernels
 from ..notebook.file import FileNotebook
 from ..policy.broker import Answer
-from ..protocol.errors import NotAllowed, SessionBusy, StoreUnavailable, UnknownModel
+from ..protocol.errors import NotAllowed, SessionBusy, UnknownModel
 from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent
 from ..runtime.build import build_manager
 from ..runtime.manager import SessionManager
@@ -122,27 +122,18 @@ class _Run:
         settings = load_settings()
         if self.arguments.store is not None:
             settings = replace(settings, store=self.arguments.store)
-        manager = self._build(settings, kernels, settings.store_path())
-        try:
-            await manager.store()
-        except StoreUnavailable as error:
-            if self.arguments.resume is not None:
-                raise
-            _say(f"{error.user_message} This run is not kept and cannot be resumed.")
-            manager = self._build(settings, kernels, None)
-        return manager
-
-    def _build(
-        self, settings: Settings, kernels: ManagedKernels, store: Path | None
-    ) -> SessionManager:
-        return build_manager(
+        path = settings.store_path()
+        manager = build_manager(
             settings,
             root=self.path.parent,
-            store_path=store,
+            store_path=path,
             kernels=kernels,
             ask=self._ask,
             attended=lambda: False,
         )
+        if path is not None and (await manager.store()).path is None:
+            _say("The sessions' file cannot be used: this run is not kept and cannot be resumed.")
+        return manager
 
     async def _ask(self, approval: ApprovalStart) -> Answer:
         if self.arguments.yes:
