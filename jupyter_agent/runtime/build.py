@@ -29,6 +29,7 @@ def build_manager(
     browser: Callable[[str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
     credentials: Credentials | None = None,
+    memory_instead: bool = False,
     **session_parts: Any,
 ) -> SessionManager:
     """Put an agent together.
@@ -41,6 +42,7 @@ def build_manager(
         browser: gives an owner's browser tabs, None if there are none.
         shell: a runner of the shell this process is in, for work without a notebook.
         credentials: where keys are found, None for the person's own.
+        memory_instead: go on in memory, and say so, when the store cannot be used.
         session_parts: other `SessionParts` for every session, such as `ask`.
     """
     if credentials is None:
@@ -48,23 +50,26 @@ def build_manager(
 
     return SessionManager(
         settings,
-        open_store=lambda: open_sessions(store_path),
+        open_store=lambda: open_sessions(store_path, memory_instead=memory_instead),
         world=World(root=root, kernels=kernels, browser=browser, shell=shell),
         access=ModelAccess(settings, credentials),
         overrides=session_parts,
     )
 
 
-async def open_sessions(path: Path | None) -> tuple[Any, str | None]:
-    """Open the store; one that cannot be used is left as it is, and memory stands in.
+async def open_sessions(path: Path | None, *, memory_instead: bool) -> tuple[Any, str | None]:
+    """Open the store; returns it, and what people must be told about it.
 
-    Returns the store, and what people must be told about it.
+    Raises:
+        StoreUnavailable: it cannot be used and was left as it is (unless `memory_instead`).
     """
     from ..store.sessions import open_store
 
     try:
         return await open_store(path), None
     except StoreUnavailable as error:
+        if not memory_instead:
+            raise
         log.warning("%s", error.user_message)
         problem = f"{error.user_message} This conversation is not kept: it ends with the server."
         return await open_store(None), problem

@@ -129,4 +129,5 @@ def build(app: JupyterAgentApp) -> SessionManager:
         store_path=settings.store_path(),
         kernels=ServerKernels(server.session_manager, server.kernel_manager),
         browser=app.tabs.for_owner,
+        memory_instead=True,
     )
