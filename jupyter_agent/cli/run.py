@@ -130,6 +130,7 @@ class _Run:
             kernels=kernels,
             ask=self._ask,
             attended=lambda: False,
+            memory_instead=self.arguments.resume is None,
         )
         if path is not None and (await manager.store()).path is None:
             _say("The sessions' file cannot be used: this run is not kept and cannot be resumed.")
