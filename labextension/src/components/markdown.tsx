@@ -117,11 +117,14 @@ const MACRO =
 /** Render detached, so that nothing is shown or loaded before the last check. */
 async function renderSafely(rendermime: IRenderMimeRegistry, text: string): Promise<HTMLElement> {
   const host = document.createElement('div');
-  const { sanitizer } = rendermime;
-  const source = text.replace(DIAGRAM, '$1text').replace(MACRO, '\\backslash $1');
+  const { sanitizer, latexTypesetter } = rendermime;
+  const hasMath = /\$|\\[([]/.test(text);
+  const plain = text.replace(DIAGRAM, '$1text');
+  // Lab does not wait for formulas, whose typesetter is loaded with the first of them.
+  const typesetting: Promise<void>[] = [];
   await renderMarkdown({
     host,
-    source: /\$|\\[([]/.test(text) ? source : text.replace(DIAGRAM, '$1text'),
+    source: hasMath ? plain.replace(MACRO, '\\backslash $1') : plain,
     trusted: false,
     resolver: null,
     linkHandler: null,
@@ -129,10 +132,16 @@ async function renderSafely(rendermime: IRenderMimeRegistry, text: string): Prom
       sanitize: (dirty: string) => safeHtml(sanitizer.sanitize(dirty)),
       allowNamedProperties: false
     },
-    shouldTypeset: /\$|\\[([]/.test(text),
-    latexTypesetter: rendermime.latexTypesetter,
+    shouldTypeset: hasMath,
+    latexTypesetter: latexTypesetter && {
+      typeset: element => {
+        typesetting.push(Promise.resolve(latexTypesetter.typeset(element)));
+      }
+    },
     markdownParser: rendermime.markdownParser
   });
+  // Where that fails, formulas stay as they were written.
+  await Promise.allSettled(typesetting);
   scrub(host);
   return host;
 }
