@@ -1,18 +1,40 @@
 """Holding a session: one runner at a time, across processes.
 
-The lease is short and renewed while the work goes on, so that after a crash another process can
-take over within seconds.
+The lease is short and renewed while the work goes on. After a crash another process takes over:
+at once when it can see that the holder's process is gone, else when the lease has run out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from typing import Any
+from uuid import uuid4
 
 from ..protocol.errors import AgentError, SessionBusy
 
 TTL = 6.0
 RENEW_EVERY = 2.0
+
+
+def holder_name() -> str:
+    """Return a name for this process as a holder: machine, process id, and a random part."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+def has_ended(holder: str) -> bool:
+    """Whether a holder is known to be gone: a process of this machine that does not exist."""
+    host, _, rest = holder.rpartition(":")[0].rpartition(":")
+    if os.name == "nt" or host != socket.gethostname() or not rest.isdigit():
+        return False  # on Windows there is no harmless way to ask; the lease runs out by itself
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Lease:
@@ -31,11 +53,18 @@ class Lease:
             SessionBusy: another process holds it and goes on holding it.
         """
         deadline = asyncio.get_running_loop().time() + TTL + 1.0
+        gone: str | None = None
         while True:
             try:
-                await self._store.acquire_lease(self._session_id, self._holder, TTL)
+                await self._store.acquire_lease(
+                    self._session_id, self._holder, TTL, instead_of=gone
+                )
                 break
-            except SessionBusy:
+            except SessionBusy as error:
+                holder = str((error.details or {}).get("holder") or "")
+                if has_ended(holder) and holder != gone:
+                    gone = holder
+                    continue
                 if asyncio.get_running_loop().time() >= deadline:
                     raise
                 await asyncio.sleep(0.25)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from ..agent.limits import Limits
 from ..config import Settings
@@ -30,7 +27,7 @@ from .access import ModelAccess
 from .export import markdown
 from .history import transcript_of
 from .journal import Journal
-from .lease import Lease
+from .lease import Lease, holder_name
 from .recovery import load_history, load_journal, recover
 from .session import Session
 from .session_parts import SessionParts, Settled
@@ -79,7 +76,7 @@ class SessionManager:
         self._loading: dict[str, asyncio.Lock] = {}
         self._sessions: dict[str, Session] = {}
         self._watchers: list[Callable[[], None]] = []
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._holder = holder_name()
 
     async def start(self) -> None:
         """Put in order what a crash of an earlier process left behind."""

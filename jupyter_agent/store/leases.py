@@ -30,11 +30,15 @@ class Leases:
         self._clock = clock
         self._tokens: dict[str, int] = {}
 
-    async def acquire_lease(self, session_id: str, holder: str, ttl: float) -> int:
+    async def acquire_lease(
+        self, session_id: str, holder: str, ttl: float, *, instead_of: str | None = None
+    ) -> int:
         """Become the one writer of a session for `ttl` seconds; returns the fencing token.
 
+        `instead_of` is a holder known to be gone: its lease is taken before it runs out.
+
         Raises:
-            SessionBusy: another holder's lease has not run out.
+            SessionBusy: another holder's lease has not run out; `details["holder"]` names it.
             UnknownSession: there is no such session.
         """
         now = self._clock()
@@ -43,8 +47,10 @@ class Leases:
             if not _exists(connection, session_id):
                 raise unknown_session(session_id)
             row = _lease(connection, session_id)
-            if row is not None and row[0] not in (None, holder) and row[2] > now:
-                raise SessionBusy("Another process works on this session now.")
+            if row is not None and row[0] not in (None, holder, instead_of) and row[2] > now:
+                raise SessionBusy(
+                    "Another process works on this session now.", details={"holder": row[0]}
+                )
             token = row[1] + 1 if row is not None else 1
             connection.execute(
                 "INSERT INTO leases VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE "
