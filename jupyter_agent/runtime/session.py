@@ -42,6 +42,7 @@ from ..protocol.session_events import (
     Retry,
     RunEnd,
     RunStart,
+    RunStatus,
     SessionChange,
 )
 from ..protocol.tools import GrantScope, Mode
@@ -110,9 +111,14 @@ class Session:
     @property
     def interrupted(self) -> bool:
         """Whether the last run was cut by a crash or a restart and can be resumed."""
+        return self._last_end == "interrupted"
+
+    @property
+    def _last_end(self) -> RunStatus | None:
+        """How the last run ended, when it did not simply end and nothing was said since."""
         entries = self.journal.transcript.entries
         last = entries[-1] if entries else None
-        return last is not None and last.type == "run" and last.status == "interrupted"
+        return last.status if last is not None and last.type == "run" else None
 
     def notebook_changed(self, path: str, result: ApplyResult, changes: Sequence[Change]) -> None:
         """Tell the watchers of changes the agent made to a notebook."""
@@ -170,11 +176,11 @@ class Session:
         await asyncio.wait({interrupt}, timeout=STOP_DEADLINE)
 
     async def resume(self) -> None:
-        """Go on with an interrupted run, with the conversation as it was."""
+        """Go on with a run that did not end by itself, with the conversation as it was."""
         if self.running:
             raise NotAllowed("The session is running already.")
-        if not self.interrupted:
-            raise NotAllowed("There is no interrupted run to resume.")
+        if self._last_end not in ("interrupted", "failed", "limit", "stopped"):
+            raise NotAllowed("There is no unfinished run to go on with.")
         self._start(None)
         await self.journal.flush()
 
