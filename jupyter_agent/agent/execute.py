@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from ..protocol.session_events import ApprovalStart, SessionEvent, ToolEnd, Tool
 from ..protocol.tools import GrantScope, Mode
 from ..tools.base import Preview, Tool, ToolCallContext, ToolOutput, failure, text_output
 from .limits import Spent
+
+log = logging.getLogger(__name__)
 
 
 class IntentLog(Protocol):
@@ -277,6 +280,7 @@ class Executor:
             await self._intents.end(_result(call, interrupted_output()))
             raise
         except Exception as error:  # a tool's bug is a result, never the end of the run
+            log.warning("The tool %s failed on its own fault.", call.name, exc_info=True)
             output = text_output(
                 f"TOOL_ERROR: {type(error).__name__}: {error}",
                 is_error=True,
