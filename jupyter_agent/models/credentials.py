@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ..protocol.errors import ConfigError
 from .keyfile import KeyFile, StoredProvider
@@ -177,11 +177,12 @@ def system_keyring() -> Keyring | None:
         from keyring.backends import fail, null
     except ImportError:
         return None
-    backend = keyring.get_keyring()
+    backend: Any = keyring.get_keyring()
     # Plain-text backends of third parties say so by a priority below one.
     if isinstance(backend, fail.Keyring | null.Keyring) or backend.priority < 1:
         return None
-    return backend
+    found: Keyring = backend
+    return found
 
 
 def normal_url(url: str) -> str:

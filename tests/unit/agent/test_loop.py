@@ -405,9 +405,16 @@ async def test_stop_while_a_tool_runs_leaves_a_history_that_can_go_on():
 async def test_stop_while_an_answer_streams_keeps_its_text_and_runs_nothing():
     tool = Echo()
     rig = Rig(turns([Say("word " * 2_000), Call("echo", {"text": "a"})]), tool)
+    streaming = asyncio.Event()
+
+    def emit(event):
+        rig.events.append(event)
+        if event.type == "text_delta":
+            streaming.set()
+
+    rig.loop.emit = emit
     task = asyncio.ensure_future(rig.loop.run())
-    while not any(event.type == "text_delta" for event in rig.events):
-        await asyncio.sleep(0)
+    await asyncio.wait_for(streaming.wait(), 2)
     task.cancel()
     assert (await asyncio.wait_for(task, 1)).status == "stopped"
     assert tool.ran == []
