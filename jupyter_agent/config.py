@@ -60,6 +60,7 @@ class Settings:
     """Everything that was set, checked once. The traits of `JupyterAgent` say what each means."""
 
     default_model: str | None = None
+    fallback_models: tuple[str, ...] = ()
     default_mode: Mode = "ask"
     allowed_modes: tuple[Mode, ...] = MODES
     allowed_providers: frozenset[str] | None = None
@@ -69,6 +70,7 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     proxy: str | None = None
     ca_bundle: str | None = None
+    record_to: str | None = None
     limits: Limits = field(default_factory=Limits)
     tool_deadlines: Mapping[str, float] = field(default_factory=dict)
     stop_deadline: float = 1.0
@@ -107,6 +109,12 @@ class JupyterAgent(Configurable):
         help="Model of new sessions, such as `anthropic/claude-sonnet-5`, `ollama/qwen3` or "
         "`http://localhost:8000/v1#my-model`. Unset: the first provider that is ready.",
     )
+    fallback_models = List(
+        Unicode(),
+        config=True,
+        help="Models that answer, in this order, when the session's own is not there, cannot be "
+        "reached or is overloaded; it is always said. They cost what they cost.",
+    )
     default_mode = Enum(MODES, "ask", config=True, help="Mode of new sessions.")
     allowed_modes = List(
         Enum(MODES), list(MODES), config=True, help="Modes that people may choose."
@@ -141,6 +149,13 @@ class JupyterAgent(Configurable):
     )
     ca_bundle = Unicode(
         None, allow_none=True, config=True, help="File of certificates to trust for providers."
+    )
+    record_to = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="Folder that gets a copy of every question and answer, without keys, for reports of "
+        "faults; it grows until you unset this.",
     )
     max_turns = Integer(25, min=1, config=True, help="Questions to the model in one run.")
     max_tokens = Integer(None, allow_none=True, config=True, help="Tokens of one run.")
@@ -210,6 +225,7 @@ class JupyterAgent(Configurable):
             )
         return Settings(
             default_model=self.default_model,
+            fallback_models=tuple(self.fallback_models),
             default_mode=self.default_mode,
             allowed_modes=tuple(cast("list[Mode]", self.allowed_modes)),
             allowed_providers=_names(self.allowed_providers),
@@ -223,6 +239,7 @@ class JupyterAgent(Configurable):
             ),
             proxy=self.proxy,
             ca_bundle=self.ca_bundle,
+            record_to=self.record_to,
             limits=Limits(
                 max_turns=self.max_turns,
                 max_tokens=self.max_tokens,

@@ -13,7 +13,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..protocol.errors import AgentError, BudgetExceeded, ErrorInfo, error_from_info
+from ..protocol.errors import (
+    AgentError,
+    BudgetExceeded,
+    ErrorInfo,
+    error_from_info,
+)
 from ..protocol.messages import Message, MessageMeta, ToolResultPart, new_id
 from ..protocol.models import Request
 from ..protocol.provider_events import Response
@@ -21,12 +26,6 @@ from ..protocol.reduce import MessageBuilder
 from ..protocol.session_events import (
     MessageEnd,
     MessageStart,
-    MessageTextDelta,
-    MessageThinkingDelta,
-    MessageThinkingEnd,
-    MessageToolCallDelta,
-    MessageToolCallEnd,
-    MessageToolCallStart,
     Notice,
     RunStatus,
     SessionEvent,
@@ -35,6 +34,7 @@ from ..protocol.session_events import (
 )
 from ..protocol.usage import Usage
 from ..providers.base import Provider
+from .events import to_session_event
 from .execute import Executor, interrupted_result
 from .inbox import Inbox
 from .limits import Spent
@@ -52,7 +52,8 @@ class Outcome:
 class Loop:
     """One run. `history` is the conversation; the loop appends to it and calls `record` for each.
 
-    `build_request` makes the question from the history; `price` tells the cost of a usage.
+    `build_request` makes the question from the history. `fall_back` names another provider when an
+    answer fails before it has begun, or None.
     """
 
     provider: Provider
@@ -64,6 +65,8 @@ class Loop:
     record: Callable[[Message], Awaitable[None]]
     build_request: Callable[[Sequence[Message]], Awaitable[Request]]
     on_usage: Callable[[Usage | None, Request], None] = lambda usage, request: None
+    fall_back: Callable[[ErrorInfo], Awaitable[Provider | None]] | None = None
+    _begun: bool = False
     _partial: MessageBuilder | None = None
     _partial_started: float = 0.0
     _known_ids: set[str] = field(default_factory=set)
@@ -92,8 +95,7 @@ class Loop:
         turn = self.spent.begin_turn()
         await self._take_steering()
         self.emit(TurnStart(turn=turn))
-        request = await self.build_request(self.history)
-        response = await self._answer(request)
+        response = await self._ask()
         calls = response.message.tool_calls
         if calls:
             await self._run_calls(response.message)
@@ -118,6 +120,24 @@ class Loop:
             self.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
         await self.record(message)
 
+    async def _ask(self) -> Response:
+        """Put the question; while no answer has begun, another model may take it over.
+
+        Raises:
+            ProviderError: nobody answered, or the answer broke off.
+        """
+        while True:
+            request = await self.build_request(self.history)
+            try:
+                return await self._answer(request)
+            except AgentError as error:
+                if self._begun or self.fall_back is None:
+                    raise
+                other = await self.fall_back(error.info())
+                if other is None:
+                    raise
+                self.provider = other
+
     async def _answer(self, request: Request) -> Response:
         """Stream one answer into events and the history.
 
@@ -126,6 +146,7 @@ class Loop:
         """
         self._known_ids = {call.id for message in self.history for call in message.tool_calls}
         self._renamed = {}
+        self._begun = False
         message_id = new_id("msg")
         started = time.monotonic()
         first: float | None = None
@@ -133,11 +154,12 @@ class Loop:
         stream = self.provider.stream(request)
         try:
             async for event in stream:
-                if event.type == "usage":
-                    continue
                 if event.type == "error":
                     await self._close_partial()
                     raise error_from_info(event.error)
+                self._begun = True
+                if event.type == "usage":
+                    continue
                 if event.type == "done":
                     return await self._finish(event.response, request, message_id, started, first)
                 if self._partial is None:
@@ -152,7 +174,7 @@ class Loop:
                     duration = time.monotonic() - thinking_since
                     thinking_since = None
                 self._partial.append(event)
-                self.emit(_to_session_event(message_id, event, duration))
+                self.emit(to_session_event(message_id, event, duration))
         finally:
             await stream.aclose()
         raise error_from_info(
@@ -252,27 +274,3 @@ class Loop:
         }.get(response.finish.kind)
         if text:
             self.emit(Notice(level="warning", text=text, code=response.finish.kind))
-
-
-_SESSION_EVENTS: dict[str, Callable[..., Any]] = {
-    "text_delta": MessageTextDelta,
-    "thinking_delta": MessageThinkingDelta,
-    "tool_call_start": MessageToolCallStart,
-    "tool_call_delta": MessageToolCallDelta,
-    "tool_call_end": MessageToolCallEnd,
-}
-
-
-def _to_session_event(message_id: str, event: Any, duration: float | None) -> SessionEvent:
-    if event.type == "thinking_end":
-        made: SessionEvent = MessageThinkingEnd(
-            message_id=message_id,
-            signature=event.signature,
-            redacted_data=event.redacted_data,
-            provider_metadata=event.provider_metadata,
-            duration=duration,
-        )
-        return made
-    fields = {name: getattr(event, name) for name in event.__slots__ if name != "type"}
-    made = _SESSION_EVENTS[event.type](message_id=message_id, **fields)
-    return made

@@ -7,6 +7,7 @@ import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ..config import Settings
@@ -30,6 +31,7 @@ OnRetry = Callable[[int, float, ErrorInfo], None]
 
 SCRIPT_PREFIX = "script/"
 LOCAL_LIST_SECONDS = 20.0
+REFINE_SECONDS = 3.0
 
 _SCRIPTED = Capabilities(
     tools=True,
@@ -50,6 +52,8 @@ class Access:
 
     provider: Provider
     model: ModelInfo
+    api: str = ""
+    local: bool = False
 
 
 class ModelAccess:
@@ -85,7 +89,32 @@ class ModelAccess:
                 raise UnknownModel(f"No script is configured for the model {model_id!r}.")
             return self._scripted(model_id, model_id, _load(target))
         found = resolve(model_id, self.settings, self.credentials, self._table())
-        return Access(provider=self._provider(found, on_retry), model=found.info)
+        return Access(
+            provider=self._provider(found, on_retry),
+            model=found.info,
+            api=found.api,
+            local=found.local,
+        )
+
+    async def refine(self, access: Access) -> Access:
+        """Ask a server on this machine what its model can do; others are known well enough.
+
+        A server that does not answer soon leaves it at what is known.
+        """
+        if not access.local:
+            return access
+        try:
+            listed = await asyncio.wait_for(access.provider.list_models(), REFINE_SECONDS)
+        except (AgentError, asyncio.TimeoutError):
+            return access  # the question itself will meet the same fault, and report it
+        known = access.model
+        names = (known.name, f"{known.name}:latest")
+        live = next((model for model in listed if model.name in names), None)
+        if live is None:
+            return access
+        window = known.context_window or _window(live, access.api)
+        refined = replace(known, capabilities=live.capabilities, context_window=window)
+        return replace(access, model=refined)
 
     async def models(self) -> list[ModelInfo]:
         """Return the models one can choose: ready ones first, the demo last among them.
@@ -315,6 +344,7 @@ class ModelAccess:
                 max_output=found.info.max_output,
                 proxy=settings.proxy,
                 ca_bundle=settings.ca_bundle,
+                record_to=_folder(settings.record_to),
                 capabilities=found.info.capabilities,
                 on_retry=on_retry,
             )
@@ -326,6 +356,30 @@ class ModelAccess:
         pace = _DEMO_WORD * self.settings.demo_pace
         provider = ScriptedProvider(script, name=model_id, model=model_id, pace=pace)
         return Access(provider=provider, model=_scripted_info(model_id, label))
+
+
+def _folder(record_to: str | None) -> str | None:
+    """Return the folder for recordings, made; found unusable now and not while an answer comes."""
+    if not record_to:
+        return None
+    folder = Path(record_to).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"Nothing can be recorded in {folder}: {error.strerror}. Choose another folder.",
+            cause=error,
+        ) from error
+    return str(folder)
+
+
+def _window(model: ModelInfo, api: str) -> int | None:
+    """Return the window a listed model will have. Ollama cuts what is beyond the one asked for."""
+    from ..providers import ollama
+
+    if api != ollama.API or model.context_window is None:
+        return model.context_window
+    return min(model.context_window, ollama.DEFAULT_WINDOW)
 
 
 def _scripted_info(model_id: str, label: str) -> ModelInfo:

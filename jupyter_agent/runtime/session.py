@@ -15,8 +15,9 @@ from ..agent.execute import Executor, Permits
 from ..agent.inbox import Inbox
 from ..agent.limits import Spent
 from ..agent.loop import Loop, Outcome
+from ..context.budget import ContextBudget, estimated_usage, summary_of
 from ..context.prompt import PromptFacts, system_prompt
-from ..context.request import build_request, estimate_tokens
+from ..context.request import build_request
 from ..digest.fence import Fence
 from ..models.pricing import cost
 from ..policy.broker import Broker
@@ -47,8 +48,9 @@ from ..protocol.session_events import (
 )
 from ..protocol.tools import GrantScope, Mode
 from ..protocol.usage import Usage
+from ..providers.base import complete
 from ..tools.base import Tool, definition
-from .access import Access
+from .answering import Answering
 from .journal import Watcher
 from .lease import Lease
 from .session_parts import Intents, SessionParts, changed_cells
@@ -75,6 +77,15 @@ class Session:
         self._run_id: str | None = None
         self._seen: deque[str] = deque(maxlen=256)
         self._model: ModelInfo | None = None
+        self._warned: set[str] = set()
+        shown = self.journal.transcript.budget
+        self._context = ContextBudget(
+            history=self.history,
+            fence=self._fence,
+            emit=self.journal.emit,
+            record=self._record,
+            reported=(shown.context_tokens or 0) if shown else 0,
+        )
         self.workspace: SessionWorkspace | None = None
         self.tools: dict[str, Tool[Any]] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -127,7 +138,8 @@ class Session:
 
     def provenance(self) -> dict[str, str]:
         """Return what is noted on cells the agent writes."""
-        return {"session": self.id, "model": self.settled.model}
+        model = self._model.id if self._model is not None else self.settled.model
+        return {"session": self.id, "model": model}
 
     # -- what clients call --------------------------------------------------------------------
 
@@ -309,8 +321,25 @@ class Session:
             return Outcome(status="failed", error=info)
 
     async def _work(self, run_id: str) -> Outcome:
-        access = self._parts.access.open(self.settled.model, self._on_retry)
-        self._model = access.model
+        answering = Answering(
+            self._parts.access,
+            self.history,
+            tools=bool(self.tools),
+            emit=self.journal.emit,
+            on_retry=self._on_retry,
+            on_model=self._answered_by,
+            warned=self._warned,
+        )
+        try:
+            await answering.open(self.settled.model)
+            return await self._loop(run_id, answering).run()
+        finally:
+            await answering.aclose()
+
+    def _answered_by(self, model: ModelInfo) -> None:
+        self._model = model
+
+    def _loop(self, run_id: str, answering: Answering) -> Loop:
         spent = Spent(self._parts.limits)
         executor = Executor(
             run_id=run_id,
@@ -320,21 +349,20 @@ class Session:
             intents=Intents(self._store, self.id, run_id),
             spent=spent,
         )
-        loop = Loop(
-            provider=access.provider,
+        return Loop(
+            provider=answering.current.provider,
             executor=executor,
             inbox=self._inbox,
             history=self.history,
             spent=spent,
             emit=self.journal.emit,
             record=self._record,
-            build_request=self._request_builder(access),
-            on_usage=lambda usage, request: self._count(usage, request, spent, access.model),
+            build_request=self._request_builder(answering, spent),
+            on_usage=lambda usage, request: self._count(
+                usage, request, spent, answering.current.model
+            ),
+            fall_back=answering.fall_back,
         )
-        try:
-            return await loop.run()
-        finally:
-            await access.provider.aclose()
 
     def _permits(self) -> Permits:
         return Permits(
@@ -346,10 +374,13 @@ class Session:
             expires_at=self._broker.expires_at,
         )
 
-    def _request_builder(self, access: Access) -> Callable[[Sequence[Message]], Awaitable[Request]]:
+    def _request_builder(
+        self, answering: Answering, spent: Spent
+    ) -> Callable[[Sequence[Message]], Awaitable[Request]]:
         definitions = [definition(tool) for tool in self.tools.values()]
 
-        async def build(history: Sequence[Message]) -> Request:
+        def make(told: Sequence[Message]) -> Request:
+            model = answering.current.model
             facts = PromptFacts(
                 mode=self.settled.mode,
                 data_rule=self._fence.rule,
@@ -357,22 +388,37 @@ class Session:
                 instructions=self._parts.instructions,
             )
             return build_request(
-                history,
-                model=access.model.name,
+                told,
+                model=model.name,
                 system=system_prompt(facts),
                 fence=self._fence,
-                tools=definitions if access.model.capabilities.tools else (),
+                tools=definitions if model.capabilities.tools else (),
                 effort=self.settled.effort,
             )
+
+        async def summarise(question: Request) -> str:
+            access = answering.current
+            response = await complete(access.provider, question)
+            usage = response.usage or estimated_usage(question, response.message)
+            self._spend(usage, spent, access.model)
+            return summary_of(response)
+
+        async def build(_: Sequence[Message]) -> Request:
+            window = answering.current.model.context_window
+            return await self._context.request(make, window=window, summarise=summarise)
 
         return build
 
     def _count(self, usage: Usage | None, request: Request, spent: Spent, model: ModelInfo) -> None:
         """Add an answer's usage; where the provider tells none, an estimate stands in."""
         if usage is None or not (usage.input or usage.output):
-            sent = estimate_tokens(request.messages)
-            answered = estimate_tokens(self.history[-1:])
-            usage = Usage(input=sent, output=answered, total=sent + answered)
+            usage = estimated_usage(request, self.history[-1])
+        self._context.reported = usage.input
+        self._spend(usage, spent, model, usage.input + usage.output)
+
+    def _spend(
+        self, usage: Usage, spent: Spent, model: ModelInfo, context_tokens: int | None = None
+    ) -> None:
         price = cost(usage, model.price) if model.price is not None else None
         spent.add(usage, price)
         before = self.journal.transcript.budget
@@ -380,13 +426,15 @@ class Session:
         session_cost = before.session_cost if before else None
         if price is not None:
             session_cost = (session_cost or 0.0) + price
+        if context_tokens is None and before is not None:
+            context_tokens = before.context_tokens
         self.journal.emit(
             Budget(
                 usage=spent.usage,
                 session_usage=session_usage,
                 cost=spent.cost,
                 session_cost=session_cost,
-                context_tokens=usage.input + usage.output,
+                context_tokens=context_tokens,
                 context_window=model.context_window,
             )
         )

@@ -1,0 +1,149 @@
+"""Keeps what is sent within the model's window: older turns are summarised, what still does not
+fit is refused before it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from ..digest.fence import Fence
+from ..protocol.errors import AgentError, ContextOverflow, ParseFailed
+from ..protocol.messages import Message
+from ..protocol.models import Request
+from ..protocol.provider_events import Response
+from ..protocol.session_events import ContextCompacted, Notice, SessionEvent
+from ..protocol.usage import Usage
+from .compaction import (
+    bounded,
+    choose_cut,
+    digest_of,
+    start_of,
+    summary_request,
+    told,
+    with_summary,
+)
+from .request import CHARACTERS_PER_TOKEN, estimate_tokens
+
+COMPACT_AT = 0.8
+REFUSE_AT = 0.92
+# Shares of the window after compaction; the rest is room for what comes.
+_KEPT = 0.5  # with the system prompt and the tools
+_SUMMARY = 0.1
+_PROMPTS = 0.1
+# Less than this is not worth a summary, unless the question would be refused.
+_WORTH = 0.05
+# A provider may count more tokens than we estimate, but hardly more than so many times as many.
+_MOST_OFF = 4.0
+
+
+def request_tokens(request: Request) -> int:
+    """Estimate the size of a question, with its tools."""
+    tools = sum(
+        len(tool.name) + len(tool.description) + len(json.dumps(tool.parameters))
+        for tool in request.tools
+    )
+    return estimate_tokens(request.messages) + tools // CHARACTERS_PER_TOKEN
+
+
+def estimated_usage(request: Request, answer: Message) -> Usage:
+    """Return what stands in for the usage that a provider does not tell."""
+    sent, answered = estimate_tokens(request.messages), estimate_tokens([answer])
+    return Usage(input=sent, output=answered, total=sent + answered)
+
+
+def summary_of(response: Response) -> str:
+    """Return the text of an answer that was to be a summary.
+
+    Raises:
+        ParseFailed: it is none.
+    """
+    text = response.message.text.strip()
+    if not text or response.finish.kind not in ("stop", "length"):
+        raise ParseFailed("it answered without a summary")
+    return text
+
+
+@dataclass(slots=True, kw_only=True)
+class ContextBudget:
+    """The bounds of one conversation. `reported`: tokens of the last question, as its provider
+    counted them; 0 when they are not known, or the conversation was summarised since.
+    """
+
+    history: list[Message]
+    fence: Fence
+    emit: Callable[[SessionEvent], None]
+    record: Callable[[Message], Awaitable[None]]
+    reported: int = 0
+
+    async def request(
+        self,
+        make: Callable[[Sequence[Message]], Request],
+        *,
+        window: int | None,
+        summarise: Callable[[Request], Awaitable[str]],
+    ) -> Request:
+        """Return the next question, with older turns summarised when the window is nearly full.
+
+        Args:
+            make: makes the question from what the model is told.
+            window: tokens the model can read; None, unknown: nothing is summarised or refused.
+            summarise: asks the model for a summary.
+
+        Raises:
+            ContextOverflow: it does not fit, even with the older turns summarised.
+        """
+        prompts = 2_000 if window is None else int(window * _PROMPTS)
+        request = make(told(self.history, self.fence, prompt_tokens=prompts))
+        if window is None:
+            return request
+        estimate = request_tokens(request)
+        size = max(estimate, self.reported)
+        if size < window * COMPACT_AT:
+            return request
+        cut = self._cut(request, window, size / max(estimate, 1))
+        if cut is not None and (size >= window * REFUSE_AT or self._worth(cut, window)):
+            await self._compact(cut, request.model, window, summarise)
+            before, self.reported = size, 0
+            request = make(told(self.history, self.fence, prompt_tokens=prompts))
+            size = request_tokens(request)
+            self.emit(ContextCompacted(before=before, after=size))
+        if size >= window * REFUSE_AT:
+            raise ContextOverflow(
+                f"The conversation no longer fits {request.model}: about {size:,} of {window:,} "
+                "tokens. Start a new session, or choose a model with a larger window.",
+                model=request.model,
+            )
+        return request
+
+    def _cut(self, request: Request, window: int, off: float) -> int | None:
+        """Choose the cut. `off`: how many times more tokens the provider counts than we do."""
+        conversation = estimate_tokens([m for m in request.messages if m.role != "system"])
+        fixed = request_tokens(request) - conversation
+        keep = int(window * _KEPT / min(max(off, 1.0), _MOST_OFF)) - fixed
+        return choose_cut(self.history, max(keep, 0))
+
+    def _worth(self, cut: int, window: int) -> bool:
+        start, _ = start_of(self.history)
+        return estimate_tokens(self.history[start:cut]) >= window * _WORTH
+
+    async def _compact(
+        self, cut: int, model: str, window: int, summarise: Callable[[Request], Awaitable[str]]
+    ) -> None:
+        tokens = int(window * _SUMMARY)
+        question = summary_request(self.history, cut, model=model, fence=self.fence, window=window)
+        try:
+            summary = bounded(await summarise(question), tokens)
+        except AgentError as error:
+            summary = digest_of(self.history, cut, tokens)
+            self.emit(
+                Notice(
+                    level="info",
+                    text="The model could not summarise the older turns "
+                    f"({error.user_message.rstrip('.')}). It is given a list of what was done.",
+                    code="no_summary",
+                )
+            )
+        self.history[cut] = with_summary(self.history[cut], summary)
+        await self.record(self.history[cut])

@@ -1,0 +1,294 @@
+"""Whole sessions over scripted models: long conversations, models that stand in for others."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from jupyter_agent.config import Settings
+from jupyter_agent.models.credentials import Credentials
+from jupyter_agent.protocol.errors import ErrorInfo, MissingKey, UnknownModel
+from jupyter_agent.protocol.messages import ImagePart
+from jupyter_agent.protocol.models import ModelInfo
+from jupyter_agent.protocol.usage import Usage
+from jupyter_agent.providers.replay import (
+    EVERYTHING,
+    Call,
+    Fail,
+    Report,
+    Say,
+    ScriptedProvider,
+)
+from jupyter_agent.runtime.access import Access, ModelAccess
+from jupyter_agent.runtime.build import build_manager
+
+OVERLOADED = Fail(ErrorInfo(code="overloaded", message="No capacity.", retryable=True))
+SMALL = 8_000
+
+
+@dataclass
+class Model:
+    """A model played by a script."""
+
+    script: object
+    window: int | None = None
+    capabilities: object = EVERYTHING
+    requests: list = field(default_factory=list)
+
+    def play(self, request):
+        self.requests.append(request)
+        return self.script(request) if callable(self.script) else self.script
+
+
+class Models(ModelAccess):
+    """Opens models of the test's; what stands for an error is raised."""
+
+    def __init__(self, settings, folder, **models):
+        nowhere = Credentials(folder, environment={}, find_keyring=lambda: None)
+        super().__init__(settings, nowhere)
+        self._models = models
+
+    def open(self, model_id, on_retry=None):
+        found = self._models.get(model_id)
+        if found is None:
+            raise UnknownModel(f"There is no model {model_id}.")
+        if isinstance(found, Exception):
+            raise found
+        provider = ScriptedProvider(
+            found.play, name=f"provider-{model_id}", model=model_id, capabilities=found.capabilities
+        )
+        info = ModelInfo(
+            id=model_id,
+            provider=provider.name,
+            name=model_id,
+            label=model_id,
+            capabilities=found.capabilities,
+            context_window=found.window,
+        )
+        return Access(provider=provider, model=info)
+
+
+@asynccontextmanager
+async def manager_of(tmp_path, *fallbacks, **models):
+    settings = Settings(fallback_models=fallbacks, discover_local_servers=False)
+    manager = build_manager(settings, root=tmp_path, store_path=tmp_path / "sessions.db")
+    manager.access = Models(settings, tmp_path, **models)
+    try:
+        yield manager
+    finally:
+        await manager.aclose()
+
+
+async def start(manager, model="first"):
+    made = await manager.create(owner="me", model=model)
+    return await manager.get(made.id, owner="me"), watch(await manager.get(made.id, owner="me"))
+
+
+def watch(session):
+    events = []
+    session.journal.attach(lambda seq, event, data: events.append(event), session.journal.seq)
+    return events
+
+
+async def say(session, text, images=()):
+    await session.prompt(text, images)
+    await session.wait()
+
+
+def of(events, kind):
+    return [event for event in events if event.type == kind]
+
+
+def notices(events):
+    return {event.code: event.text for event in of(events, "notice")}
+
+
+def summarised(request):
+    return "You summarise" in request.messages[0].text
+
+
+def chatty(request):
+    """Answer at length; summarise in a word."""
+    if summarised(request):
+        return [Say("The user asked for words, and got them.")]
+    return [Say("word " * 300)]
+
+
+# -- the window ------------------------------------------------------------------------------------
+
+
+async def test_a_long_conversation_is_summarised_and_stays_whole_for_people(tmp_path):
+    model = Model(chatty, window=SMALL)
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        for number in range(15):
+            await say(session, f"question {number}: " + "why " * 100)
+        compacted = of(events, "context_compacted")
+        assert compacted and all(event.after < event.before for event in compacted)
+        assert {event.status for event in of(events, "run_end")} == {"done"}
+        shown = [e.message.text for e in session.journal.transcript.entries if e.type == "message"]
+        assert len(shown) == 30 and shown[0].startswith("question 0")
+        assert len(session.history) == 30
+        last = model.requests[-1]
+        assert "got them" in last.messages[1].text and "question 0:" in last.messages[1].text
+        assert last.messages[-1].text.startswith("question 14")
+        kept = session.id
+    async with manager_of(tmp_path, first=Model(chatty, window=SMALL)) as manager:
+        session = await manager.get(kept, owner="me")
+        events = watch(session)
+        await say(session, "and now?")
+        again = manager.access._models["first"].requests
+        assert not summarised(again[0]) and "got them" in again[0].messages[1].text
+        assert len(session.history) == 32 and of(events, "run_end")[0].status == "done"
+
+
+async def test_the_summarys_tokens_are_counted(tmp_path):
+    def script(request):
+        return [*chatty(request), Report(Usage(input=1_000, output=10, total=1_010))]
+
+    async with manager_of(tmp_path, first=Model(script, window=SMALL)) as manager:
+        session, events = await start(manager)
+        await say(session, "x" * 16_000)
+        await say(session, "y" * 9_000)
+        assert len(of(events, "context_compacted")) == 1
+        assert of(events, "budget")[-1].session_usage.input == 3_000
+
+
+async def test_what_cannot_fit_is_refused_before_it_is_sent(tmp_path):
+    model = Model(chatty, window=SMALL)
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        await say(session, "x" * 4 * SMALL)
+        [end] = of(events, "run_end")
+        assert end.status == "failed" and end.error.code == "context_overflow"
+        assert "Start a new session" in end.error.message
+        assert model.requests == []
+        await say(session, "shorter")
+        assert of(events, "run_end")[-1].status == "done"
+
+
+# -- models that stand in --------------------------------------------------------------------------
+
+
+async def test_another_model_answers_and_it_is_said(tmp_path):
+    first, second = Model([OVERLOADED]), Model([Say("Here I am.")])
+    async with manager_of(tmp_path, "second", first=first, second=second) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        assert of(events, "run_end")[0].status == "done"
+        said = notices(events)["fallback"]
+        assert "first" in said and "second" in said and "No capacity" in said
+        answer = session.history[-1]
+        assert answer.text == "Here I am."
+        assert (answer.metadata.provider, answer.metadata.model) == ("provider-second", "second")
+        assert session.provenance()["model"] == "second"
+        assert session.settled.model == "first"
+        await say(session, "and again")
+        assert len(first.requests) == 2  # the next run asks the session's own model first
+
+
+async def test_a_fallback_stays_for_the_rest_of_the_run(tmp_path):
+    def second(request):
+        told = any(message.role == "tool" for message in request.messages)
+        return [Say("Done.")] if told else [Call("update_plan", {"steps": []})]
+
+    first = Model([OVERLOADED])
+    async with manager_of(tmp_path, "second", first=first, second=Model(second)) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        assert session.history[-1].text == "Done." and len(first.requests) == 1
+        assert len(notices(events)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "answered"),
+    [
+        (ErrorInfo(code="connection_failed", message="Down."), True),
+        (ErrorInfo(code="unknown_model", message="Unknown."), True),
+        (ErrorInfo(code="bad_request", message="No such model.", status=404), True),
+        (ErrorInfo(code="bad_request", message="Malformed.", status=400), False),
+        (ErrorInfo(code="unauthorized", message="Bad key.", status=401), False),
+        (ErrorInfo(code="refused", message="No."), False),
+    ],
+)
+async def test_which_failures_another_may_answer_for(tmp_path, error, answered):
+    models = {"first": Model([Fail(error)]), "second": Model([Say("Here.")])}
+    async with manager_of(tmp_path, "second", **models) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        assert bool(models["second"].requests) is answered
+        assert of(events, "run_end")[0].status == ("done" if answered else "failed")
+
+
+@pytest.mark.parametrize("begun", [[Say("I ")], [Report(Usage(input=5))]])
+async def test_an_answer_that_has_begun_is_never_taken_over(tmp_path, begun):
+    models = {"first": Model([*begun, OVERLOADED]), "second": Model([Say("Here.")])}
+    async with manager_of(tmp_path, "second", **models) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        assert models["second"].requests == []
+        assert of(events, "run_end")[0].error.code == "overloaded"
+
+
+async def test_models_that_cannot_stand_in_are_passed_over_with_a_reason(tmp_path):
+    blind = replace(EVERYTHING, vision=False)
+    models = {
+        "first": Model([OVERLOADED]),
+        "locked": MissingKey("It needs a key."),
+        "toolless": Model([Say("?")], capabilities=replace(EVERYTHING, tools=False)),
+        "blind": Model([Say("?")], capabilities=blind),
+        "last": Model([Say("I see.")]),
+    }
+    names = ("locked", "nowhere", "toolless", "blind", "last")
+    async with manager_of(tmp_path, *names, **models) as manager:
+        session, events = await start(manager)
+        await say(session, "look", [ImagePart(media_type="image/png", data="AAAA")])
+        assert session.history[-1].text == "I see."
+        skipped = [e.text for e in of(events, "notice") if e.code == "fallback_skipped"]
+        assert [text.split()[0] for text in skipped] == ["locked", "nowhere", "toolless", "blind"]
+        assert models["toolless"].requests == models["blind"].requests == []
+
+
+async def test_when_nobody_answers_the_last_failure_is_told(tmp_path):
+    models = {"first": Model([OVERLOADED]), "second": Model([OVERLOADED])}
+    async with manager_of(tmp_path, "second", "first", **models) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        assert of(events, "run_end")[0].error.code == "overloaded"
+        assert len(models["first"].requests) == len(models["second"].requests) == 1
+
+
+async def test_the_window_of_the_one_that_stands_in_holds(tmp_path):
+    def first(request):
+        return [OVERLOADED] if "now" in request.messages[-1].text else chatty(request)
+
+    models = {"first": Model(first, window=200_000), "second": Model(chatty, window=SMALL)}
+    async with manager_of(tmp_path, "second", **models) as manager:
+        session, events = await start(manager)
+        for number in range(15):
+            await say(session, f"question {number}: " + "why " * 100)
+        assert not of(events, "context_compacted")
+        await say(session, "now")
+        assert len(of(events, "context_compacted")) == 1
+        assert session.history[-1].metadata.model == "second"
+
+
+async def test_a_model_that_is_gone_is_replaced_too(tmp_path):
+    models = {"first": Model([Say("x")]), "second": Model([Say("Here.")])}
+    async with manager_of(tmp_path, "second", **models) as manager:
+        session, events = await start(manager)
+        del manager.access._models["first"]
+        await say(session, "hello")
+        assert session.history[-1].text == "Here." and "first" in notices(events)["fallback"]
+
+
+async def test_a_model_without_tools_is_named_as_such_once(tmp_path):
+    plain = Model([Say("Only words.")], capabilities=replace(EVERYTHING, tools=False))
+    async with manager_of(tmp_path, first=plain) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        await say(session, "again")
+        assert [e.code for e in of(events, "notice")] == ["no_tools"]
+        assert all(request.tools == () for request in plain.requests)
