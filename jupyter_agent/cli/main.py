@@ -19,6 +19,7 @@ COMMANDS = {
     "models": "list the models that can be chosen",
     "doctor": "check keys, addresses and models, and say what is wrong",
     "sessions": "list the conversations about the notebooks of a folder",
+    "record": "ask a model once and keep what it really sent, for a report of a fault",
     "replay": "read recorded answers of model APIs",
 }
 

@@ -49,7 +49,7 @@ def request_tokens(request: Request) -> int:
 
 def estimated_usage(request: Request, answer: Message) -> Usage:
     """Return what stands in for the usage that a provider does not tell."""
-    sent, answered = estimate_tokens(request.messages), estimate_tokens([answer])
+    sent, answered = request_tokens(request), estimate_tokens([answer])
     return Usage(input=sent, output=answered, total=sent + answered)
 
 

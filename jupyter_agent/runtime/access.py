@@ -63,8 +63,15 @@ class ModelAccess:
     has named in the settings. All others are resolved against settings, credentials, catalogue.
     """
 
-    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Credentials,
+        *,
+        refine_seconds: float = REFINE_SECONDS,
+    ) -> None:
         self.settings = settings
+        self._refine_seconds = refine_seconds
         self.credentials = credentials
         self._local: tuple[float, list[ModelInfo]] | None = None
 
@@ -104,7 +111,7 @@ class ModelAccess:
         if not access.local:
             return access
         try:
-            listed = await asyncio.wait_for(access.provider.list_models(), REFINE_SECONDS)
+            listed = await asyncio.wait_for(access.provider.list_models(), self._refine_seconds)
         except (AgentError, asyncio.TimeoutError):
             return access  # the question itself will meet the same fault, and report it
         known = access.model
@@ -375,11 +382,11 @@ def _folder(record_to: str | None) -> str | None:
 
 def _window(model: ModelInfo, api: str) -> int | None:
     """Return the window a listed model will have. Ollama cuts what is beyond the one asked for."""
-    from ..providers import ollama
-
-    if api != ollama.API or model.context_window is None:
+    if api != "ollama" or model.context_window is None:
         return model.context_window
-    return min(model.context_window, ollama.DEFAULT_WINDOW)
+    from ..providers.ollama import DEFAULT_WINDOW
+
+    return min(model.context_window, DEFAULT_WINDOW)
 
 
 def _scripted_info(model_id: str, label: str) -> ModelInfo:

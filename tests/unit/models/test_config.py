@@ -25,6 +25,8 @@ def test_nothing_set_is_the_default() -> None:
 def test_what_is_set_arrives() -> None:
     found = settings(
         default_model="ollama/qwen3",
+        fallback_models=["openai/gpt-5.2", "demo"],
+        record_to="kept",
         max_cost=1.5,
         max_turns=5,
         allowed_providers=["Ollama"],
@@ -32,6 +34,8 @@ def test_what_is_set_arrives() -> None:
         store="memory",
     )
     assert found.default_model == "ollama/qwen3"
+    assert found.fallback_models == ("openai/gpt-5.2", "demo")
+    assert found.record_to == "kept"
     assert found.limits == Limits(max_turns=5, max_cost=1.5)
     assert found.allowed_providers == frozenset({"ollama"})
     assert found.providers["openai"].base_url == "https://gateway.corp/v1"
