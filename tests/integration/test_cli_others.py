@@ -20,7 +20,9 @@ def test_help_lists_commands_and_exit_codes(command):
     assert "3    something needed approval and was denied" in outcome.stdout
 
 
-@pytest.mark.parametrize("name", ["run", "demo", "models", "doctor", "sessions", "record", "replay"])
+@pytest.mark.parametrize(
+    "name", ["run", "demo", "models", "doctor", "sessions", "record", "replay"]
+)
 def test_every_command_explains_itself(command, name):
     outcome = command.run(name, "--help")
     assert outcome.returncode == DONE
