@@ -18,6 +18,7 @@ import type {
 import { RpcFailure } from '../client/socket';
 import { applyChanges } from './apply';
 import { notebookMissing, readOnly, unknownCell } from './failures';
+import { followCell } from './follow';
 import { highlightCells } from './highlight';
 import type { RunServices } from './run';
 import { runCells } from './run';
@@ -168,6 +169,10 @@ export class NotebookBridge {
       notes: []
     };
     highlightCells(panel, touched);
+    const last = [...touched].pop();
+    if (last !== undefined) {
+      void followCell(panel, last);
+    }
     return { ...result, saved: await saveNotebook(panel) };
   }
 
