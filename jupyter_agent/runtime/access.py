@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..config import Settings
 from ..models.catalogue import known_models
@@ -74,6 +75,7 @@ class ModelAccess:
         self._refine_seconds = refine_seconds
         self.credentials = credentials
         self._local: tuple[float, list[ModelInfo]] | None = None
+        self._refined: dict[str, tuple[float, ModelInfo]] = {}
 
     def open(self, model_id: str, on_retry: OnRetry | None = None) -> Access:
         """Open a model; makes no network call.
@@ -100,7 +102,7 @@ class ModelAccess:
             provider=self._provider(found, on_retry),
             model=found.info,
             api=found.api,
-            local=found.local,
+            local=found.local or _on_this_machine(found.base_url),
         )
 
     async def refine(self, access: Access) -> Access:
@@ -110,17 +112,21 @@ class ModelAccess:
         """
         if not access.local:
             return access
+        known = access.model
+        kept = self._refined.get(known.id)
+        if kept is not None and time.monotonic() - kept[0] < LOCAL_LIST_SECONDS:
+            return replace(access, model=kept[1])
         try:
             listed = await asyncio.wait_for(access.provider.list_models(), self._refine_seconds)
         except (AgentError, asyncio.TimeoutError):
             return access  # the question itself will meet the same fault, and report it
-        known = access.model
         names = (known.name, f"{known.name}:latest")
         live = next((model for model in listed if model.name in names), None)
         if live is None:
             return access
-        window = known.context_window or _window(live, access.api)
+        window = _window(known, live, access.api)
         refined = replace(known, capabilities=live.capabilities, context_window=window)
+        self._refined[known.id] = (time.monotonic(), refined)
         return replace(access, model=refined)
 
     async def models(self) -> list[ModelInfo]:
@@ -205,6 +211,7 @@ class ModelAccess:
         name = self._known(name)
         await asyncio.to_thread(self._enter, name, key, base_url)
         self._local = None
+        self._refined.clear()
 
     def _enter(self, name: str, key: str | None, base_url: str | None) -> None:
         if base_url is not None:
@@ -380,13 +387,23 @@ def _folder(record_to: str | None) -> str | None:
     return str(folder)
 
 
-def _window(model: ModelInfo, api: str) -> int | None:
-    """Return the window a listed model will have. Ollama cuts what is beyond the one asked for."""
-    if api != "ollama" or model.context_window is None:
-        return model.context_window
+def _on_this_machine(base_url: str) -> bool:
+    return urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _window(known: ModelInfo, live: ModelInfo, api: str) -> int | None:
+    """Return the window a model will really have.
+
+    Ollama has the one it is asked for, and cuts what is beyond; others have what they were
+    started with.
+    """
+    if api != "ollama":
+        return live.context_window or known.context_window
+    if known.context_window is not None or live.context_window is None:
+        return known.context_window
     from ..providers.ollama import DEFAULT_WINDOW
 
-    return min(model.context_window, DEFAULT_WINDOW)
+    return min(live.context_window, DEFAULT_WINDOW)
 
 
 def _scripted_info(model_id: str, label: str) -> ModelInfo:

@@ -1,4 +1,4 @@
-"""What an Ollama server says of a model decides what a session asks of it."""
+"""What a model server on this machine says of a model decides what a session asks of it."""
 
 import json
 import threading
@@ -20,6 +20,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.server.holds:
             self.server.released.wait(30)
+        if self.path == "/v1/models":
+            self.answer({"data": [{"id": "mine", "max_model_len": self.server.window}]})
+            return
         self.answer({"models": [{"name": "mine:latest"}, {"name": "other:7b"}]})
 
     def do_POST(self):
@@ -117,6 +120,18 @@ async def test_the_window_is_the_one_the_server_will_use(tmp_path, window, used)
             [budget] = [event for event in events if event.type == "budget"]
             assert budget.context_window == used
     assert server.questions[0]["options"]["num_ctx"] == used
+
+
+async def test_any_server_on_this_machine_tells_its_window(tmp_path):
+    with ollama(window=4_096) as server:
+        access = ModelAccess(Settings(), nowhere(tmp_path))
+        opened = access.open(f"http://127.0.0.1:{server.server_port}/v1#mine")
+        found = await access.refine(opened)
+        await opened.provider.aclose()
+    assert found.model.context_window == 4_096
+    assert found.model.capabilities.tools
+    # What is known for a moment needs no server.
+    assert await access.refine(opened) == found
 
 
 async def test_a_server_that_does_not_list_in_time_is_left_at_what_is_known(tmp_path):
