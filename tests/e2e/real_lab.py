@@ -58,6 +58,8 @@ class Lab:
     root: Path
     process: subprocess.Popen[bytes]
     log: Path
+    command: list[str]
+    environment: dict[str, str]
 
     def address(self, path: str, *, app: str = "lab/tree") -> str:
         return f"{self.url}/{app}/{path}?token={self.token}&reset"
@@ -98,21 +100,48 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         "--JupyterAgent.discover_local_servers=False",
         *traits,
     ]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
+    lab = Lab(
+        f"http://127.0.0.1:{port}",
+        token,
+        root,
+        launch(command, root, environment, log),
+        log,
+        command,
+        environment,
+    )
+    wait_for_lab(lab)
+    return lab
+
+
+def launch(
+    command: list[str], root: Path, environment: dict[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as stream:
+        return subprocess.Popen(
             command, cwd=root, env=environment, stdout=stream, stderr=subprocess.STDOUT
         )
-    lab = Lab(f"http://127.0.0.1:{port}", token, root, process, log)
+
+
+def wait_for_lab(lab: Lab) -> None:
+    """Wait until the server answers."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             lab.get("api/status")
-            return lab
+            return
         except httpx.HTTPError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                raise RuntimeError(f"no server: {log.read_text()[-4000:]}") from error
+            if lab.process.poll() is not None or time.monotonic() > deadline:
+                lab.process.kill()
+                raise RuntimeError(f"no server: {lab.log.read_text()[-4000:]}") from error
             time.sleep(0.2)
+
+
+def crash_lab(lab: Lab) -> None:
+    """End the server as a power cut would, and start it again at the same address."""
+    lab.process.kill()
+    lab.process.wait(10)
+    lab.process = launch(lab.command, lab.root, lab.environment, lab.log)
+    wait_for_lab(lab)
 
 
 def write_setting(folder: Path, plugin: str, text: str) -> None:
