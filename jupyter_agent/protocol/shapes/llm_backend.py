@@ -38,6 +38,7 @@ _BEGINNINGS = {
     "R0lGOD": "image/gif",
     "UklGR": "image/webp",
 }
+_FINISH: dict[str, FinishKind] = {"stop": "stop", "tool_calls": "tool_calls", "length": "length"}
 
 
 class ToolCallRequest(Shape):
@@ -216,7 +217,7 @@ def to_wire_chunk(event: ProviderEvent) -> LLMChunk | None:
         case "done":
             usage = event.response.usage
             return LLMChunk(
-                finish_reason=event.response.finish.raw or event.response.finish.kind,
+                finish_reason=_word(event.response.finish),
                 prompt_tokens=usage.input if usage else None,
                 completion_tokens=usage.output if usage else None,
             )
@@ -230,8 +231,11 @@ def _told(builder: MessageBuilder, event: ProviderEvent) -> ProviderEvent:
 
 
 def _finish(word: str) -> Finish:
-    known: dict[str, FinishKind] = {"stop": "stop", "tool_calls": "tool_calls", "length": "length"}
-    return Finish(kind=known.get(word, "other"), raw=word)
+    return Finish(kind=_FINISH.get(word, "other"), raw=word)
+
+
+def _word(finish: Finish) -> str:
+    return finish.kind if finish.kind in _FINISH else finish.raw or finish.kind
 
 
 def _media_type(image: str) -> str:
@@ -292,6 +296,6 @@ def _write_response(response: Response) -> LLMResponse:
     return LLMResponse(
         content=message.text,
         tool_calls=[_call(call) for call in message.tool_calls] or None,
-        finish_reason=response.finish.raw or response.finish.kind,
+        finish_reason=_word(response.finish),
         thinking=message.thinking or None,
     )

@@ -203,7 +203,9 @@ def to_wire_events(event: ProviderEvent) -> list[dict[str, Any]]:
             written = [ToolUseEnd(id=event.id, input=event.arguments)]
         case "done":
             usage, finish = event.response.usage, event.response.finish
-            meta = MessageMetaEvent(stopReason=finish.raw or finish.kind)
+            # The provider's own word, unless it hides what we know better ("stop" with calls).
+            own = finish.raw if _FINISH.get(finish.raw or "", "other") == finish.kind else None
+            meta = MessageMetaEvent(stopReason=own or finish.kind)
             if usage is not None:
                 counts = {"inputTokens": usage.input, "outputTokens": usage.output}
                 meta = meta.model_copy(update=counts)
