@@ -8,6 +8,7 @@ back.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -17,6 +18,8 @@ from ..protocol.errors import AgentError
 from ..protocol.frames import Events, Snapshot
 from ..protocol.session_events import Notice, SessionEvent
 from ..protocol.transcript import Transcript, TranscriptBuilder
+
+log = logging.getLogger(__name__)
 
 Watcher = Callable[[int, SessionEvent, bytes], None]
 
@@ -83,7 +86,10 @@ class Journal:
         self._kept.append((self.seq, event))
         self._pending.append(data)
         for watcher in tuple(self._watchers):
-            watcher(self.seq, event, data)
+            try:
+                watcher(self.seq, event, data)
+            except Exception:  # a watcher's fault is not the run's
+                log.exception("A watcher of the session failed")
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write_soon())
 

@@ -175,7 +175,7 @@ class OwnerTabs:
                 tab, "notebook.open", params, op_id=new_id("op"), deadline=OPEN_DEADLINE
             )
         except (AgentError, asyncio.TimeoutError):
-            log.warning("No tab could open %s", path)
+            log.warning("No tab could open %r", path)
             return False
         self.tabs.opened(tab, path)
         return True

@@ -30,6 +30,7 @@ from jupyter_agent.protocol import codec
 from jupyter_agent.protocol.errors import ConfigError, MissingKey
 from jupyter_agent.protocol.messages import Message, TextPart, system_message
 from jupyter_agent.protocol.models import ToolDefinition
+from jupyter_agent.protocol.session_events import Notice
 from jupyter_agent.protocol.shapes import notebook_blocks, notebook_events
 from jupyter_agent.providers import (
     anthropic,
@@ -41,7 +42,9 @@ from jupyter_agent.providers import (
 )
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.replay import Call, Say
+from jupyter_agent.runtime.journal import Journal
 from jupyter_agent.server.errors import status_of
+from jupyter_agent.store.sessions import open_store
 from jupyter_agent.tools.base import definition
 
 
@@ -349,6 +352,22 @@ async def test_seed_075_what_an_administrator_set_cannot_be_changed(tmp_path):
     assert access.open("openai/gpt-5.5").provider.endpoint.base_url == "https://gateway.test/v1"
     with pytest.raises(ConfigError, match="administrator"):
         access.open("anthropic/claude-sonnet-5")
+
+
+async def test_seed_075_a_watchers_fault_does_not_end_the_run(caplog):
+    store = await open_store(None)
+    journal = Journal("s", store)
+    seen = []
+
+    def fail(seq, event, data):
+        raise ZeroDivisionError("oops")
+
+    journal.attach(fail, None)
+    journal.attach(lambda seq, event, data: seen.append(seq), None)
+    journal.emit(Notice(level="info", text="a"))
+    assert seen == [1] and "A watcher of the session failed" in caplog.text
+    await journal.aclose()
+    await store.aclose()
 
 
 async def test_seed_076_stop_is_no_error_and_nothing_is_run():
