@@ -8,22 +8,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from ..protocol.errors import ErrorInfo, ProviderError
+from ..protocol.errors import BadRequest, ErrorInfo, ProviderError
 from ..protocol.models import Capabilities, ModelInfo, Request
 from ..protocol.provider_events import Failed, ProviderEvent
 from ._decode import Decoder
 from ._errors import MAX_RETRY_AFTER, error_from_response, redact
 from ._guards import check_request
-from ._history import repair
+from ._history import has_seals, repair, without_seals
 from ._http import Body, Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
 
 _FIRST_DELAY = 0.5  # seconds, doubled with each retry
 _LONGEST_DELAY = 8.0
+# A seal that was good once and is not any more: the account, the model or what stood before it
+# changed (a summary of older turns, another system prompt).
+_STALE_SEAL = re.compile(
+    r"bound to a different|signature.{0,20}thinking|thinking.{0,20}signature"
+    r"|thought.?signature|encrypted.?content",
+    re.I,
+)
 
 
 class HttpProvider(ABC):
@@ -70,6 +78,13 @@ class HttpProvider(ABC):
             refusal.status, refusal.headers, refusal.body, provider=self._name, model=model
         )
 
+    def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
+        """Return the request without what the server refused of it; None when that is all of it."""
+        stale = failure.code == BadRequest.code and _STALE_SEAL.search(failure.message)
+        if not (stale and has_seals(request.messages)):
+            return None
+        return replace(request, messages=repair(without_seals(request.messages), self._name))
+
     async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
         try:
             check_request(request, self._capabilities, self._name)
@@ -99,6 +114,10 @@ class HttpProvider(ABC):
             if failure is None:
                 return
             failure = self._clean(failure, request.model)
+            if not begun and (other := self.amended(request, failure)) is not None:
+                request = other
+                call, decoder = self.prepare(request)
+                continue
             if begun or not failure.retryable or attempt > self.endpoint.max_retries:
                 yield Failed(error=failure)
                 return

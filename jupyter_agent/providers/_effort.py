@@ -10,7 +10,8 @@ _LADDER: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhig
 def clamp_effort(effort: Effort | None, levels: tuple[Effort, ...]) -> Effort | None:
     """Return the level to ask for: this one, else the next lower, else the lowest that thinks.
 
-    None means that nothing should be said: no effort is wanted, or the model has no levels.
+    A model without the level "none" cannot be kept from thinking: its lowest is the nearest. None
+    means that nothing should be said: no effort is wanted, or the model has no levels.
     """
     if effort is None or not levels:
         return None

@@ -35,8 +35,18 @@ def check_request(request: Request, capabilities: Capabilities, provider: str) -
         for part in message.parts:
             for inner in _with_content(part):
                 need = _NEEDS.get(type(inner))
-                if need is not None and not getattr(capabilities, need[0]):
+                if need is None:
+                    continue
+                if not getattr(capabilities, need[0]):
                     raise refuse(*need)
+                if message.role in ("system", "assistant") and inner is part:
+                    raise refuse(need[0], f"{need[1]} in a message of the role {message.role}")
+                if not (getattr(inner, "data", None) or getattr(inner, "url", None)):
+                    raise BadRequest(
+                        f"An attachment ({need[1]}) is empty: it holds neither data nor an address.",
+                        provider=provider,
+                        model=request.model,
+                    )
             if isinstance(part, ToolResultPart) and not part.tool_call_id:
                 raise BadRequest(
                     f"A result of the tool {part.tool_name!r} does not say which call it answers.",

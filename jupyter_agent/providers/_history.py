@@ -33,7 +33,17 @@ def repair(messages: Sequence[Message], provider: str) -> tuple[Message, ...]:
         BadRequest: a tool result does not say which call it answers.
     """
     kept = [clean for message in messages if (clean := _clean(message, provider)) is not None]
-    return tuple(_pair(kept, provider))
+    return tuple(_pair(_distinct(kept), provider))
+
+
+def has_seals(messages: Iterable[Message]) -> bool:
+    """Whether anything opaque of a provider is in there."""
+    return any(_unsealed(message) is not message for message in messages)
+
+
+def without_seals(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return the conversation without all that only a provider can read."""
+    return tuple(_unsealed(message) for message in messages)
 
 
 def split_system(messages: Iterable[Message]) -> tuple[str, tuple[Message, ...]]:
@@ -49,20 +59,32 @@ def split_system(messages: Iterable[Message]) -> tuple[str, tuple[Message, ...]]
 
 
 def _clean(message: Message, provider: str) -> Message | None:
-    """Drop what another provider sealed; None for an assistant turn that says nothing."""
-    parts: tuple[Part, ...] = message.parts
+    """Drop what another provider sealed; None for a message that says nothing."""
     if message.metadata.provider not in (None, provider):
-        parts = tuple(
-            replace(part, provider_metadata=None) if part.provider_metadata else part
-            for part in parts
-            if not isinstance(part, ThinkingPart)
-        )
-        metadata = replace(message.metadata, reasoning_details=None, thinking_signature=None)
-        message = replace(message, parts=parts, metadata=metadata)
-    parts = tuple(part for part in parts if not _is_empty(part))
+        message = _unsealed(message)
+    parts = tuple(part for part in message.parts if not _is_empty(part))
+    if not parts:
+        return None
     if message.role == "assistant" and all(isinstance(part, ThinkingPart) for part in parts):
         return None
-    return message if parts == message.parts else replace(message, parts=parts)
+    return message if len(parts) == len(message.parts) else replace(message, parts=parts)
+
+
+def _unsealed(message: Message) -> Message:
+    """Return the message without thinking and seals; itself when it has none."""
+    metadata = message.metadata
+    sealed = metadata.reasoning_details is not None or metadata.thinking_signature is not None
+    if not sealed and not any(
+        isinstance(part, ThinkingPart) or part.provider_metadata for part in message.parts
+    ):
+        return message
+    parts = tuple(
+        replace(part, provider_metadata=None) if part.provider_metadata else part
+        for part in message.parts
+        if not isinstance(part, ThinkingPart)
+    )
+    metadata = replace(metadata, reasoning_details=None, thinking_signature=None)
+    return replace(message, parts=parts, metadata=metadata)
 
 
 def _is_empty(part: Part) -> bool:
@@ -70,7 +92,34 @@ def _is_empty(part: Part) -> bool:
     return isinstance(part, TextPart) and not part.text and not part.provider_metadata
 
 
-def _pair(messages: Sequence[Message], provider: str) -> Iterable[Message]:
+def _distinct(messages: Iterable[Message]) -> Iterable[Message]:
+    """Give a call whose id is taken another one, and its result too: imported ids may repeat."""
+    taken: set[str] = set()
+    given: dict[str, list[str]] = {}  # id → the ids of this turn's calls that had it
+
+    def rename(part: Part) -> Part:
+        if isinstance(part, ToolCallPart):
+            id, count = part.id, 1
+            while id in taken:
+                count += 1
+                id = f"{part.id}_{count}"
+            taken.add(id)
+            given.setdefault(part.id, []).append(id)
+            return part if id == part.id else replace(part, id=id)
+        if isinstance(part, ToolResultPart) and (ids := given.get(part.tool_call_id)):
+            id = ids.pop(0) if len(ids) > 1 else ids[0]
+            return part if id == part.tool_call_id else replace(part, tool_call_id=id)
+        return part
+
+    for message in messages:
+        if message.role == "assistant":
+            given.clear()
+        parts = tuple(rename(part) for part in message.parts)
+        same = all(new is old for new, old in zip(parts, message.parts, strict=True))
+        yield message if same else replace(message, parts=parts)
+
+
+def _pair(messages: Iterable[Message], provider: str) -> Iterable[Message]:
     """Answer every call right after its turn, in order; drop results that nothing asked for."""
     waiting: dict[str, ToolCallPart] = {}
     results: list[ToolResultPart] = []
@@ -210,6 +259,12 @@ def tool_names(request: Request) -> list[str]:
             elif isinstance(part, ToolResultPart):
                 names.append(part.tool_name)
     return names
+
+
+def conversation_key(request: Request) -> str:
+    """Return the same short word for all requests of one conversation, for caches of prompts."""
+    first = next((message for message in request.messages if message.role != "system"), None)
+    return _digest(first.id if first else request.model, 24)
 
 
 def call_ids(messages: Iterable[Message]) -> frozenset[str]:

@@ -6,10 +6,11 @@ Source: https://docs.anthropic.com/en/api/messages and /en/api/messages-streamin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote as quote_url
 
-from ..protocol.errors import BadRequest, ParseFailed, ProviderError
+from ..protocol.errors import BadRequest, ErrorInfo, ParseFailed, ProviderError
 from ..protocol.messages import (
     DocumentPart,
     Effort,
@@ -26,8 +27,8 @@ from ..protocol.provider_events import ProviderEvent, Response
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
+from ._claude import always_thinks, claude_thinking, room_for, thinks
 from ._decode import SseDecoder, decode
-from ._effort import clamp_effort
 from ._errors import error_from_response
 from ._guards import require
 from ._history import WireIds, WireNames, call_ids, split_system, tool_names
@@ -51,22 +52,6 @@ _FINISH: dict[str, FinishKind] = {
     "max_tokens": "length",
     "refusal": "refusal",
     "model_context_window_exceeded": "context_overflow",
-}
-# What the API calls its levels; ours are a superset.
-_EFFORT: dict[Effort, str] = {
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "xhigh",
-}
-
-_BUDGET: dict[Effort, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 32000,
 }
 
 
@@ -100,12 +85,10 @@ def create_stream(
         body["tools"] = format_tools(request.tools, names)
         if request.tool_choice is not None:
             body["tool_choice"] = _tool_choice(request.tool_choice, names)
-    thinking = _thinking(request, capabilities)
+    thinking = claude_thinking(request, capabilities)
     body.update(thinking)
-    mode = thinking.get("thinking", {"type": "disabled"})
-    if "budget_tokens" in mode:
-        body["max_tokens"] = _room_for(mode, body["max_tokens"], max_output)
-    if mode["type"] == "disabled":  # with thinking on, the API takes no sampling settings
+    body["max_tokens"] = room_for(thinking, body["max_tokens"], max_output)
+    if not thinks(thinking):
         sampling = {"temperature": request.temperature, "top_p": request.top_p}
         body.update({key: value for key, value in sampling.items() if value is not None})
     if request.stop:
@@ -233,46 +216,6 @@ def _tool_choice(choice: str, names: WireNames) -> dict[str, Any]:
     if choice in ("auto", "none"):
         return {"type": choice}
     return {"type": "tool", "name": names.to_wire(choice)}
-
-
-def _thinking(request: Request, capabilities: Capabilities) -> dict[str, Any]:
-    """Write how hard to think: adaptive with an effort, or a budget for models without levels."""
-    if request.effort is None or not capabilities.thinking or _is_forced(request):
-        return {}
-    if request.effort == "none":
-        return {"thinking": {"type": "disabled"}}
-    effort = clamp_effort(request.effort, capabilities.effort_levels)
-    if effort is not None and effort in _EFFORT:
-        return {
-            "thinking": {"type": "adaptive", "display": "summarized"},
-            "output_config": {"effort": _EFFORT[effort]},
-        }
-    if _has_unsealed_call(request):
-        return {}
-    return {"thinking": {"type": "enabled", "budget_tokens": _BUDGET[request.effort]}}
-
-
-def _room_for(mode: dict[str, Any], limit: int, max_output: int | None) -> int:
-    """Return the limit that leaves room for the answer; the budget must stay below it."""
-    room = mode["budget_tokens"] + limit
-    if max_output is not None and room > max_output:
-        room = max_output
-        mode["budget_tokens"] = max(_BUDGET["minimal"], min(mode["budget_tokens"], room // 2))
-    return int(room)
-
-
-def _is_forced(request: Request) -> bool:
-    """Whether a tool call is demanded, which the API refuses together with thinking."""
-    return bool(request.tools) and request.tool_choice not in (None, "auto", "none")
-
-
-def _has_unsealed_call(request: Request) -> bool:
-    """Whether the turn under way began without thinking; with a budget the API then refuses."""
-    turn = next((m for m in reversed(request.messages) if m.role in ("assistant", "user")), None)
-    if turn is None or not turn.tool_calls:
-        return False
-    first = turn.parts[0]
-    return not (isinstance(first, ThinkingPart) and (first.signature or first.redacted_data))
 
 
 def _cached(block: dict[str, Any]) -> dict[str, Any]:
@@ -513,6 +456,11 @@ class AnthropicProvider(HttpProvider):
         return call, MessagesDecoder(
             assembler, provider=self.name, model=request.model, names=names
         )
+
+    def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
+        if always_thinks(request, failure.message):
+            return replace(request, effort="minimal")
+        return super().amended(request, failure)
 
     async def list_models(self) -> list[ModelInfo]:
         if self._vertex:

@@ -8,15 +8,17 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Conv
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote as quote_url
 
-from ..protocol.errors import BadRequest, ProviderError, Unauthorized
+from ..protocol.errors import BadRequest, ErrorInfo, ProviderError, Unauthorized
 from ..protocol.messages import (
+    AudioPart,
     DocumentPart,
-    Effort,
     ImagePart,
     Message,
     Part,
@@ -30,6 +32,7 @@ from ..protocol.provider_events import ProviderEvent, Response
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
+from ._claude import always_thinks, claude_thinking, room_for, thinks
 from ._decode import Decoder, decode
 from ._effort import clamp_effort
 from ._errors import error_from_response
@@ -48,6 +51,8 @@ _DOCUMENTS = {
     "text/markdown": "md",
     "text/plain": "txt",
 }
+_LONGEST_TITLE = 190  # characters; the API takes 200
+_CACHE_POINT = {"cachePoint": {"type": "default"}}
 _ANY_OBJECT = {"json": {"type": "object"}}
 
 _FINISH: dict[str, FinishKind] = {
@@ -59,13 +64,22 @@ _FINISH: dict[str, FinishKind] = {
     "content_filtered": "content_filter",
     "model_context_window_exceeded": "context_overflow",
 }
-_BUDGET: dict[Effort, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 32000,
+_AUDIO = {
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/flac": "flac",
+    "audio/ogg": "ogg",
+    "audio/mp4": "mp4",
+    "audio/webm": "webm",
 }
+# Which vendors' models keep the beginning of a prompt when they are told where it ends.
+_CACHING = ("anthropic",)
+# Claude models of before prompt caching, and what follows `anthropic.` in their names.
+_NO_CACHING = ("claude-3-haiku", "claude-3-opus", "claude-3-sonnet", "claude-3-5-sonnet-2024062")
+# A request takes at most four marks; tools and system have one each.
+_CACHED_TURNS = 2
 
 
 # ---- what is sent ------------------------------------------------------------------------------
@@ -75,14 +89,15 @@ def create_stream(request: Request, *, base_url: str, capabilities: Capabilities
     """Return the HTTP call that asks for a streamed answer."""
     names = WireNames(tool_names(request))
     system, messages = split_system(request.messages)
+    extra = _thinking(request, capabilities)
+    limit = request.max_tokens
     settings = {
-        "maxTokens": request.max_tokens,
-        "temperature": request.temperature,
-        "topP": request.top_p,
+        "maxTokens": None if limit is None else room_for(extra, limit),
+        "temperature": None if thinks(extra) else request.temperature,
+        "topP": None if thinks(extra) else request.top_p,
         "stopSequences": list(request.stop) or None,
     }
     settings = {key: value for key, value in settings.items() if value is not None}
-    extra = _thinking(request, capabilities)
     body: dict[str, Any] = {
         "messages": format_messages(messages, names),
         "system": [{"text": system}] if system else None,
@@ -91,6 +106,8 @@ def create_stream(request: Request, *, base_url: str, capabilities: Capabilities
         "additionalModelRequestFields": extra or None,
     }
     body = {key: value for key, value in body.items() if value is not None}
+    if _caches(request.model):
+        _mark_prefix(body)
     model = quote_url(request.model, safe="")
     return HttpCall(url=f"{base_url.rstrip('/')}/model/{model}/converse-stream", body=body)
 
@@ -128,15 +145,16 @@ def _tool_config(request: Request, names: WireNames) -> dict[str, Any] | None:
 def format_messages(messages: Sequence[Message], names: WireNames) -> list[dict[str, Any]]:
     """Write a repaired conversation without its system part; turns of one side are joined."""
     ids = WireIds()
+    titles = _Titles()
     written: list[dict[str, Any]] = []
     for message in messages:
         role = "assistant" if message.role == "assistant" else "user"
         if message.tool_results:
-            content = format_tool_results(message, ids)
+            content = format_tool_results(message, ids, titles)
         elif role == "assistant":
             content = list(_assistant(message.parts, names, ids))
         else:
-            content = [_part(part) for part in message.parts if not _is_blank(part)]
+            content = _user(message.parts, titles)
         if not content:
             continue
         if written and written[-1]["role"] == role:
@@ -146,13 +164,40 @@ def format_messages(messages: Sequence[Message], names: WireNames) -> list[dict[
     return written
 
 
-def format_tool_results(message: Message, ids: WireIds) -> list[dict[str, Any]]:
+class _Titles:
+    """The names of a conversation's documents: each once, of letters, digits and hyphens."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def new(self, name: str | None) -> str:
+        """Return a name for the next document."""
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", name or "").strip("-")[:_LONGEST_TITLE] or "document"
+        title, count = plain, 1
+        while title in self._taken:
+            count += 1
+            title = f"{plain}-{count}"
+        self._taken.add(title)
+        return title
+
+
+def _user(parts: Iterable[Part], titles: _Titles) -> list[dict[str, Any]]:
+    """Write what the person said; the API wants words beside each document."""
+    content = [_part(part, titles) for part in parts if not _is_blank(part)]
+    if any("document" in block for block in content) and not any("text" in b for b in content):
+        content.append({"text": "(See the document.)"})
+    return content
+
+
+def format_tool_results(message: Message, ids: WireIds, titles: _Titles) -> list[dict[str, Any]]:
     """Write the results of a turn: blocks of one user message."""
-    return [_result(result, ids) for result in message.tool_results]
+    return [_result(result, ids, titles) for result in message.tool_results]
 
 
-def _result(result: ToolResultPart, ids: WireIds) -> dict[str, Any]:
-    content = [_part(part) for part in result.content if not _is_blank(part)]
+def _result(result: ToolResultPart, ids: WireIds, titles: _Titles) -> dict[str, Any]:
+    parts: tuple[Part, ...] = result.content
+    require(all(part.type != "audio" for part in parts), "audio", "results of tools")
+    content = [_part(part, titles) for part in parts if not _is_blank(part)]
     block: dict[str, Any] = {
         "toolUseId": ids.to_wire(result.tool_call_id),
         "content": content or [{"text": "(no output)"}],
@@ -181,30 +226,37 @@ def _assistant(parts: Iterable[Part], names: WireNames, ids: WireIds) -> Iterato
                     }
                 }
             case _ if not _is_blank(part):
-                yield _part(part)
+                yield _part(part, _Titles())
 
 
 def _is_blank(part: Part) -> bool:
     return isinstance(part, TextPart) and not part.text.strip()
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: Part, titles: _Titles) -> dict[str, Any]:
     match part:
         case TextPart():
             return {"text": part.text}
         case ImagePart():
-            form = _IMAGES.get(part.media_type)
-            require(form and part.data, part.media_type, "images")
-            return {"image": {"format": form, "source": {"bytes": part.data}}}
+            return {"image": _file(part, _IMAGES, "images")}
+        case AudioPart():
+            return {"audio": _file(part, _AUDIO, "sound")}
         case DocumentPart():
-            form = _DOCUMENTS.get(part.media_type)
-            require(form and part.data, part.media_type, "documents")
-            # Names are limited to letters, digits, spaces, hyphens and brackets.
-            name = "".join(c if c.isalnum() else "-" for c in (part.name or "document"))
-            return {"document": {"format": form, "name": name, "source": {"bytes": part.data}}}
+            file = _file(part, _DOCUMENTS, "documents")
+            return {"document": {**file, "name": titles.new(part.name)}}
         case _:
-            require(part.type != "audio", getattr(part, "media_type", ""), "sound")
             raise BadRequest(f"A {part.type} part cannot stand in this message.")
+
+
+def _file(
+    part: ImagePart | AudioPart | DocumentPart, formats: Mapping[str, str], what: str
+) -> dict[str, Any]:
+    """Write a file: its data, or its place in Amazon S3; other addresses are not fetched."""
+    form = formats.get(part.media_type)
+    place = part.url or ""
+    require(form and (place.startswith("s3://") or not place), part.media_type, what)
+    source = {"s3Location": {"uri": place}} if place else {"bytes": part.data}
+    return {"format": form, "source": source}
 
 
 def _tool_choice(choice: str, names: WireNames) -> dict[str, Any]:
@@ -216,21 +268,38 @@ def _tool_choice(choice: str, names: WireNames) -> dict[str, Any]:
 
 
 def _thinking(request: Request, capabilities: Capabilities) -> dict[str, Any]:
-    """Write how hard to think; the field is the vendor's own, so only Anthropic's is known."""
-    if request.effort is None or request.effort == "none" or not capabilities.thinking:
+    """Write how hard to think: the field is the vendor's own."""
+    if request.effort is None or not capabilities.thinking:
         return {}
-    if "anthropic" not in request.model.split("."):
-        return {}
-    if request.tools and request.tool_choice not in (None, "auto", "none"):
-        return {}
+    vendors = request.model.split(".")
+    if "anthropic" in vendors:
+        return claude_thinking(request, capabilities)
     effort = clamp_effort(request.effort, capabilities.effort_levels)
-    if effort is not None:
-        level = "low" if effort == "minimal" else effort
-        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": level}}
-    budget = _BUDGET[request.effort]
-    if request.max_tokens is not None:
-        budget = max(1024, min(budget, request.max_tokens - 1))
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    if effort is None:
+        return {}
+    if "openai" in vendors:
+        return {"reasoning_effort": effort}
+    if "amazon" in vendors:
+        if effort == "none":
+            return {"reasoningConfig": {"type": "disabled"}}
+        return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": effort}}
+    return {}
+
+
+def _caches(model: str) -> bool:
+    vendors = model.split(".")
+    return any(vendor in vendors for vendor in _CACHING) and not vendors[-1].startswith(_NO_CACHING)
+
+
+def _mark_prefix(body: dict[str, Any]) -> None:
+    """Mark the ends of tools, system and the last user turns: all before them can be kept."""
+    if "toolConfig" in body:
+        body["toolConfig"]["tools"].append(_CACHE_POINT)
+    if "system" in body:
+        body["system"].append(_CACHE_POINT)
+    users = [message for message in body["messages"] if message["role"] == "user"]
+    for message in users[-_CACHED_TURNS:]:
+        message["content"].append(_CACHE_POINT)
 
 
 # ---- what comes back ---------------------------------------------------------------------------
@@ -417,6 +486,11 @@ class BedrockProvider(HttpProvider):
         return call, ConverseDecoder(
             assembler, provider=self.name, model=request.model, names=names
         )
+
+    def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
+        if always_thinks(request, failure.message):
+            return replace(request, effort="minimal")
+        return super().amended(request, failure)
 
     async def list_models(self) -> list[ModelInfo]:
         # The list lives beside the runtime, on the control plane.

@@ -23,9 +23,15 @@ class Dialect:
         stream_options: whether `stream_options.include_usage` is accepted.
         sampling_while_thinking: whether temperature and top_p are accepted by thinking models.
         effort_field: where the effort goes; None when there is no such setting.
+        effort_levels: whether `reasoning_effort` says how hard, where `effort_field` says whether.
         thinking_echo: the field that returns thinking in turns with tool calls.
         think_tags: whether thinking may stand in the text, between `<think>` tags.
         call_id: what a call's id must match.
+        document_form: the kind of part that holds a document.
+        document_addresses: whether a document may be given by its address.
+        audio_form: whether sound is an object with its format, or the data (or address) as text.
+        bridge: whether the person may speak after a tool's result only when the model has spoken.
+        cache_key: whether `prompt_cache_key` says which conversation a request belongs to.
         required_choice: the word for "must call a tool".
         system_role: the role of the system message.
         models_path: the list of models, relative to the base URL.
@@ -41,9 +47,15 @@ class Dialect:
     stream_options: bool = True
     sampling_while_thinking: bool = True
     effort_field: EffortField | None = None
+    effort_levels: bool = False
     thinking_echo: Literal["reasoning_content", "reasoning_details"] | None = None
     think_tags: bool = False
     call_id: str = r".{1,128}"
+    document_form: Literal["file", "file_url", "document_url"] = "file"
+    document_addresses: bool = False
+    audio_form: Literal["object", "text"] = "object"
+    bridge: bool = False
+    cache_key: bool = False
     required_choice: str = "required"
     system_role: Literal["system", "developer"] = "system"
     models_path: str = "models"
@@ -61,6 +73,7 @@ _ALL = (
         sampling_while_thinking=False,
         call_id=r".{1,40}",
         effort_field="reasoning_effort",
+        cache_key=True,
     ),
     Dialect(
         name="azure",
@@ -71,6 +84,7 @@ _ALL = (
         sampling_while_thinking=False,
         call_id=r".{1,40}",
         effort_field="reasoning_effort",
+        cache_key=True,
     ),
     Dialect(
         name="openrouter",
@@ -79,6 +93,7 @@ _ALL = (
         key_env=("OPENROUTER_API_KEY",),
         effort_field="reasoning",
         thinking_echo="reasoning_details",
+        document_addresses=True,
     ),
     Dialect(
         name="vercel",
@@ -94,6 +109,7 @@ _ALL = (
         base_url="https://api.deepseek.com",
         key_env=("DEEPSEEK_API_KEY",),
         effort_field="thinking",
+        effort_levels=True,
         thinking_echo="reasoning_content",
     ),
     Dialect(
@@ -102,6 +118,7 @@ _ALL = (
         base_url="https://api.x.ai/v1",
         key_env=("XAI_API_KEY",),
         effort_field="reasoning_effort",
+        cache_key=True,
     ),
     Dialect(
         name="groq",
@@ -118,7 +135,13 @@ _ALL = (
         base_url="https://api.mistral.ai/v1",
         key_env=("MISTRAL_API_KEY",),
         stream_options=False,
+        effort_field="reasoning_effort",
         call_id=r"[A-Za-z0-9]{9}",
+        document_form="document_url",
+        document_addresses=True,
+        audio_form="text",
+        bridge=True,
+        cache_key=True,
         required_choice="any",
         context_fields=("max_context_length",),
     ),
@@ -129,6 +152,8 @@ _ALL = (
         key_env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"),
         effort_field="reasoning_effort",
         think_tags=True,
+        document_form="file_url",
+        document_addresses=True,
         models_path="v1/models",
     ),
     Dialect(
@@ -239,6 +264,7 @@ LABELS: dict[str, str] = {
     **{dialect.name: dialect.label for dialect in _ALL},
     "anthropic": "Anthropic",
     "bedrock": "Amazon Bedrock",
+    "bedrock-openai": "Amazon Bedrock (OpenAI-compatible)",
     "gemini": "Google Gemini",
     "ollama": "Ollama",
     "vertex": "Google Vertex AI",

@@ -133,17 +133,19 @@ def format_messages(messages: Sequence[Message], names: WireNames) -> list[dict[
 def format_tool_results(
     message: Message, names: WireNames, ids: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Write the results of a turn as one content; their images follow in another."""
+    """Write the results of a turn as one content; their files follow in another."""
     responses = [_response_part(result, names, ids) for result in message.tool_results]
     contents = [{"role": "user", "parts": responses}]
-    images: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
     for result in message.tool_results:
-        found = [_part(part) for part in result.content if isinstance(part, ImagePart)]
-        if found:
-            label = f"Images of the result of {names.to_wire(result.tool_name)}:"
-            images += [{"text": label}, *found]
-    if images:
-        contents.append({"role": "user", "parts": images})
+        attached = [part for part in result.content if not isinstance(part, TextPart)]
+        if attached:
+            images = all(isinstance(part, ImagePart) for part in attached)
+            label = f"{'Images' if images else 'Files'} of the result of"
+            files.append({"text": f"{label} {names.to_wire(result.tool_name)}:"})
+            files += [_part(part) for part in attached]
+    if files:
+        contents.append({"role": "user", "parts": files})
     return contents
 
 

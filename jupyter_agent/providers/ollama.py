@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..protocol.errors import BadRequest, ParseFailed, ProviderError
-from ..protocol.messages import ImagePart, Message, TextPart, ToolResultPart
+from ..protocol.messages import (
+    AudioPart,
+    DocumentPart,
+    Effort,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    ToolResultPart,
+)
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import ProviderEvent, Response
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
 from ._decode import Decoder, decode
+from ._effort import clamp_effort
 from ._errors import error_from_response
 from ._guards import require
 from ._history import WireNames, call_ids, result_text, split_system, tool_names
@@ -33,6 +43,8 @@ API = "ollama_chat"
 DEFAULT_WINDOW = 32_768
 _ASKED_AT_ONCE = 4
 
+# Families that are told how hard to think; the others only whether to.
+_LEVELS: dict[Any, tuple[Effort, ...]] = {"gptoss": ("low", "medium", "high")}
 _FINISH: dict[str, FinishKind] = {"stop": "stop", "length": "length"}
 
 
@@ -50,7 +62,10 @@ class Learned:
 def create_stream(
     request: Request, *, base_url: str, capabilities: Capabilities, num_ctx: int | None = None
 ) -> HttpCall:
-    """Return the HTTP call that asks for a streamed answer. Tools cannot be demanded here."""
+    """Return the HTTP call that asks for a streamed answer.
+
+    Tools cannot be demanded here; where one is, it is the only one offered.
+    """
     names = WireNames(tool_names(request))
     options = {
         "num_ctx": num_ctx,
@@ -65,8 +80,9 @@ def create_stream(
         "stream": True,
         "options": {key: value for key, value in options.items() if value is not None},
     }
-    if request.tools and request.tool_choice != "none":
-        body["tools"] = format_tools(request.tools, names)
+    tools = [tool for tool in request.tools if _is_offered(tool, request.tool_choice)]
+    if tools:
+        body["tools"] = format_tools(tools, names)
     if capabilities.thinking and request.effort is not None:
         body["think"] = _think(request, capabilities)
     return HttpCall(url=f"{_root(base_url)}/api/chat", body=body)
@@ -85,6 +101,10 @@ def format_tools(tools: Sequence[ToolDefinition], names: WireNames) -> list[dict
         }
         for tool in tools
     ]
+
+
+def _is_offered(tool: ToolDefinition, choice: str | None) -> bool:
+    return choice in (None, "auto", "required", tool.name)
 
 
 def format_messages(messages: Sequence[Message], names: WireNames) -> list[dict[str, Any]]:
@@ -114,7 +134,7 @@ def _result(result: ToolResultPart, names: WireNames) -> dict[str, Any]:
         "tool_name": names.to_wire(result.tool_name),
         "content": result_text(result),
     }
-    images = [_image(part) for part in result.content if isinstance(part, ImagePart)]
+    images = _images(result.content)
     return {**written, "images": images} if images else written
 
 
@@ -131,29 +151,36 @@ def _assistant(message: Message, names: WireNames) -> dict[str, Any]:
 
 
 def _user(message: Message) -> dict[str, Any]:
-    images = []
-    for part in message.parts:
-        if isinstance(part, ImagePart):
-            images.append(_image(part))
-        elif not isinstance(part, TextPart):
-            require(part.type not in ("audio", "document"), part.type, "files")
-            raise BadRequest(f"A {part.type} part cannot stand in this message.")
+    images = _images(message.parts)
     written: dict[str, Any] = {"role": "user", "content": message.text}
     return {**written, "images": images} if images else written
 
 
-def _image(part: ImagePart) -> str:
-    require(part.data, part.media_type, "images by address")
-    return part.data or ""
+def _images(parts: Iterable[Part]) -> list[str]:
+    """Return the data of the images: the API has no other files, and no addresses."""
+    images = []
+    for part in parts:
+        match part:
+            case TextPart():
+                pass
+            case ImagePart():
+                require(part.data, part.media_type, "images by address")
+                images.append(part.data or "")
+            case AudioPart() | DocumentPart():
+                require(False, part.media_type, "files")
+            case _:
+                raise BadRequest(f"A {part.type} part cannot stand in this message.")
+    return images
 
 
 def _think(request: Request, capabilities: Capabilities) -> bool | str:
     """Write whether to think; models with levels take one of three."""
     if request.effort == "none":
         return False
-    if not capabilities.effort_levels:
+    effort = clamp_effort(request.effort, capabilities.effort_levels)
+    if effort is None:
         return True
-    return {"minimal": "low", "xhigh": "high"}.get(request.effort or "", request.effort or "")
+    return {"minimal": "low", "xhigh": "high"}.get(effort, effort)
 
 
 def _root(base_url: str) -> str:
@@ -289,6 +316,7 @@ def read_show(body: Any) -> Learned:
         None,
     )
     tools = "tools" in able
+    family = (body.get("details") or {}).get("family")
     return Learned(
         Capabilities(
             streaming=True,
@@ -297,6 +325,7 @@ def read_show(body: Any) -> Learned:
             parallel_tools=tools,
             vision="vision" in able,
             thinking="thinking" in able,
+            effort_levels=_LEVELS.get(family, ()),
         ),
         window,
     )

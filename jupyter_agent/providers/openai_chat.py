@@ -12,29 +12,22 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..protocol.errors import BadRequest, Overloaded, ProviderError
-from ..protocol.messages import (
-    AudioPart,
-    DocumentPart,
-    ImagePart,
-    Message,
-    Part,
-    TextPart,
-    ToolCallPart,
-)
+from ..protocol.errors import Overloaded, ProviderError
+from ..protocol.messages import ImagePart, Message, Part, TextPart, ToolCallPart
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import ProviderEvent, Response
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
+from ._chat_media import to_wire_content, to_wire_part
 from ._decode import SseDecoder, decode
 from ._effort import clamp_effort
 from ._errors import error_from_response
-from ._guards import require
 from ._history import (
     WireIds,
     WireNames,
     call_ids,
+    conversation_key,
     result_text,
     split_system,
     tool_names,
@@ -45,8 +38,8 @@ from ._think_tags import ThinkTags
 from .dialects import DIALECTS, Dialect
 
 API = "openai_chat"
-IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+# What the model is taken to have said between a tool's result and the person's next words.
+BRIDGE = "OK."
 
 _FINISH: dict[str, FinishKind] = {
     "stop": "stop",
@@ -90,7 +83,7 @@ def create_stream(
     dialect = wire.dialect
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": format_messages(request.messages, wire),
+        "messages": format_messages(request.messages, wire, _is_thinking(request, capabilities)),
         "stream": True,
     }
     if dialect.stream_options:
@@ -105,6 +98,8 @@ def create_stream(
     body[dialect.max_tokens_field] = request.max_tokens
     body["stop"] = list(request.stop) or None
     body.update(_effort(request, capabilities, dialect))
+    if dialect.cache_key:
+        body["prompt_cache_key"] = conversation_key(request)
     body = {key: value for key, value in body.items() if value is not None}
     return HttpCall(url=f"{base_url.rstrip('/')}/chat/completions", body=body)
 
@@ -124,34 +119,55 @@ def format_tools(tools: Sequence[ToolDefinition], names: WireNames) -> list[dict
     ]
 
 
-def format_messages(messages: Sequence[Message], wire: Wire) -> list[dict[str, Any]]:
-    """Write a repaired conversation."""
+def format_messages(
+    messages: Sequence[Message], wire: Wire, thinking: bool = False
+) -> list[dict[str, Any]]:
+    """Write a repaired conversation.
+
+    Args:
+        messages: the conversation.
+        wire: the names on this server's wire.
+        thinking: whether thinking is on; some servers then miss it in turns with calls.
+    """
     system, rest = split_system(messages)
     written: list[dict[str, Any]] = []
     if system:
         written.append({"role": wire.dialect.system_role, "content": system})
     for message in rest:
         if message.role == "assistant":
-            written.append(_assistant(message, wire))
+            written.append(_assistant(message, wire, thinking))
         elif message.tool_results:
             written.extend(format_tool_results(message, wire))
         else:
-            written.append({"role": "user", "content": _content(message.parts)})
+            content = to_wire_content(message.parts, wire.dialect)
+            written.append({"role": "user", "content": content})
+    return _bridged(written) if wire.dialect.bridge else written
+
+
+def _bridged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let the model speak between a tool's result and the person."""
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        if written and (written[-1]["role"], message["role"]) == ("tool", "user"):
+            written.append({"role": "assistant", "content": BRIDGE})
+        written.append(message)
     return written
 
 
 def format_tool_results(message: Message, wire: Wire) -> list[dict[str, Any]]:
-    """Write one message for each result. Images follow in a user message: `tool` takes text."""
+    """Write one message for each result. Files follow in a user message: `tool` takes text."""
     written: list[dict[str, Any]] = []
-    images: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
     for result in message.tool_results:
-        pictures = [part for part in result.content if isinstance(part, ImagePart)]
+        attached: list[Part] = [part for part in result.content if not isinstance(part, TextPart)]
         text = result_text(result)
-        if pictures:
-            text = f"{text}\n(Its images follow.)".lstrip()
-            label = f"Images of the result of {wire.names.to_wire(result.tool_name)}:"
-            images.append({"type": "text", "text": label})
-            images.extend(_part(picture) for picture in pictures)
+        if attached:
+            images = all(isinstance(part, ImagePart) for part in attached)
+            text = f"{text}\n(Its {'images' if images else 'files'} follow.)".lstrip()
+            label = f"{'Images' if images else 'Files'} of the result of"
+            name = wire.names.to_wire(result.tool_name)
+            files.append({"type": "text", "text": f"{label} {name}:"})
+            files.extend(to_wire_part(part, wire.dialect) for part in attached)
         written.append(
             {
                 "role": "tool",
@@ -159,19 +175,20 @@ def format_tool_results(message: Message, wire: Wire) -> list[dict[str, Any]]:
                 "content": text,
             }
         )
-    if images:
-        written.append({"role": "user", "content": images})
+    if files:
+        written.append({"role": "user", "content": files})
     return written
 
 
-def _assistant(message: Message, wire: Wire) -> dict[str, Any]:
+def _assistant(message: Message, wire: Wire, thinking: bool) -> dict[str, Any]:
     calls = [_call(call, wire) for call in message.tool_calls]
     written: dict[str, Any] = {"role": "assistant", "content": message.text or None}
     if not calls:
         return written
     written["tool_calls"] = calls
     echo = wire.dialect.thinking_echo
-    if echo == "reasoning_content" and message.thinking:
+    if echo == "reasoning_content" and (message.thinking or thinking):
+        # Empty when there was none, or another provider's: without the field it is an error 400.
         written[echo] = message.thinking
     elif echo == "reasoning_details" and message.metadata.reasoning_details:
         written[echo] = message.metadata.reasoning_details
@@ -187,38 +204,6 @@ def _call(call: ToolCallPart, wire: Wire) -> dict[str, Any]:
         "type": "function",
         "function": {"name": wire.names.to_wire(call.name), "arguments": arguments},
     }
-
-
-def _content(parts: Iterable[Part]) -> str | list[dict[str, Any]]:
-    parts = tuple(parts)
-    if all(isinstance(part, TextPart) for part in parts):
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
-    return [_part(part) for part in parts]
-
-
-def _part(part: Part) -> dict[str, Any]:
-    match part:
-        case TextPart():
-            return {"type": "text", "text": part.text}
-        case ImagePart():
-            require(part.media_type in IMAGE_TYPES or part.url, part.media_type, "images")
-            url = part.url or f"data:{part.media_type};base64,{part.data}"
-            return {"type": "image_url", "image_url": {"url": url}}
-        case AudioPart():
-            form = AUDIO_FORMATS.get(part.media_type)
-            require(form and part.data, part.media_type, "sound")
-            return {"type": "input_audio", "input_audio": {"data": part.data, "format": form}}
-        case DocumentPart():
-            require(
-                part.data and part.media_type == "application/pdf", part.media_type, "documents"
-            )
-            data = f"data:{part.media_type};base64,{part.data}"
-            return {
-                "type": "file",
-                "file": {"filename": part.name or "document.pdf", "file_data": data},
-            }
-        case _:
-            raise BadRequest(f"A {part.type} part cannot stand in this message.")
 
 
 def _tool_choice(choice: str, wire: Wire) -> str | dict[str, Any]:
@@ -242,9 +227,16 @@ def _effort(request: Request, capabilities: Capabilities, dialect: Dialect) -> d
     if not capabilities.thinking:
         return {}
     thinks = request.effort != "none"
-    if field == "thinking":
-        return {"thinking": {"type": "enabled" if thinks else "disabled"}}
-    return {"enable_thinking": thinks}
+    if field == "enable_thinking":
+        return {"enable_thinking": thinks}
+    mode: dict[str, Any] = {"thinking": {"type": "enabled" if thinks else "disabled"}}
+    if thinks and effort is not None and dialect.effort_levels:
+        mode["reasoning_effort"] = effort
+    return mode
+
+
+def _is_thinking(request: Request, capabilities: Capabilities) -> bool:
+    return capabilities.thinking and request.effort != "none"
 
 
 # ---- what comes back ---------------------------------------------------------------------------

@@ -30,7 +30,15 @@ from ._decode import SseDecoder, decode
 from ._effort import clamp_effort
 from ._errors import error_from_response
 from ._guards import require
-from ._history import WireIds, WireNames, call_ids, result_text, split_system, tool_names
+from ._history import (
+    WireIds,
+    WireNames,
+    call_ids,
+    conversation_key,
+    result_text,
+    split_system,
+    tool_names,
+)
 from ._http import Endpoint, HttpCall
 from ._model_lists import read_openai_list
 from ._sse import SseFramer
@@ -49,8 +57,14 @@ _INCOMPLETE: dict[str, FinishKind] = {
 # ---- what is sent ------------------------------------------------------------------------------
 
 
-def create_stream(request: Request, *, base_url: str, capabilities: Capabilities) -> HttpCall:
-    """Return the HTTP call that asks for a streamed answer. The API has no stop sequences."""
+def create_stream(
+    request: Request, *, base_url: str, capabilities: Capabilities, cache_key: bool = False
+) -> HttpCall:
+    """Return the HTTP call that asks for a streamed answer. The API has no stop sequences.
+
+    With `cache_key` the server is told which conversation this is, so that the request reaches a
+    machine which has the conversation's beginning in its cache.
+    """
     names = WireNames(tool_names(request))
     system, messages = split_system(request.messages)
     body: dict[str, Any] = {
@@ -60,6 +74,7 @@ def create_stream(request: Request, *, base_url: str, capabilities: Capabilities
         "stream": True,
         "store": False,
         "max_output_tokens": request.max_tokens,
+        "prompt_cache_key": conversation_key(request) if cache_key else None,
     }
     if request.tools:
         body["tools"] = format_tools(request.tools, names)
@@ -117,10 +132,10 @@ def format_tool_results(message: Message, ids: WireIds) -> list[dict[str, Any]]:
 
 def _output(result: ToolResultPart) -> str | list[dict[str, Any]]:
     text = result_text(result)
-    images = [_part(part) for part in result.content if isinstance(part, ImagePart)]
-    if not images:
+    files = [_part(part) for part in result.content if not isinstance(part, TextPart)]
+    if not files:
         return text
-    return [{"type": "input_text", "text": text}, *images] if text else images
+    return [{"type": "input_text", "text": text}, *files] if text else files
 
 
 def _assistant(parts: Iterable[Part], names: WireNames, ids: WireIds) -> Iterator[dict[str, Any]]:
@@ -392,9 +407,11 @@ class OpenAIResponsesProvider(HttpProvider):
         capabilities: Capabilities,
         endpoint: Endpoint,
         auth_header: str = "Authorization",
+        cache_key: bool = False,
     ) -> None:
         super().__init__(name=name, capabilities=capabilities, endpoint=endpoint)
         self._auth_header = auth_header
+        self._cache_key = cache_key
 
     def auth_headers(self) -> dict[str, str]:
         key = self.endpoint.api_key
@@ -405,7 +422,10 @@ class OpenAIResponsesProvider(HttpProvider):
 
     def prepare(self, request: Request) -> tuple[HttpCall, ResponsesDecoder]:
         call = create_stream(
-            request, base_url=self.endpoint.base_url, capabilities=self.capabilities
+            request,
+            base_url=self.endpoint.base_url,
+            capabilities=self.capabilities,
+            cache_key=self._cache_key,
         )
         assembler = Assembler(
             provider=self.name,

@@ -7,9 +7,11 @@ and the live list of models know better what a model can do.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..protocol.errors import ConfigError, MissingKey, UnknownModel
 from ..protocol.models import Capabilities
@@ -163,6 +165,13 @@ _ENTRIES = (
         base_url="https://bedrock-runtime.{region}.amazonaws.com",
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
     ),
+    ProviderEntry(
+        name="bedrock-openai",
+        label="Amazon Bedrock (OpenAI-compatible)",
+        api="openai_responses",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com/openai/v1",
+        key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+    ),
     *(_chat_entry(name) for name in DIALECTS if name != "openai"),
 )
 
@@ -213,6 +222,9 @@ def make_provider(spec: ProviderSpec) -> Provider:
     """
     entry = find_provider(spec.provider)
     base_url = spec.base_url or entry.base_url
+    if entry.name == "azure":
+        base_url = _azure_url(base_url)
+    region = _region(spec)
     if not base_url:
         raise ConfigError(f"{entry.label} needs its address. Set the base URL in the settings.")
     if not base_url.startswith(("https://", "http://")):
@@ -228,7 +240,7 @@ def make_provider(spec: ProviderSpec) -> Provider:
             details={"provider": entry.name, "key_env": list(entry.key_variables)},
         )
     endpoint = Endpoint(
-        base_url=base_url.replace("{region}", spec.region or DEFAULT_REGION),
+        base_url=base_url.replace("{region}", region),
         api_key=key,
         headers=dict(spec.headers),
         timeouts=spec.timeouts,
@@ -240,6 +252,23 @@ def make_provider(spec: ProviderSpec) -> Provider:
         record_to=spec.record_to,
     )
     return _MAKERS[api](entry, spec, endpoint, spec.capabilities or entry.capabilities)
+
+
+def _region(spec: ProviderSpec) -> str:
+    """Return the AWS region: the one given, else the one of AWS's own tools, else the default."""
+    own = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return spec.region or own or DEFAULT_REGION
+
+
+def _azure_url(base_url: str) -> str:
+    """Return the address of the v1 API: the portal shows a resource's address without its path.
+
+    Source: https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
+    """
+    parts = urlsplit(base_url)
+    if parts.hostname and parts.path.rstrip("/") in ("", "/openai"):
+        return f"{parts.scheme}://{parts.netloc}/openai/v1"
+    return base_url
 
 
 def _chat(
@@ -264,6 +293,7 @@ def _responses(
         capabilities=capabilities,
         endpoint=endpoint,
         auth_header=dialect.auth_header,
+        cache_key=dialect.cache_key,
     )
 
 
@@ -316,7 +346,7 @@ def _bedrock(
         name=entry.name,
         capabilities=capabilities,
         endpoint=endpoint,
-        region=spec.region or DEFAULT_REGION,
+        region=_region(spec),
     )
 
 

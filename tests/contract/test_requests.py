@@ -1,17 +1,20 @@
 """What each adapter sends: common cases × adapters, compared with `snapshots/<api>.json`.
 
-After a change that is meant, run with UPDATE_SNAPSHOTS=1 and read the difference.
+After a change that is meant, run with UPDATE_SNAPSHOTS=1 and read the difference. `SOURCES` names
+the vendor's page that each group of cases follows.
 """
 
 import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
 
 from jupyter_agent.protocol.messages import (
+    AudioPart,
     DocumentPart,
     ImagePart,
     Message,
@@ -30,6 +33,7 @@ CAPABILITIES = Capabilities(
     tools=True,
     streaming=True,
     vision=True,
+    audio=True,
     documents=True,
     thinking=True,
     effort_levels=("none", "low", "medium", "high"),
@@ -37,19 +41,132 @@ CAPABILITIES = Capabilities(
     parallel_tools=True,
     system_prompt=True,
 )
-# name → provider and API, so that every adapter and every kind of dialect is seen
+
+
+class Adapter(NamedTuple):
+    """How one is asked for."""
+
+    provider: str
+    api: str | None = None
+    model: str = "model-1"
+    base_url: str | None = None
+
+
+# every adapter, every kind of dialect, and each place that speaks Responses
 ADAPTERS = {
-    "anthropic": ("anthropic", None),
-    "openai_chat": ("openai", "openai_chat"),
-    "openai_responses": ("openai", None),
-    "openrouter": ("openrouter", None),
-    "deepseek": ("deepseek", None),
-    "mistral": ("mistral", None),
-    "alibaba": ("alibaba", None),
-    "gemini": ("gemini", None),
-    "ollama": ("ollama", None),
-    "bedrock": ("bedrock", None),
+    "anthropic": Adapter("anthropic"),
+    "openai_chat": Adapter("openai", "openai_chat"),
+    "openai_responses": Adapter("openai"),
+    "openrouter": Adapter("openrouter"),
+    "deepseek": Adapter("deepseek"),
+    "mistral": Adapter("mistral"),
+    "alibaba": Adapter("alibaba"),
+    "gemini": Adapter("gemini"),
+    "ollama": Adapter("ollama"),
+    "bedrock": Adapter("bedrock"),
+    "bedrock_claude": Adapter("bedrock", model="eu.anthropic.claude-sonnet-4-6"),
+    "azure_chat": Adapter("azure", base_url="https://mine.openai.azure.com/openai/v1/"),
+    "azure_responses": Adapter(
+        "azure", "openai_responses", base_url="https://mine.openai.azure.com"
+    ),
+    "xai_responses": Adapter("xai", "openai_responses"),
+    "lmstudio_responses": Adapter("lmstudio", "openai_responses"),
+    "bedrock_openai": Adapter("bedrock-openai"),
 }
+
+_ANTHROPIC = "https://platform.claude.com/docs/en/"
+_OPENAI = "https://platform.openai.com/docs/"
+_GEMINI = "https://ai.google.dev/gemini-api/docs/"
+_OLLAMA = "https://github.com/ollama/ollama/blob/main/docs/api.md"
+_AWS = "https://docs.aws.amazon.com/bedrock/latest/"
+_AZURE = "https://learn.microsoft.com/azure/foundry/openai/"
+_CHAT = {
+    "messages": _OPENAI + "api-reference/chat/create",
+    "media": _OPENAI + "guides/audio and /guides/pdf-files",
+    "tools": _OPENAI + "guides/function-calling?api-mode=chat",
+    "thinking": _OPENAI + "guides/reasoning",
+    "caching": _OPENAI + "guides/prompt-caching",
+}
+_RESPONSES = {
+    "messages": _OPENAI + "api-reference/responses/create",
+    "media": _OPENAI + "guides/pdf-files and /guides/images-vision",
+    "tools": _OPENAI + "guides/function-calling",
+    "thinking": _OPENAI + "guides/reasoning#encrypted-reasoning-items",
+    "caching": _OPENAI + "guides/prompt-caching",
+}
+_BEDROCK = {
+    "messages": _AWS + "APIReference/API_runtime_ConverseStream.html",
+    "media": _AWS + "APIReference/API_runtime_DocumentBlock.html, …_ImageBlock, …_AudioBlock",
+    "tools": _AWS + "APIReference/API_runtime_ToolConfiguration.html, …_ToolResultBlock",
+    "thinking": _AWS + "userguide/claude-messages-adaptive-thinking.html",
+    "caching": _AWS + "userguide/prompt-caching.html",
+}
+# adapter → group of cases → the page its shape follows
+SOURCES = {
+    "anthropic": {
+        "messages": _ANTHROPIC + "api/messages/create",
+        "media": _ANTHROPIC + "build-with-claude/vision and /pdf-support",
+        "tools": _ANTHROPIC + "agents-and-tools/tool-use/define-tools",
+        "thinking": _ANTHROPIC + "build-with-claude/adaptive-thinking and /effort",
+        "caching": _ANTHROPIC + "build-with-claude/prompt-caching",
+    },
+    "openai_chat": _CHAT,
+    "openai_responses": _RESPONSES,
+    "openrouter": {
+        **_CHAT,
+        "media": "https://openrouter.ai/docs/guides/overview/multimodal/pdfs and /audio",
+        "thinking": "https://openrouter.ai/docs/guides/best-practices/reasoning-tokens",
+    },
+    "deepseek": {**_CHAT, "thinking": "https://api-docs.deepseek.com/guides/thinking_mode"},
+    "mistral": {
+        **_CHAT,
+        "messages": "https://docs.mistral.ai/api/endpoint/chat",
+        "media": "https://docs.mistral.ai/studio/document-processing/document_qna and "
+        "/studio/audio/speech_to_text/offline_transcription",
+        "caching": "https://docs.mistral.ai/studio/conversations/advanced/prompt-caching",
+    },
+    "alibaba": {
+        **_CHAT,
+        "thinking": "https://www.alibabacloud.com/help/en/model-studio/deep-thinking",
+    },
+    "gemini": {
+        "messages": "https://ai.google.dev/api/generate-content",
+        "media": _GEMINI + "file-input-methods and /audio and /document-processing",
+        "tools": _GEMINI + "function-calling",
+        "thinking": _GEMINI + "thinking and /thought-signatures",
+        "caching": _GEMINI + "caching (implicit: nothing is sent)",
+    },
+    "ollama": dict.fromkeys(("messages", "media", "tools", "thinking", "caching"), _OLLAMA),
+    "bedrock": _BEDROCK,
+    "bedrock_claude": _BEDROCK,
+    "azure_chat": {**_CHAT, "messages": _AZURE + "api-version-lifecycle"},
+    "azure_responses": {**_RESPONSES, "messages": _AZURE + "how-to/responses"},
+    "xai_responses": {
+        **_RESPONSES,
+        "thinking": "https://docs.x.ai/developers/model-capabilities/text/best-practices",
+        "caching": "https://docs.x.ai/developers/model-capabilities/text/best-practices",
+    },
+    "lmstudio_responses": {
+        **_RESPONSES,
+        "messages": "https://lmstudio.ai/docs/developer/openai-compat/responses",
+    },
+    "bedrock_openai": {
+        **_RESPONSES,
+        "messages": _AWS + "userguide/inference-responses-api.html",
+    },
+}
+
+
+def group(case):
+    """Return the group of cases that one belongs to: a key of each adapter's `SOURCES`."""
+    if case.startswith(("image", "audio", "document")):
+        return "media"
+    if case.startswith(("tool", "parallel", "error_result", "unanswered")):
+        return "tools"
+    if "thinking" in case or case.startswith("effort"):
+        return "thinking"
+    return "messages"
+
 
 PNG = ImagePart(media_type="image/png", data="iVBORw0KGgo=")
 READ = ToolDefinition(
@@ -126,6 +243,14 @@ def cases(own):
             )
         },
     )
+    pdf = DocumentPart(media_type="application/pdf", url="https://x.org/a.pdf", name="a.pdf")
+    yield "document_url", {"messages": (said("user", "Sum up.", pdf),)}
+    stored = DocumentPart(media_type="application/pdf", url="s3://bucket/a.pdf")
+    yield "document_in_s3", {"messages": (said("user", stored),)}
+    sound = AudioPart(media_type="audio/wav", data="UklGRg==")
+    yield "audio", {"messages": (said("user", "What is said?", sound),)}
+    linked = AudioPart(media_type="audio/mpeg", url="https://x.org/a.mp3")
+    yield "audio_url", {"messages": (said("user", linked),)}
     yield "tools", {"messages": (HELLO,), "tools": (READ, RUN)}
     for choice in ("auto", "required", "none", READ.name):
         yield (
@@ -208,6 +333,9 @@ def cases(own):
     )
 
 
+KEY_HEADERS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+
+
 class Recorder:
     """Answers each request with status 400 and keeps what was asked."""
 
@@ -222,12 +350,13 @@ class Recorder:
 
 async def sent(adapter, fields):
     """Return what goes over the wire for a request."""
-    provider, api = ADAPTERS[adapter]
+    provider, api, model, base_url = ADAPTERS[adapter]
     recorder = Recorder()
     made = make_provider(
         ProviderSpec(
             provider=provider,
             api=api,
+            base_url=base_url,
             api_key="key-for-tests",
             capabilities=CAPABILITIES,
             max_output=64000,
@@ -236,19 +365,23 @@ async def sent(adapter, fields):
             transport=httpx.MockTransport(recorder),
         )
     )
-    request = Request(model="model-1", **fields)
+    request = Request(model=model, **fields)
     events = [event async for event in made.stream(request)]
     await made.aclose()
     if not recorder.requests:
         return {"refused": events[-1].error.code}
     [seen] = recorder.requests
     assert "key-for-tests" not in repr(made)
-    return {"url": str(seen.url), "body": json.loads(seen.content)}
+    headers = [name for name in KEY_HEADERS if "key-for-tests" in seen.headers.get(name, "")]
+    assert headers, "the key was not sent"
+    return {"url": str(seen.url), "key": headers[0], "body": json.loads(seen.content)}
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 async def test_requests_are_as_in_the_snapshot(adapter):
-    found = {name: await sent(adapter, fields) for name, fields in cases(ADAPTERS[adapter][0])}
+    found = {
+        name: await sent(adapter, fields) for name, fields in cases(ADAPTERS[adapter].provider)
+    }
     file = SNAPSHOTS / f"{adapter}.json"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         lines = (f"{json.dumps(name)}: {json.dumps(body)}" for name, body in found.items())
@@ -271,5 +404,13 @@ async def test_seed_005_none_is_left_off_and_zero_is_sent(adapter):
 @pytest.mark.parametrize("adapter", ADAPTERS)
 async def test_requests_do_not_change_from_turn_to_turn(adapter):
     """An unchanged prefix is what prompt caches live on."""
-    fields = dict(cases(ADAPTERS[adapter][0]))["tool_call_and_result"]
+    fields = dict(cases(ADAPTERS[adapter].provider))["tool_call_and_result"]
     assert await sent(adapter, fields) == await sent(adapter, fields)
+
+
+def test_each_shape_names_the_page_it_follows():
+    groups = {group(name) for name, _ in cases("x")} | {"caching"}
+    assert set(SOURCES) == set(ADAPTERS)
+    for adapter, pages in SOURCES.items():
+        assert set(pages) == groups, adapter
+        assert all(page.startswith("https://") for page in pages.values()), adapter
