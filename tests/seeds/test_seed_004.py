@@ -44,6 +44,7 @@ from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.replay import Call, Say
 from jupyter_agent.runtime.journal import Journal
 from jupyter_agent.server.errors import status_of
+from jupyter_agent.store.rows import SessionRow
 from jupyter_agent.store.sessions import open_store
 from jupyter_agent.tools.base import definition
 
@@ -356,6 +357,18 @@ async def test_seed_075_what_an_administrator_set_cannot_be_changed(tmp_path):
 
 async def test_seed_075_a_watchers_fault_does_not_end_the_run(caplog):
     store = await open_store(None)
+    row = SessionRow(
+        id="s",
+        owner="me",
+        title="",
+        notebook_path=None,
+        model="demo",
+        mode="ask",
+        effort=None,
+        created_at="2026-01-02T00:00:00Z",
+        updated_at="2026-01-02T00:00:00Z",
+    )
+    await store.create_session(row)
     journal = Journal("s", store)
     seen = []
 
