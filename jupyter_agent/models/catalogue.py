@@ -1,12 +1,14 @@
 """Facts about well-known models: window, price, abilities. Dated, and never the last word.
 
-What a provider says of its models live wins over this; an unknown model is not an error.
+What a provider says of its models live wins over this; an unknown model is not an error. The file
+is written by `scripts/generate_catalogue.py`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -36,13 +38,28 @@ def known_models() -> tuple[ModelInfo, ...]:
     return tuple(_model(entry) for entry in _catalogue()["models"])
 
 
+@lru_cache(maxsize=1)
+def _by_id() -> dict[str, ModelInfo]:
+    return {model.id.lower(): model for model in known_models()}
+
+
 def find(provider: str, name: str) -> ModelInfo | None:
-    """Return what is known of a model, also of a dated snapshot of it."""
-    plain = _SNAPSHOT.sub("", name)
-    for model in known_models():
-        if model.provider == provider and model.name in (name, plain):
-            return model
-    return None
+    """Return what is known of a model, in any case, also of a dated snapshot of it."""
+    known = _by_id()
+    return known.get(f"{provider}/{name}".lower()) or known.get(
+        f"{provider}/{without_date(name)}".lower()
+    )
+
+
+def without_date(name: str) -> str:
+    """Return a model's name without the date of a snapshot."""
+    return _SNAPSHOT.sub("", name)
+
+
+def chats(name: str) -> bool:
+    """Say whether a model holds conversations, as far as its name tells: no embedding, no speech."""
+    plain = name.lower()
+    return not any(fnmatchcase(plain, pattern) for pattern in _catalogue()["not_chat"])
 
 
 def _model(entry: dict[str, Any]) -> ModelInfo:

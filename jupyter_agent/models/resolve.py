@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from ..protocol.errors import ConfigError, MissingKey, UnknownModel
 from ..protocol.models import Capabilities, ModelInfo
@@ -18,7 +19,9 @@ from . import catalogue
 from .credentials import Credentials, check_url, normal_url
 
 DEMO = "demo"
-_OWN_SERVER = "custom"
+# The name by which an administrator allows or forbids addresses of people's own.
+OWN_SERVER = "custom"
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _DEMO_INFO = ModelInfo(
     id=DEMO,
     provider=DEMO,
@@ -159,14 +162,19 @@ def resolve(
     )
     if key is None and endpoint.capabilities.requires_key:
         raise _missing_key(endpoint)
+    return resolved(endpoint, model_info(endpoint, name), key.text if key else None)
+
+
+def resolved(endpoint: Endpoint, info: ModelInfo, key: str | None) -> ResolvedModel:
+    """Return a model at its endpoint."""
     return ResolvedModel(
-        id=f"{provider}/{name}",
-        provider=provider,
-        name=name,
+        id=info.id,
+        provider=info.provider,
+        name=info.name,
         api=endpoint.api,
         base_url=endpoint.base_url,
-        info=model_info(endpoint, name),
-        key=key.text if key else None,
+        info=info,
+        key=key,
         headers=endpoint.headers,
         local=endpoint.local,
     )
@@ -211,14 +219,42 @@ def find_endpoint(
     )
 
 
+def own_endpoint(base_url: str, settings: ModelSettings) -> Endpoint:
+    """Return an address of a person's own as an endpoint: any OpenAI-style server.
+
+    Each such address is a provider by itself, so that its key goes nowhere else.
+
+    Raises:
+        ConfigError: own addresses are not allowed, or it is none.
+    """
+    check_allowed(OWN_SERVER, settings)
+    check_url(base_url)
+    url = normal_url(base_url)
+    host = urlsplit(url).hostname
+    return Endpoint(
+        provider=url,
+        label=urlsplit(url).netloc,
+        api="openai_chat",
+        base_url=url,
+        # Most such servers can; one that cannot says so in its error.
+        capabilities=Capabilities(tools=True, streaming=True, system_prompt=True),
+        local=host in LOOPBACK_HOSTS,
+        trusted_url=False,
+    )
+
+
 def model_info(endpoint: Endpoint, name: str) -> ModelInfo:
     """Return what the catalogue knows of a model, else what its provider's models can do."""
-    known = catalogue.find(endpoint.provider, name)
+    own = "://" in endpoint.provider
+    known = None if own else catalogue.find(endpoint.provider, name)
     if known is not None:
+        if catalogue.without_date(name).lower() == known.name.lower() != name.lower():
+            # A dated snapshot: the same facts under the name that was asked for.
+            return replace(known, id=f"{endpoint.provider}/{name}", name=name)
         return known
     return ModelInfo(
-        id=f"{endpoint.provider}/{name}",
-        provider=endpoint.provider,
+        id=f"{endpoint.provider}#{name}" if own else f"{endpoint.provider}/{name}",
+        provider=OWN_SERVER if own else endpoint.provider,
         name=name,
         label=name,
         capabilities=endpoint.capabilities,
@@ -239,32 +275,13 @@ def check_allowed(provider: str, settings: ModelSettings) -> None:
 
 
 def _own_server(wanted: str, settings: ModelSettings, credentials: Credentials) -> ResolvedModel:
-    """Resolve `https://host/v1#model`: an address of the person's own, any OpenAI-style server."""
-    check_allowed(_OWN_SERVER, settings)
+    """Resolve `https://host/v1#model`."""
     url, _, name = wanted.partition("#")
+    endpoint = own_endpoint(url, settings)
     if not name:
         raise UnknownModel(f"Which model of {url}? Write its name after a #: {url}#name")
-    check_url(url)
-    base_url = normal_url(url)
-    # Each address of one's own is a provider by itself: its key goes nowhere else.
-    key = credentials.lookup(base_url, (), base_url, trusted_url=False)
-    info = ModelInfo(
-        id=f"{base_url}#{name}",
-        provider=_OWN_SERVER,
-        name=name,
-        label=name,
-        # Most such servers can; one that cannot says so in its error.
-        capabilities=Capabilities(tools=True, streaming=True, system_prompt=True),
-    )
-    return ResolvedModel(
-        id=info.id,
-        provider=_OWN_SERVER,
-        name=name,
-        api="openai_chat",
-        base_url=base_url,
-        info=info,
-        key=key.text if key else None,
-    )
+    key = credentials.lookup(endpoint.provider, (), endpoint.base_url, trusted_url=False)
+    return resolved(endpoint, model_info(endpoint, name), key.text if key else None)
 
 
 def _unknown(wanted: str, providers: Mapping[str, ProviderRecord]) -> UnknownModel:

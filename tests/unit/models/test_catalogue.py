@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from importlib.resources import files
 
 import pytest
 
@@ -11,28 +13,65 @@ from jupyter_agent.models.discover import LOCAL_SERVERS, LocalServer, listening
 from jupyter_agent.models.pricing import cost
 from jupyter_agent.protocol.models import Price
 from jupyter_agent.protocol.usage import Usage
+from jupyter_agent.providers.registry import PROVIDERS
 
 
 def test_every_entry_is_sound() -> None:
     models = catalogue.known_models()
-    assert len({model.id for model in models}) == len(models)
+    assert len({model.id.lower() for model in models}) == len(models)
     for model in models:
         assert model.id == f"{model.provider}/{model.name}"
-        assert model.capabilities.tools, "a model without tools is no use to an agent"
+        assert model.label.strip()
+        if model.provider != "perplexity":  # searches, and takes no tools
+            assert model.capabilities.tools, "a model without tools is no use to an agent"
         if model.price is not None:
-            assert 0 < model.price.input < model.price.output
-            assert model.price.cache_read is None or model.price.cache_read < model.price.input
+            assert 0 < model.price.input <= model.price.output
+            assert model.price.cache_read is None or model.price.cache_read <= model.price.input
         if model.context_window is not None and model.max_output is not None:
             assert model.max_output <= model.context_window
 
 
-def test_it_says_when_it_was_made() -> None:
+def test_every_provider_that_is_asked_over_the_network_is_covered() -> None:
+    listed = {model.provider for model in catalogue.known_models()}
+    assert listed <= set(PROVIDERS)
+    assert {name for name, entry in PROVIDERS.items() if not entry.local} - listed <= {
+        "openai-compatible",  # only its user knows its models
+        "bedrock-openai",  # no source tells them
+    }
+
+
+def test_it_says_when_and_from_what_it_was_made() -> None:
     assert date.fromisoformat(catalogue.date()) >= date(2026, 11, 20)
+    data = json.loads((files("jupyter_agent.models") / "catalogue.json").read_text("utf-8"))
+    assert all(source["licence"] == "MIT" and source["version"] for source in data["sources"])
+    assert len(json.dumps(data)) < 150_000
 
 
 def test_a_name_of_another_provider_is_not_found() -> None:
     assert catalogue.find("anthropic", "claude-sonnet-5") is not None
     assert catalogue.find("openai", "claude-sonnet-5") is None
+
+
+def test_a_name_is_found_in_any_case_and_with_a_date() -> None:
+    plain = catalogue.find("anthropic", "claude-haiku-4-5")
+    assert plain is not None
+    assert catalogue.find("anthropic", "Claude-Haiku-4-5") == plain
+    assert catalogue.find("anthropic", "claude-haiku-4-5-20251001") == plain
+
+
+@pytest.mark.parametrize(
+    "name",
+    "text-embedding-3-large whisper-1 gpt-4o-transcribe tts-1-hd gpt-image-1 omni-moderation-latest "
+    "dall-e-3 gemini-embedding-001 imagen-4.0 veo-3.1 BAAI/bge-m3 gpt-realtime nomic-embed-text "
+    "black-forest-labs/FLUX.1-schnell text-search-ada-doc-001 meta-llama/Llama-Guard-4-12B".split(),
+)
+def test_models_that_do_not_chat_are_known_by_their_names(name: str) -> None:
+    assert not catalogue.chats(name)
+
+
+def test_all_models_of_the_catalogue_chat() -> None:
+    assert [model.id for model in catalogue.known_models() if not catalogue.chats(model.name)] == []
+    assert all(catalogue.chats(name) for name in ("gpt-99", "claude-of-tomorrow", "qwen3:8b"))
 
 
 PRICE = Price(input=3, output=15, cache_read=0.3, cache_write=3.75)
