@@ -19,6 +19,7 @@ from .protocol.tools import Mode
 
 if TYPE_CHECKING:
     from .protocol.errors import ConfigError
+    from .protocol.models import ModelOverride
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "edits", "auto")
 IN_MEMORY = "memory"
@@ -66,6 +67,7 @@ class Settings:
     allowed_providers: frozenset[str] | None = None
     forbidden_providers: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderOverride] = field(default_factory=dict)
+    models: Mapping[str, ModelOverride] = field(default_factory=dict)
     discover_local_servers: bool = True
     timeouts: Timeouts = field(default_factory=Timeouts)
     proxy: str | None = None
@@ -135,6 +137,15 @@ class JupyterAgent(Configurable):
         config=True,
         help="Overrides by provider name: `{'openai': {'base_url': …, 'headers': {…}, 'api': …, "
         "'key_variable': …}}`. People cannot change a base URL that is set here.",
+    )
+    models = Dict(
+        key_trait=Unicode(),
+        value_trait=Dict(),
+        config=True,
+        help="What you know better of models, by their names: `{'openai/gpt-x': {'label': …, "
+        "'context_window': …, 'max_output': …, 'price': {'input': …, 'output': …}, "
+        "'capabilities': {'vision': True, …}}}`. Wins over all else; names of no list are listed. "
+        "People cannot change what is set here.",
     )
     discover_local_servers = Bool(
         True,
@@ -216,7 +227,8 @@ class JupyterAgent(Configurable):
         """Return what is set, checked.
 
         Raises:
-            ConfigError: two settings contradict each other, or a provider's override is wrong.
+            ConfigError: two settings contradict each other, or what is said of a provider or of a
+                model is wrong.
         """
         if self.default_mode not in self.allowed_modes:
             raise _config_error(
@@ -231,6 +243,7 @@ class JupyterAgent(Configurable):
             allowed_providers=_names(self.allowed_providers),
             forbidden_providers=_names(self.forbidden_providers) or frozenset(),
             providers=_overrides(self.providers),
+            models=_model_overrides(self.models),
             discover_local_servers=self.discover_local_servers,
             timeouts=Timeouts(
                 connect=self.connect_timeout,
@@ -331,6 +344,14 @@ def _overrides(given: Mapping[str, Mapping[str, Any]]) -> dict[str, ProviderOver
                 cause=error,
             ) from error
     return found
+
+
+def _model_overrides(given: Mapping[str, Any]) -> dict[str, ModelOverride]:
+    if not given:
+        return {}  # reading them takes pydantic, which a server's start has no use for
+    from .protocol.overrides import read_override
+
+    return {name: read_override(name, values) for name, values in given.items()}
 
 
 def _config_error(message: str, cause: BaseException | None = None) -> ConfigError:

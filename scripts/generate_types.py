@@ -53,7 +53,8 @@ UNIONS: dict[str, Any] = {
 SINGLES: tuple[Any, ...] = (
     frames.ServerStatus,
     frames.SessionSummary,
-    models.ModelInfo,
+    models.ModelList,
+    models.ModelOverride,
     rpc.ApplyParams,
     rpc.ApplyResult,
     rpc.NotebookState,

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "work on a notebook with a prompt, headless",
     "demo": "open the demo in JupyterLab; needs no key",
     "models": "list the models that can be chosen",
+    "keys": "list, enter, test and remove the keys of providers",
     "doctor": "check keys, addresses and models, and say what is wrong",
     "sessions": "list the conversations about the notebooks of a folder",
     "record": "ask a model once and keep what it really sent, for a report of a fault",

@@ -1,58 +1,121 @@
-"""`jupyter agent models`: what can be chosen, what is missing for the rest."""
+"""`jupyter agent models`: what can be chosen, what is missing for the rest, what you know better."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..config import data_folder, load_settings
 from ..models.credentials import Credentials
-from ..protocol.models import ModelInfo
+from ..protocol.errors import ConfigError
+from ..protocol.models import Capabilities, ModelInfo, ModelList
 from . import exits
+
+if TYPE_CHECKING:
+    from ..runtime.access import ModelAccess
 
 DESCRIPTION = """\
 List the models that can be chosen, those that are ready first. Model servers on this machine are
-asked; other providers are listed from the catalogue, without a network call.
+asked; other providers are listed from the catalogue, without a network call. With --live, every
+provider that has a key is asked for its models.
+
+With --providers, list the providers: how each is spoken to, what its models can do, and what is
+missing before it can be used.
+
+With --set MODEL, say what you know better of a model, as JSON: it wins over catalogue and provider,
+also for a model that is on no list. --reset MODEL forgets it.
+
+  jupyter agent models --set openai/gpt-x '{"context_window": 200000, "capabilities": {"vision": true}}'
 """
+_ABILITIES = (
+    ("vision", "sees images"),
+    ("documents", "reads PDF"),
+    ("audio", "hears"),
+    ("thinking", "thinks"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument("--live", action="store_true", help="ask the providers that have a key")
     parser.add_argument("--json", action="store_true", help="print one model a line, as JSON")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--providers", action="store_true", help="list the providers instead")
+    what.add_argument(
+        "--set", nargs=2, metavar=("MODEL", "FACTS"), help="say what you know better of a model"
+    )
+    what.add_argument("--reset", metavar="MODEL", help="forget what was said of a model")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """List the models."""
-    found = asyncio.run(_list())
-    if arguments.json:
-        from ..protocol.codec import to_json
+    """Do what the arguments say."""
+    from ..runtime.access import ModelAccess
 
-        for model in found:
-            print(to_json(ModelInfo, model).decode("utf-8"))
-        return exits.DONE
-    _print_table(found)
+    access = ModelAccess(load_settings(), Credentials(data_folder()))
+    if arguments.set is not None:
+        model, facts = arguments.set
+        asyncio.run(access.say(model, _facts_of(facts)))
+        print(f"Kept for {model}.")
+    elif arguments.reset is not None:
+        asyncio.run(access.say(arguments.reset, None))
+        print(f"Nothing is said of {arguments.reset} any more.")
+    elif arguments.providers:
+        _show_providers(asyncio.run(access.keys.rows()), as_json=arguments.json)
+    else:
+        return _show_models(access, live=arguments.live, as_json=arguments.json)
     return exits.DONE
 
 
-async def _list() -> list[ModelInfo]:
-    from ..runtime.access import ModelAccess
+def _facts_of(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"The facts are not JSON: {error}.", cause=error) from error
+    if not isinstance(found, dict):
+        raise ConfigError('The facts are a JSON object, such as {"context_window": 200000}.')
+    return found
 
-    return await ModelAccess(load_settings(), Credentials(data_folder())).models()
+
+# -- models -----------------------------------------------------------------------------------------
 
 
-def _print_table(found: list[ModelInfo]) -> None:
-    ready = [model for model in found if model.available]
+def _show_models(access: ModelAccess, *, live: bool, as_json: bool) -> int:
+    found = asyncio.run(access.models(live=live))
+    if as_json:
+        from ..protocol.codec import to_json
+
+        for model in found.models:
+            print(to_json(ModelInfo, model).decode("utf-8"))
+    else:
+        _print_table(found)
+    # On the other stream: a list stays one that programs can read.
+    for failure in found.failures:
+        print(f"{failure.label} was asked and did not answer: {failure.message}", file=sys.stderr)
+    return exits.PROVIDER if live and found.failures else exits.DONE
+
+
+def _print_table(found: ModelList) -> None:
+    from ..runtime.terminal import visible
+
+    ready = [model for model in found.models if model.available]
     width = max((len(model.id) for model in ready), default=0)
     for model in ready:
-        print(f"{model.id:<{width}}  {_facts(model)}".rstrip())
-    missing: dict[str, list[str]] = {}
-    for model in found:
+        print(visible(f"{model.id:<{width}}  {_facts(model)}".rstrip()))
+    missing: dict[str, int] = {}
+    for model in found.models:
         if not model.available:
-            missing.setdefault(f"{model.provider}: {model.reason}", []).append(model.name)
+            key = f"{model.provider}: {model.reason}"
+            missing[key] = missing.get(key, 0) + 1
     if missing:
         print("\nNot ready:")
-    for reason, names in missing.items():
-        print(f"  {reason} ({len(names)} model{'s' if len(names) != 1 else ''})")
+    for reason, count in missing.items():
+        print(visible(f"  {reason} ({count} model{'s' if count != 1 else ''})"))
+    source = "as the providers list them now" if found.live else "--live asks the providers"
+    print(f"\nPrices and sizes from the catalogue of {found.dated}; {source}.")
 
 
 def _facts(model: ModelInfo) -> str:
@@ -61,8 +124,40 @@ def _facts(model: ModelInfo) -> str:
         facts.append(f"{model.context_window // 1000:,}k context")
     if model.price is not None:
         facts.append(f"${model.price.input:g} in, ${model.price.output:g} out per million tokens")
-    if model.capabilities.vision:
-        facts.append("sees images")
-    if not model.capabilities.tools:
-        facts.append("no tools")
+    facts += _abilities(model.capabilities)
+    if model.reason:
+        facts.append(model.reason.rstrip("."))
     return " · ".join(facts)
+
+
+def _abilities(able: Capabilities) -> list[str]:
+    found = [words for name, words in _ABILITIES if getattr(able, name)]
+    return found if able.tools else [*found, "no tools"]
+
+
+# -- providers --------------------------------------------------------------------------------------
+
+
+def _show_providers(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+        return
+    from ..protocol.codec import from_data
+    from ..runtime.terminal import visible
+
+    table = [("NAME", "PROVIDER", "PROTOCOL", "KEY", "MODELS CAN", "STATE")]
+    for row in rows:
+        able: Capabilities = from_data(Capabilities, row["capabilities"])
+        can = [*(["use tools"] if able.tools else []), *_abilities(able)]
+        key = "local" if row["local"] and not row["has_key"] else row["key_variable"] or "–"
+        state = "ready" if row["ready"] else row["reason"]
+        if row["local"]:  # servers on this machine are asked when models are listed
+            can, state = can if row["own"] else ["what the server tells"], "ready where it runs"
+        if row["locked"]:
+            state = f"{state} (address set by the administrator)"
+        table.append((row["name"], row["label"], row["api"], key, ", ".join(can), state))
+    widths = [max(len(line[column]) for line in table) for column in range(5)]
+    for line in table:
+        cells = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)]
+        print(visible("  ".join([*cells, line[5]])))

@@ -59,11 +59,17 @@ class Credentials:
         environment: Mapping[str, str] | None = None,
         find_keyring: Callable[[], Keyring | None] | None = None,
     ) -> None:
+        self.folder = folder
         self._file = KeyFile(folder / "credentials.json")
         self._environment = os.environ if environment is None else environment
         self._find_keyring = find_keyring or system_keyring
         self._keyring: Keyring | None = None
         self._looked = False
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables that may hold keys."""
+        return self._environment
 
     def base_url(self, provider: str) -> str | None:
         """Return the base URL that was entered for a provider."""

@@ -68,7 +68,8 @@ class Price:
 class ModelInfo:
     """A model one can choose. `id` is `provider/name`, as people type it.
 
-    `available` is False when something is missing; `reason` then says what to do.
+    `available` is False when something is missing; `reason` then says what to do. With an
+    available model it says what to know before choosing it.
     """
 
     id: str
@@ -81,3 +82,40 @@ class ModelInfo:
     price: Price | None = None
     available: bool = True
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFailure:
+    """A provider that was asked for its models and did not answer; `message` says why."""
+
+    provider: str
+    label: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelList:
+    """The models one can choose, those that are ready first.
+
+    `live`: the ready providers were asked; `failures` are those that did not answer, whose models
+    are those of the catalogue. `dated` is the catalogue's day.
+    """
+
+    models: tuple[ModelInfo, ...]
+    failures: tuple[ListFailure, ...] = ()
+    live: bool = False
+    dated: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOverride:
+    """What a person or an administrator says of a model; it wins over every other source.
+
+    `capabilities` are those of `Capabilities` that differ, by name. None: as it is known.
+    """
+
+    label: str | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+    price: Price | None = None
+    capabilities: dict[str, bool | tuple[Effort, ...]] | None = None

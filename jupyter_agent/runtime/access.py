@@ -1,37 +1,43 @@
-"""From a model's name to a provider that answers: settings, credentials and registry joined."""
+"""From a model's name to a provider that answers, and which models there are to choose.
+
+Where providers are reached is `endpoints.py`; what they list now, `live_models.py`; the keys that
+people enter, `provider_keys.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..config import Settings
-from ..models.catalogue import known_models
+from ..models import catalogue
 from ..models.credentials import Credentials
-from ..models.discover import LOCAL_SERVERS, LocalServer, listening
+from ..models.discover import LOCAL_SERVERS, listening
+from ..models.listing import merge, merge_lists
+from ..models.overrides import ModelOverrides
 from ..models.resolve import (
     DEMO,
-    Endpoint,
+    LOOPBACK_HOSTS,
+    OWN_SERVER,
     ResolvedModel,
     check_allowed,
-    find_endpoint,
     model_info,
-    resolve,
 )
-from ..protocol.errors import AgentError, ConfigError, ErrorInfo, UnknownModel
-from ..protocol.models import Capabilities, ModelInfo
+from ..protocol.errors import AgentError, ConfigError, UnknownModel
+from ..protocol.models import Capabilities, ListFailure, ModelInfo, ModelList, ModelOverride
+from ..protocol.overrides import apply_override
 from ..providers.base import Provider
-
-OnRetry = Callable[[int, float, ErrorInfo], None]
+from .endpoints import NO_ADDRESS, Endpoints, OnRetry
+from .live_models import ASK_SECONDS, KEEP_BRIEFLY, Listing, LiveModels
+from .provider_keys import ProviderKeys
 
 SCRIPT_PREFIX = "script/"
-LOCAL_LIST_SECONDS = 20.0
 REFINE_SECONDS = 3.0
 
 _SCRIPTED = Capabilities(
@@ -43,6 +49,7 @@ _SCRIPTED = Capabilities(
     parallel_tools=True,
     system_prompt=True,
 )
+_Said = dict[str, dict[str, ModelOverride]]
 # Seconds between two words of the demo at its normal speed.
 _DEMO_WORD = 0.02
 
@@ -62,6 +69,11 @@ class ModelAccess:
 
     `demo` is the scripted model. `script/NAME` is one that an administrator, a course or a test
     has named in the settings. All others are resolved against settings, credentials, catalogue.
+
+    Attributes:
+        endpoints: where providers are reached.
+        keys: what people have entered for them.
+        overrides: what people say of models; it wins over all else.
     """
 
     def __init__(
@@ -70,12 +82,19 @@ class ModelAccess:
         credentials: Credentials,
         *,
         refine_seconds: float = REFINE_SECONDS,
+        ask_seconds: float = ASK_SECONDS,
     ) -> None:
-        self.settings = settings
+        self.endpoints = Endpoints(settings, credentials)
+        self.overrides = ModelOverrides(credentials.folder, settings.models)
         self._refine_seconds = refine_seconds
-        self.credentials = credentials
-        self._local: tuple[float, list[ModelInfo]] | None = None
+        self._live = LiveModels(self.endpoints, seconds=ask_seconds)
+        self.keys = ProviderKeys(self.endpoints, self._live, self._forget)
         self._refined: dict[str, tuple[float, ModelInfo]] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """What was set."""
+        return self.endpoints.settings
 
     def open(self, model_id: str, on_retry: OnRetry | None = None) -> Access:
         """Open a model; makes no network call.
@@ -85,9 +104,9 @@ class ModelAccess:
             MissingKey: its provider needs a key and none was found.
             ConfigError: it is not allowed here.
         """
-        if not model_id:
+        if not model_id.strip():
             raise UnknownModel("No model is chosen. Choose one, or try the demo.")
-        if model_id == DEMO:
+        if model_id.strip().lower() == DEMO:
             from ..demo.script import script as demo_script
 
             check_allowed(DEMO, self.settings)
@@ -97,13 +116,27 @@ class ModelAccess:
             if target is None:
                 raise UnknownModel(f"No script is configured for the model {model_id!r}.")
             return self._scripted(model_id, model_id, _load(target))
-        found = resolve(model_id, self.settings, self.credentials, self._table())
+        found = self.endpoints.resolve(model_id)
+        local = found.local or urlsplit(found.base_url).hostname in LOOPBACK_HOSTS
+        found = replace(found, info=self._facts(found, local=local))
         return Access(
-            provider=self._provider(found, on_retry),
+            provider=self.endpoints.connect(found, on_retry),
             model=found.info,
             api=found.api,
-            local=found.local or _on_this_machine(found.base_url),
+            local=local,
         )
+
+    def _facts(self, found: ResolvedModel, *, local: bool) -> ModelInfo:
+        """Return what is known of a model: by the catalogue, by its provider if that was asked, by people.
+
+        Servers on this machine are asked when a model of theirs is used (`refine`).
+        """
+        own = found.provider == OWN_SERVER
+        live = self._live.find(found.base_url if own else found.provider, found.name)
+        info = found.info
+        if live is not None and not local:
+            info = merge(info, live)
+        return apply_override(info, self.overrides.find(info.id))
 
     async def refine(self, access: Access) -> Access:
         """Ask a server on this machine what its model can do; others are known well enough.
@@ -114,7 +147,7 @@ class ModelAccess:
             return access
         known = access.model
         kept = self._refined.get(known.id)
-        if kept is not None and time.monotonic() - kept[0] < LOCAL_LIST_SECONDS:
+        if kept is not None and time.monotonic() - kept[0] < KEEP_BRIEFLY:
             return replace(access, model=kept[1])
         try:
             listed = await asyncio.wait_for(access.provider.list_models(), self._refine_seconds)
@@ -126,47 +159,78 @@ class ModelAccess:
             return access
         window = _window(known, live, access.api)
         refined = replace(known, capabilities=live.capabilities, context_window=window)
+        refined = apply_override(refined, self.overrides.find(known.id))
         self._refined[known.id] = (time.monotonic(), refined)
         return replace(access, model=refined)
 
-    async def models(self) -> list[ModelInfo]:
+    async def models(self, *, live: bool = False) -> ModelList:
         """Return the models one can choose: ready ones first, the demo last among them.
 
-        Local servers are asked; others are listed from the catalogue, without a network call.
+        Args:
+            live: ask all ready providers for their models. Otherwise only servers on this machine
+                are asked, and the others are listed from the catalogue, without the network.
         """
-        ready: list[ModelInfo] = []
+        names = self.endpoints.names()
+        reasons = await asyncio.to_thread(
+            lambda: {name: self.endpoints.why_not(name) for name in names}
+        )
+        answers = await self._live.ask(await self._to_ask(reasons, live=live))
+        ready = [
+            _scripted_info(f"{SCRIPT_PREFIX}{name}", f"{SCRIPT_PREFIX}{name}")
+            for name in self.settings.scripts
+        ]
         missing: list[ModelInfo] = []
-        for name in self.settings.scripts:
-            ready.append(_scripted_info(f"{SCRIPT_PREFIX}{name}", f"{SCRIPT_PREFIX}{name}"))
-        ready += await self._local_models()
-        known = known_models()
-        for model, reason in zip(known, await self._why_not_each(known), strict=True):
-            if reason is None:
-                ready.append(model)
-            elif reason:
-                missing.append(replace(model, available=False, reason=reason))
-        if self._allowed(DEMO):
+        said = self._said()
+        ordered = sorted(names, key=lambda name: (name not in _local_names(), _order(name)))
+        for name in ordered:
+            models = self._models_of(name, answers.get(name), reasons[name], said)
+            (ready if reasons[name] is None else missing).extend(models)
+        if self.endpoints.allowed(DEMO):
             ready.append(_scripted_info(DEMO, "Demo (scripted, no key)"))
-        return ready + missing
+        failures = tuple(
+            ListFailure(provider=name, label=self.endpoints.find(name).label, message=it.failure)
+            for name, it in answers.items()
+            # What else may listen on a usual port is not told: nobody said that it is a model server.
+            if it.failure is not None and self._expected(name)
+        )
+        return ModelList(
+            models=tuple(ready + missing), failures=failures, live=live, dated=catalogue.date()
+        )
 
     async def default_model(self) -> str | None:
-        """Return the model of new sessions: the one set, else the first that is ready.
+        """Return the model of new sessions: the one set, else the first ready one that uses tools.
 
         Never the demo: that is an explicit choice.
         """
         if self.settings.default_model:
             return self.settings.default_model
-        for model in await self.models():
-            if model.available and model.id != DEMO:
-                return model.id
-        return None
+        ready = [m for m in (await self.models()).models if m.available and m.id != DEMO]
+        able = (model.id for model in ready if model.capabilities.tools)
+        return next(able, ready[0].id if ready else None)
+
+    async def say(self, model_id: str, said: Mapping[str, Any] | None) -> None:
+        """Keep what a person says of a model, instead of what was said before; None forgets it.
+
+        Raises:
+            UnknownModel: its provider does not exist.
+            ConfigError: what is said cannot be understood, or the provider is not allowed.
+            NotAllowed: the settings say something of this model.
+        """
+        provider = self.endpoints.canonical(_provider_name(model_id))
+        mark = "#" if "://" in provider else "/"
+        id = f"{provider}{mark}{_model_name(model_id)}"
+        if said is None:
+            await asyncio.to_thread(self.overrides.remove, id)
+        else:
+            await asyncio.to_thread(self.overrides.store, id, said)
+        self._refined.clear()
 
     def looked_for(self) -> tuple[str, ...]:
         """Return in words where keys and servers were looked for."""
         keys = [
             record.key_variables[0]
-            for name, record in self._table().items()
-            if record.key_variables and self._allowed(name)
+            for name, record in self.endpoints.table.items()
+            if record.key_variables and self.endpoints.allowed(name)
         ]
         found = [f"keys in the environment: {', '.join(keys)}"] if keys else []
         if self.settings.discover_local_servers:
@@ -174,195 +238,65 @@ class ModelAccess:
             found.append(f"local servers: {', '.join(ports)}")
         return (*found, "keys entered in these settings")
 
-    # -- providers, as the settings show them ------------------------------------------------------
-
-    async def providers(self) -> list[dict[str, Any]]:
-        """Return the providers, with whether they have a key; never the key."""
-        return await asyncio.to_thread(self._provider_rows)
-
-    def _provider_rows(self) -> list[dict[str, Any]]:
-        rows = []
-        for name, record in self._table().items():
-            if not self._allowed(name):
-                continue
-            endpoint = self._endpoint(name)
-            rows.append(
-                {
-                    "name": name,
-                    "label": record.label,
-                    "key_variable": record.key_variables[0] if record.key_variables else None,
-                    "requires_key": record.capabilities.requires_key,
-                    "has_key": endpoint is not None and self._has_key(endpoint),
-                    "base_url": endpoint.base_url if endpoint is not None else "",
-                    "local": record.local,
-                }
-            )
-        return rows
-
-    async def set_provider(
-        self, name: str, *, key: str | None = None, base_url: str | None = None
-    ) -> None:
-        """Store an address or a key.
-
-        Raises:
-            UnknownModel: no provider of that name.
-            ConfigError: it is not allowed, or what was entered is not usable.
-        """
-        name = self._known(name)
-        await asyncio.to_thread(self._enter, name, key, base_url)
-        self._local = None
-        self._refined.clear()
-
-    def _enter(self, name: str, key: str | None, base_url: str | None) -> None:
-        if base_url is not None:
-            self.credentials.set_base_url(name, base_url or None)
-        if key:
-            endpoint = find_endpoint(name, self.settings, self.credentials, self._table())
-            self.credentials.set_key(name, key, endpoint.base_url)
-
-    async def remove_provider(self, name: str) -> None:
-        """Forget what is stored for a provider."""
-        await asyncio.to_thread(self.credentials.remove, self._known(name))
-
-    async def test_provider(self, name: str, model: str | None = None) -> dict[str, Any]:
-        """Ask a provider for its models, and say in words how that went."""
-        name = self._known(name)
-        try:
-            endpoint = find_endpoint(name, self.settings, self.credentials, self._table())
-            provider = self._provider(self._resolved(endpoint, model or ""), None)
-            try:
-                found = await provider.list_models()
-            finally:
-                await provider.aclose()
-        except AgentError as error:
-            return {"ok": False, "message": error.user_message}
-        if model and all(info.name != model for info in found):
-            return {"ok": False, "message": f"{endpoint.label} answers, but has no {model}."}
-        return {"ok": True, "message": f"{endpoint.label} answers: {len(found)} models."}
-
     # -- inside --------------------------------------------------------------------------------------
 
-    def _table(self) -> Mapping[str, Any]:
-        from ..providers.registry import PROVIDERS
+    def _forget(self) -> None:
+        self._live.forget()
+        self._refined.clear()
 
-        return PROVIDERS
+    async def _to_ask(self, reasons: Mapping[str, str | None], *, live: bool) -> list[str]:
+        """Return the providers to ask: those on this machine, and with `live` all that are ready."""
+        discover = self.settings.discover_local_servers
+        known = {server.provider: server for server in LOCAL_SERVERS} if discover else {}
+        usual = [
+            server for name, server in known.items() if name in reasons and not self._expected(name)
+        ]
+        open_ports = {server.provider for server in await listening(usual)}
+        found = []
+        for name, reason in reasons.items():
+            if reason is not None:
+                continue
+            endpoint = self.endpoints.find(name)
+            here = urlsplit(endpoint.base_url).hostname in LOOPBACK_HOSTS
+            expected = self._expected(name) and (live or (discover and here))
+            if name in open_ports or expected:
+                found.append(name)
+        return found
 
-    def _known(self, name: str) -> str:
-        name = name.lower()
-        if name not in self._table():
-            raise UnknownModel(f"There is no provider {name!r}.")
-        check_allowed(name, self.settings)
-        return name
+    def _expected(self, name: str) -> bool:
+        """Say whether somebody set this provider up; else it is one that may be on a usual port."""
+        entry = self.endpoints.table.get(name)
+        return entry is None or not entry.local or self.endpoints.moved(name)
 
-    def _allowed(self, name: str) -> bool:
-        try:
-            check_allowed(name, self.settings)
-        except ConfigError:
-            return False
-        return True
+    def _models_of(
+        self, name: str, listing: Listing | None, reason: str | None, said: _Said
+    ) -> list[ModelInfo]:
+        """Return a provider's models, with what people say of them."""
+        models = [model for model in catalogue.known_models() if model.provider == name]
+        if listing is not None:
+            models = merge_lists(models, listing.models, label=self.endpoints.find(name).label)
+        listed = {model.id.lower() for model in models}
+        overrides = said.get(name, {})
+        models += [
+            model_info(self.endpoints.find(name), _model_name(id))
+            for id in overrides
+            if id.lower() not in listed and reason != NO_ADDRESS
+        ]
+        plain = {id.lower(): override for id, override in overrides.items()}
+        found = [apply_override(model, plain.get(model.id.lower())) for model in models]
+        if reason is not None:
+            return [replace(model, available=False, reason=reason) for model in found]
+        return found
 
-    def _endpoint(self, name: str) -> Endpoint | None:
-        try:
-            return find_endpoint(name, self.settings, self.credentials, self._table())
-        except ConfigError:
-            return None
-
-    def _has_key(self, endpoint: Endpoint) -> bool:
-        return self.credentials.has(
-            endpoint.provider,
-            endpoint.key_variables,
-            endpoint.base_url,
-            trusted_url=endpoint.trusted_url,
-        )
-
-    async def _why_not_each(self, models: Sequence[ModelInfo]) -> list[str | None]:
-        """Look in a thread: a keyring may be slow to answer."""
-        return await asyncio.to_thread(lambda: [self._why_not(model) for model in models])
-
-    def _why_not(self, model: ModelInfo) -> str | None:
-        """Return None when a catalogue model is ready, "" when it is not offered, else why not."""
-        if model.provider not in self._table() or not self._allowed(model.provider):
-            return ""
-        endpoint = self._endpoint(model.provider)
-        if endpoint is None:
-            return "Enter its base URL first."
-        if endpoint.capabilities.requires_key and not self._has_key(endpoint):
-            variable = endpoint.key_variables[0] if endpoint.key_variables else "a key"
-            return f"Needs a key: enter one here, or set {variable}."
-        return None
-
-    def _resolved(self, endpoint: Endpoint, model: str) -> ResolvedModel:
-        key = self.credentials.lookup(
-            endpoint.provider,
-            endpoint.key_variables,
-            endpoint.base_url,
-            trusted_url=endpoint.trusted_url,
-        )
-        return ResolvedModel(
-            id=f"{endpoint.provider}/{model}",
-            provider=endpoint.provider,
-            name=model,
-            api=endpoint.api,
-            base_url=endpoint.base_url,
-            info=model_info(endpoint, model),
-            key=key.text if key else None,
-            headers=endpoint.headers,
-            local=endpoint.local,
-        )
-
-    async def _local_models(self) -> list[ModelInfo]:
-        """Ask the model servers on this machine; the answer is kept for a few seconds."""
-        if not self.settings.discover_local_servers:
-            return []
-        now = time.monotonic()
-        if self._local is None or now - self._local[0] > LOCAL_LIST_SECONDS:
-            known = [s for s in LOCAL_SERVERS if s.provider in self._table()]
-            allowed = [server for server in known if self._allowed(server.provider)]
-            found: list[ModelInfo] = []
-            for server in await listening(allowed):
-                found += await self._models_of(server)
-            self._local = (now, found)
-        return self._local[1]
-
-    async def _models_of(self, server: LocalServer) -> list[ModelInfo]:
-        endpoint = self._endpoint(server.provider)
-        if endpoint is None:
-            return []
-        provider = self._provider(self._resolved(endpoint, ""), None)
-        try:
-            return await provider.list_models()
-        except AgentError:
-            return []  # something else listens on that port; the doctor says what
-        finally:
-            await provider.aclose()
-
-    def _provider(self, found: ResolvedModel, on_retry: OnRetry | None) -> Provider:
-        from ..providers._http import Timeouts
-        from ..providers.registry import ProviderSpec, make_provider
-
-        settings = self.settings
-        return make_provider(
-            ProviderSpec(
-                provider=found.provider,
-                api=found.api,
-                model=found.name,
-                base_url=found.base_url,
-                api_key=found.key,
-                headers=dict(found.headers),
-                timeouts=Timeouts(
-                    connect=settings.timeouts.connect,
-                    first_event=settings.timeouts.first_event,
-                    gap=settings.timeouts.gap,
-                ),
-                context_window=found.info.context_window,
-                max_output=found.info.max_output,
-                proxy=settings.proxy,
-                ca_bundle=settings.ca_bundle,
-                record_to=_folder(settings.record_to),
-                capabilities=found.info.capabilities,
-                on_retry=on_retry,
-            )
-        )
+    def _said(self) -> _Said:
+        """Return what people say of models, by provider and by the models' canonical ids."""
+        found: _Said = {}
+        for id, override in self.overrides.all().items():
+            with suppress(AgentError):  # of a provider that is not allowed, or no more there
+                provider = self.endpoints.canonical(_provider_name(id))
+                mark = "#" if "://" in id else "/"
+                found.setdefault(provider, {})[f"{provider}{mark}{_model_name(id)}"] = override
+        return found
 
     def _scripted(self, model_id: str, label: str, script: Any) -> Access:
         from ..providers.replay import ScriptedProvider
@@ -372,23 +306,22 @@ class ModelAccess:
         return Access(provider=provider, model=_scripted_info(model_id, label))
 
 
-def _folder(record_to: str | None) -> str | None:
-    """Return the folder for recordings, made; found unusable now and not while an answer comes."""
-    if not record_to:
-        return None
-    folder = Path(record_to).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"Nothing can be recorded in {folder}: {error.strerror}. Choose another folder.",
-            cause=error,
-        ) from error
-    return str(folder)
+def _provider_name(model_id: str) -> str:
+    return model_id.strip().partition("#" if "://" in model_id else "/")[0]
 
 
-def _on_this_machine(base_url: str) -> bool:
-    return urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1")
+def _model_name(model_id: str) -> str:
+    return model_id.strip().partition("#" if "://" in model_id else "/")[2]
+
+
+def _local_names() -> Iterable[str]:
+    return {server.provider for server in LOCAL_SERVERS}
+
+
+def _order(name: str) -> int:
+    """Return a provider's place: that of the catalogue, whose first ready one is the default."""
+    listed = list(dict.fromkeys(model.provider for model in catalogue.known_models()))
+    return listed.index(name) if name in listed else len(listed)
 
 
 def _window(known: ModelInfo, live: ModelInfo, api: str) -> int | None:

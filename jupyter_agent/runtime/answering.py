@@ -10,7 +10,8 @@ from ..protocol.messages import ImagePart, Message, Part
 from ..protocol.models import ModelInfo
 from ..protocol.session_events import Notice, SessionEvent
 from ..providers.base import Provider
-from .access import Access, ModelAccess, OnRetry
+from .access import Access, ModelAccess
+from .endpoints import OnRetry
 
 
 class Answering:

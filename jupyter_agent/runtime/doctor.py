@@ -22,7 +22,6 @@ from ..models.discover import LOCAL_SERVERS, listening
 from ..protocol.errors import (
     AgentError,
     ProviderError,
-    UnknownModel,
     UnsupportedCapability,
     error_from_info,
 )
@@ -85,7 +84,7 @@ def _default_model(access: ModelAccess) -> Check:
 
 
 async def _keys(access: ModelAccess) -> list[Check]:
-    rows = [row for row in await access.providers() if row["requires_key"]]
+    rows = [row for row in await access.keys.rows() if row["requires_key"]]
     found = [
         Check(name="key", outcome="ok", message=f"{row['label']}: a key was found.")
         for row in rows
@@ -156,7 +155,7 @@ async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Chec
     mark = "#" if "://" in target else "/"
     place, _, model = target.partition(mark)
     if mark == "/":
-        await _check_name(access, place)
+        place = access.endpoints.canonical(place)
     try:
         opened = access.open(f"{place}{mark}{model or _ANY_MODEL}")
     except AgentError as error:
@@ -170,14 +169,6 @@ async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Chec
                 return
     finally:
         await opened.provider.aclose()
-
-
-async def _check_name(access: ModelAccess, name: str) -> None:
-    names = [row["name"] for row in await access.providers()]
-    if name.lower() not in names:
-        near = get_close_matches(name.lower(), names, n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}."
-        raise UnknownModel(f"There is no provider {name!r} to ask. {hint}")
 
 
 def _key_words(opened: Access) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..protocol.codec import from_data, to_json
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
 from ..protocol.frames import ServerStatus, SessionSummary
 from ..protocol.messages import Message, new_id, now
-from ..protocol.models import ModelInfo
+from ..protocol.models import ModelList
 from ..protocol.session_events import Notice
 from ..protocol.tools import Mode
 from ..store.rows import SessionRow
@@ -223,27 +223,31 @@ class SessionManager:
             looked_for=self.access.looked_for(),
         )
 
-    async def models(self) -> list[ModelInfo]:
-        """Return the models one can choose, those that are ready first."""
-        return await self.access.models()
+    async def models(self, *, live: bool = False) -> ModelList:
+        """Return the models one can choose, those that are ready first; `live` asks the providers."""
+        return await self.access.models(live=live)
+
+    async def override_model(self, model_id: str, said: Mapping[str, Any] | None) -> None:
+        """Keep what a person says of a model; None forgets it."""
+        await self.access.say(model_id, said)
 
     async def providers(self) -> list[dict[str, Any]]:
         """Return the providers, with whether they have a key; never the key."""
-        return await self.access.providers()
+        return await self.access.keys.rows()
 
     async def set_provider(
         self, name: str, *, key: str | None = None, base_url: str | None = None
     ) -> None:
-        """Store a key or an address for a provider."""
-        await self.access.set_provider(name, key=key, base_url=base_url)
+        """Store a key or an address for a provider, or an address of one's own."""
+        await self.access.keys.store(name, key=key, base_url=base_url)
 
     async def remove_provider(self, name: str) -> None:
         """Remove what is stored for a provider."""
-        await self.access.remove_provider(name)
+        await self.access.keys.remove(name)
 
     async def test_provider(self, name: str, model: str | None = None) -> dict[str, Any]:
         """Ask a provider for its models, and say in words how that went."""
-        return await self.access.test_provider(name, model)
+        return await self.access.keys.test(name, model)
 
     # -- inside ----------------------------------------------------------------------------------
 

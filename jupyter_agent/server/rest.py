@@ -95,11 +95,33 @@ class ModelsHandler(AgentHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return `{models: [ModelInfo]}`."""
-        from ..protocol.models import ModelInfo
+        """Return a `ModelList`; with `live=1` the providers that are ready are asked."""
+        from ..protocol.models import ModelList
 
-        models = await (await self.manager()).models()
-        self.reply(dict[str, list[ModelInfo]], {"models": models})
+        live = self.get_query_argument("live", "0")
+        if live not in ("0", "1"):
+            raise web.HTTPError(400, "live is 0 or 1.")
+        self.reply(ModelList, await (await self.manager()).models(live=live == "1"))
+
+
+class ModelHandler(AgentHandler):
+    """What a person says of one model; it wins over catalogue and provider."""
+
+    @web.authenticated
+    @authorized
+    async def put(self, model_id: str) -> None:
+        """Keep a `ModelOverride` instead of what was said before."""
+        await (await self.manager()).override_model(model_id, self.body(dict[str, Any]))
+        self.set_status(204)
+        self.finish()
+
+    @web.authenticated
+    @authorized
+    async def delete(self, model_id: str) -> None:
+        """Forget what was said."""
+        await (await self.manager()).override_model(model_id, None)
+        self.set_status(204)
+        self.finish()
 
 
 class SessionsHandler(AgentHandler):

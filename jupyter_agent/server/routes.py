@@ -15,6 +15,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"{API}/socket", AgentSocket),
     (rf"{API}/status", rest.StatusHandler),
     (rf"{API}/models", rest.ModelsHandler),
+    # One segment: a model's name has slashes, and comes encoded.
+    (rf"{API}/models/([^/]+)", rest.ModelHandler),
     (rf"{API}/sessions", rest.SessionsHandler),
     (_SESSION, rest.SessionHandler),
     (rf"{_SESSION}/fork", rest.ForkHandler),

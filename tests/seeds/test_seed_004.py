@@ -27,7 +27,7 @@ from seed_rigs import (
 
 from jupyter_agent.agent.limits import Limits
 from jupyter_agent.protocol import codec
-from jupyter_agent.protocol.errors import ConfigError, MissingKey
+from jupyter_agent.protocol.errors import ConfigError, MissingKey, NotAllowed
 from jupyter_agent.protocol.messages import Message, TextPart, system_message
 from jupyter_agent.protocol.models import ToolDefinition
 from jupyter_agent.protocol.session_events import Notice
@@ -349,7 +349,8 @@ async def test_seed_075_what_an_administrator_set_cannot_be_changed(tmp_path):
     )
     keys = Credentials(tmp_path, environment={"OPENAI_API_KEY": "k"}, find_keyring=lambda: None)
     access = ModelAccess(settings, keys)
-    await access.set_provider("openai", base_url="https://evil.test/v1")
+    with pytest.raises(NotAllowed, match="administrator"):
+        await access.keys.store("openai", base_url="https://evil.test/v1")
     assert access.open("openai/gpt-5.5").provider.endpoint.base_url == "https://gateway.test/v1"
     with pytest.raises(ConfigError, match="administrator"):
         access.open("anthropic/claude-sonnet-5")

@@ -18,7 +18,7 @@ from traitlets.config import Config
 from jupyter_agent.protocol.codec import to_json
 from jupyter_agent.protocol.errors import NotAllowed, UnknownSession
 from jupyter_agent.protocol.frames import Events, ServerStatus, SessionSummary, Snapshot
-from jupyter_agent.protocol.models import ModelInfo
+from jupyter_agent.protocol.models import ListFailure, ModelInfo, ModelList
 from jupyter_agent.protocol.session_events import Notice, SessionEvent
 from jupyter_agent.protocol.transcript import Transcript
 from jupyter_agent.server.extension import JupyterAgentApp
@@ -153,8 +153,14 @@ class FakeManager:
             looked_for=(),
         )
 
-    async def models(self) -> list[ModelInfo]:
-        return [ModelInfo(id="demo", provider="demo", name="demo", label="Demo")]
+    async def models(self, *, live: bool = False) -> ModelList:
+        self.called.append(("models", live))
+        demo = ModelInfo(id="demo", provider="demo", name="demo", label="Demo")
+        failure = ListFailure(provider="openai", label="OpenAI", message="Down.")
+        return ModelList(models=(demo,), failures=(failure,) if live else (), live=live)
+
+    async def override_model(self, model_id: str, said: dict[str, Any] | None) -> None:
+        self.called.append(("override_model", (model_id, said)))
 
     async def providers(self) -> list[dict[str, Any]]:
         return [{"name": "openai", "has_key": True}]

@@ -54,6 +54,26 @@ async def test_models_and_providers_are_listed(browser: Any) -> None:
     }
 
 
+async def test_providers_are_asked_only_when_that_is_wanted(manager: Any, browser: Any) -> None:
+    for path in ("models", "models?live=0"):
+        assert body(await browser.fetch(path))["failures"] == []
+    live = body(await browser.fetch("models?live=1"))
+    assert live["live"] is True
+    assert live["failures"] == [{"provider": "openai", "label": "OpenAI", "message": "Down."}]
+    assert (await browser.fetch("models?live=yes")).code == 400
+    assert [call for call in manager.called if call[0] == "models"][-1] == ("models", True)
+
+
+async def test_what_a_person_says_of_a_model_is_kept_and_forgotten(
+    manager: Any, browser: Any
+) -> None:
+    said = {"context_window": 8000}
+    assert (await browser.fetch("models/openai%2Fgpt-x", "PUT", said)).code == 204
+    assert manager.called == [("override_model", ("openai/gpt-x", said))]
+    assert (await browser.fetch("models/openai%2Fgpt-x", "DELETE")).code == 204
+    assert manager.called[-1] == ("override_model", ("openai/gpt-x", None))
+
+
 @pytest.mark.R(10)
 async def test_a_key_goes_in_and_never_comes_out(manager: Any, browser: Any) -> None:
     saved = await browser.fetch("providers/openai", "PUT", {"key": "sk-canary"})

@@ -291,6 +291,13 @@ export interface InsertCell {
   readonly type: 'insert';
 }
 
+/** A provider that was asked for its models and did not answer; `message` says why. */
+export interface ListFailure {
+  readonly provider: string;
+  readonly label: string;
+  readonly message: string;
+}
+
 /** One message. Role `tool` carries tool results, one message for all calls of a turn. */
 export interface Message {
   readonly role: Role;
@@ -399,7 +406,8 @@ export interface MessageToolCallStart {
 /**
  * A model one can choose. `id` is `provider/name`, as people type it.
  *
- * `available` is False when something is missing; `reason` then says what to do.
+ * `available` is False when something is missing; `reason` then says what to do. With an
+ * available model it says what to know before choosing it.
  */
 export interface ModelInfo {
   readonly id: string;
@@ -412,6 +420,32 @@ export interface ModelInfo {
   readonly price?: Price | null;
   readonly available: boolean;
   readonly reason?: string | null;
+}
+
+/**
+ * The models one can choose, those that are ready first.
+ *
+ * `live`: the ready providers were asked; `failures` are those that did not answer, whose models
+ * are those of the catalogue. `dated` is the catalogue's day.
+ */
+export interface ModelList {
+  readonly models: readonly ModelInfo[];
+  readonly failures: readonly ListFailure[];
+  readonly live: boolean;
+  readonly dated: string;
+}
+
+/**
+ * What a person or an administrator says of a model; it wins over every other source.
+ *
+ * `capabilities` are those of `Capabilities` that differ, by name. None: as it is known.
+ */
+export interface ModelOverride {
+  readonly label?: string | null;
+  readonly context_window?: number | null;
+  readonly max_output?: number | null;
+  readonly price?: Price | null;
+  readonly capabilities?: Readonly<Record<string, boolean | readonly Effort[]>> | null;
 }
 
 /** Move a cell after cell `after`; None: to the start. */
