@@ -379,6 +379,7 @@ class ChatDecoder(SseDecoder):
             output=usage.get("completion_tokens"),
             total=usage.get("total_tokens"),
             cache_read=cached if cached is not None else usage.get("prompt_cache_hit_tokens"),
+            cache_write=prompt.get("cache_write_tokens"),
             reasoning=completion.get("reasoning_tokens"),
         )
 

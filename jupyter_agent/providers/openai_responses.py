@@ -334,11 +334,13 @@ class ResponsesDecoder(SseDecoder):
             for index, item in enumerate(response.get("output") or ()):
                 self._item_done(index, item)
         usage = response.get("usage") or {}
+        prompt = usage.get("input_tokens_details") or {}
         self.assembler.usage(
             input=usage.get("input_tokens"),
             output=usage.get("output_tokens"),
             total=usage.get("total_tokens"),
-            cache_read=(usage.get("input_tokens_details") or {}).get("cached_tokens"),
+            cache_read=prompt.get("cached_tokens"),
+            cache_write=prompt.get("cache_write_tokens"),
             reasoning=(usage.get("output_tokens_details") or {}).get("reasoning_tokens"),
         )
         status = response.get("status") or "completed"
