@@ -86,6 +86,7 @@ class Assembler:
         self._out: list[ProviderEvent] = []
         self._calls: dict[Hashable, _Call] = {}
         self._counts: dict[str, int] = {}
+        self._counts_told: dict[str, int] = {}
         self._thinking_open = False
         self._finish: Finish | None = None
         self._started_at = time.monotonic()
@@ -238,7 +239,11 @@ class Assembler:
         cache_write: int | None = None,
         reasoning: int | None = None,
     ) -> None:
-        """Take token counts; what is not None replaces what was known."""
+        """Take token counts; what is not None replaces what was known.
+
+        The first are told at once and the last when the answer ends, those between are not: some
+        servers count anew with each piece of text.
+        """
         if self.ended:
             return
         news = {
@@ -249,15 +254,11 @@ class Assembler:
             "cache_write": cache_write,
             "reasoning": reasoning,
         }
-        changed = False
         for name, value in news.items():
-            if not isinstance(value, int) or not 0 <= value < MAX_COUNT:
-                continue
-            if self._counts.get(name) != value:
+            if isinstance(value, int) and 0 <= value < MAX_COUNT:
                 self._counts[name] = value
-                changed = True
-        if changed and (usage := self._usage()) is not None:
-            self._out.append(UsageUpdate(usage=usage))
+        if not self._counts_told:
+            self._tell_usage()
 
     def finish(self, kind: FinishKind, raw: str | None = None) -> None:
         """Take why the answer ended: the wire's own end mark. `end()` follows."""
@@ -283,6 +284,7 @@ class Assembler:
                 self._start_call(call)
             if not call.ended:
                 self._finish_call(call)
+        self._tell_usage()
         self._out.append(Done(response=self._response(self._finish)))
         self.ended = True
 
@@ -294,6 +296,7 @@ class Assembler:
         info = replace(
             info, provider=info.provider or self._provider, model=info.model or self._model
         )
+        self._tell_usage()
         self._out.append(Failed(error=info))
         self.ended = True
 
@@ -362,6 +365,13 @@ class Assembler:
         )
         self._builder.append(event)
         self._out.append(event)
+
+    def _tell_usage(self) -> None:
+        """Add the counts to the events, unless they were told already."""
+        usage = self._usage()
+        if usage is not None and self._counts != self._counts_told:
+            self._counts_told = dict(self._counts)
+            self._out.append(UsageUpdate(usage=usage))
 
     def _usage(self) -> Usage | None:
         counts = self._counts

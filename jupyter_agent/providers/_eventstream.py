@@ -17,6 +17,7 @@ _PRELUDE = struct.Struct(">III")  # total length, headers length, CRC of both
 _OVERHEAD = _PRELUDE.size + 4  # and the CRC of the whole
 _FIXED = {2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # bytes of a header value by its type
 _STRING, _BYTES = 7, 6
+_KNOWN_BLOCKS = 64  # different header blocks remembered
 
 
 class EventMessage(NamedTuple):
@@ -34,6 +35,8 @@ class EventStreamFramer:
         self._total = 0
         self._buffer = bytearray()
         self._need = _PRELUDE.size
+        # The blocks repeat from message to message; each is read once.
+        self._headers: dict[bytes, dict[str, str]] = {}
         self.frames = 0
 
     @property
@@ -53,34 +56,44 @@ class EventStreamFramer:
                 f"The answer is longer than {self._max_stream >> 20} MiB, so it was stopped."
             )
         self._buffer += chunk
+        if len(self._buffer) < self._need:
+            return []
         messages: list[EventMessage] = []
-        while len(self._buffer) >= self._need:
-            total, headers_length = self._prelude()
-            self._need = total
-            if len(self._buffer) < total:
+        data = bytes(self._buffer)
+        at = 0
+        self._need = _PRELUDE.size
+        while len(data) - at >= _PRELUDE.size:
+            total, headers_length = _prelude(data, at)
+            if len(data) - at < total:
+                self._need = total
                 break
-            messages.append(self._message(total, headers_length))
-            del self._buffer[:total]
-            self._need = _PRELUDE.size
-            self.frames += 1
+            messages.append(self._message(data[at : at + total], headers_length))
+            at += total
+        del self._buffer[:at]
+        self.frames += len(messages)
         return messages
 
-    def _prelude(self) -> tuple[int, int]:
-        total, headers_length, checksum = _PRELUDE.unpack_from(self._buffer)
-        if zlib.crc32(self._buffer[:8]) != checksum:
-            raise _broken("the checksum of a message's start is wrong")
-        if total > MAX_MESSAGE or headers_length > total - _OVERHEAD or total < _OVERHEAD:
-            raise _broken("a message's length is wrong")
-        return total, headers_length
-
-    def _message(self, total: int, headers_length: int) -> EventMessage:
-        raw = bytes(self._buffer[:total])
-        (checksum,) = struct.unpack_from(">I", raw, total - 4)
-        if zlib.crc32(raw[: total - 4]) != checksum:
+    def _message(self, raw: bytes, headers_length: int) -> EventMessage:
+        if zlib.crc32(raw[:-4]) != int.from_bytes(raw[-4:], "big"):
             raise _broken("the checksum of a message is wrong")
-        start = _PRELUDE.size
-        headers = _headers(raw[start : start + headers_length])
-        return EventMessage(headers, raw[start + headers_length : total - 4])
+        end = _PRELUDE.size + headers_length
+        block = raw[_PRELUDE.size : end]
+        headers = self._headers.get(block)
+        if headers is None:
+            headers = _headers(block)
+            if len(self._headers) < _KNOWN_BLOCKS:
+                self._headers[block] = headers
+        return EventMessage(headers, raw[end:-4])
+
+
+def _prelude(data: bytes, at: int) -> tuple[int, int]:
+    """Read the lengths of the message that begins at `at`: of the whole, and of its headers."""
+    total, headers_length, checksum = _PRELUDE.unpack_from(data, at)
+    if zlib.crc32(data[at : at + 8]) != checksum:
+        raise _broken("the checksum of a message's start is wrong")
+    if total > MAX_MESSAGE or headers_length > total - _OVERHEAD or total < _OVERHEAD:
+        raise _broken("a message's length is wrong")
+    return total, headers_length
 
 
 def _headers(raw: bytes) -> dict[str, str]:

@@ -34,10 +34,10 @@ class LineSplitter:
             if chunk.startswith(b"\n"):
                 chunk = chunk[1:]
         returns = b"\r" in chunk
-        if not returns and b"\n" not in chunk:
-            self._hold(chunk)
-            return []
         if self._tail:
+            if not returns and b"\n" not in chunk:
+                self._hold(chunk)
+                return []
             chunk = bytes(self._tail) + chunk
             self._tail.clear()
         if returns:
@@ -56,26 +56,6 @@ class LineSplitter:
             self._first = False
             lines[0] = lines[0].removeprefix(_BOM)
         return lines
-
-    def takes_alone(self, chunk: bytes) -> bool:
-        """Whether this piece is just one line and a blank one; then it is taken, unsplit.
-
-        Most servers send an event at a time: this is the short way for them.
-        """
-        size = len(chunk)
-        if (
-            chunk.find(b"\n") != size - 2
-            or not chunk.endswith(b"\n")
-            or self._tail
-            or self._skip_lf
-            or b"\r" in chunk
-            or size > self._max_line
-            or self._total + size > self._max_stream
-        ):
-            return False
-        self._total += size
-        self._first = False
-        return True
 
     def flush(self) -> bytes:
         """Return what is left when the stream has ended: a line without its end."""

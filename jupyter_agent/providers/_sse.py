@@ -43,24 +43,20 @@ class SseFramer:
         Raises:
             ParseFailed: a line, an event or the stream is larger than allowed.
         """
-        if (
-            self._data is None
-            and not self._name
-            and chunk.startswith(b"data: ")
-            and self._lines.takes_alone(chunk)
-        ):
-            self.frames += 1
-            return [("", chunk[6:-2])]
         lines = self._lines.feed(chunk)
         self.frames += len(lines)
         events: list[ServerEvent] = []
         for line in lines:
-            if line.startswith(b"data:"):
-                self._add(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line:
+            if not line:
                 if self._data is not None:
                     events.append(self._take())
                 self._name = ""
+            elif self._data is None and line.startswith(b"data: "):
+                self._data = line[6:]
+            elif line.startswith(b"event: "):
+                self._name = line[7:].decode("utf-8", "replace")
+            elif line.startswith(b"data:"):
+                self._add(line[5:].removeprefix(b" "))
             elif not line.startswith(b":"):
                 self._field(line, events)
         return events
