@@ -16,8 +16,9 @@ from . import exits
 DESCRIPTION = """\
 Say what is set up: keys, proxy, certificates, model servers on this machine. That asks nobody
 else. With a PROVIDER (openai) or URL (http://localhost:8000/v1), ask it for its models; with a
-model as well (openai/gpt-5, http://localhost:8000/v1#qwen3), also ask the model two short
-questions, to see whether answers stream and tools arrive. That costs a few hundred tokens.
+model as well (openai/gpt-5, http://localhost:8000/v1#qwen3), also ask the model up to three short
+questions, to see whether answers stream, and tools and images arrive. That costs a few hundred
+tokens.
 """
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "–"}
 

@@ -48,16 +48,20 @@ class ModelOverrides:
         return self._read()
 
     def store(self, model_id: str, said: Mapping[str, Any]) -> None:
-        """Keep what is said of a model, instead of what was.
+        """Add to what is said of a model; what is said now wins.
 
         Raises:
             ConfigError: it cannot be understood, or not be written.
             NotAllowed: the settings say something of this model.
         """
         self._check_free(model_id)
-        override = read_override(model_id, said)
-        kept = {name: it for name, it in self._read().items() if _plain(name) != _plain(model_id)}
-        self._write({**kept, model_id.strip(): override})
+        given = write_override(read_override(model_id, said))
+        kept = self._read()
+        same = [name for name in kept if _plain(name) == _plain(model_id)]
+        before = write_override(kept.pop(same[0])) if same else {}
+        able = {**before.get("capabilities", {}), **given.get("capabilities", {})}
+        merged = {**before, **given, **({"capabilities": able} if able else {})}
+        self._write({**kept, model_id.strip(): read_override(model_id, merged)})
 
     def remove(self, model_id: str) -> bool:
         """Forget what was stored of a model; returns whether there was anything.

@@ -209,7 +209,7 @@ class ModelAccess:
         return next(able, ready[0].id if ready else None)
 
     async def say(self, model_id: str, said: Mapping[str, Any] | None) -> None:
-        """Keep what a person says of a model, instead of what was said before; None forgets it.
+        """Add to what a person says of a model; None forgets all of it.
 
         Raises:
             UnknownModel: its provider does not exist.

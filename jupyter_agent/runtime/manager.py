@@ -228,7 +228,7 @@ class SessionManager:
         return await self.access.models(live=live)
 
     async def override_model(self, model_id: str, said: Mapping[str, Any] | None) -> None:
-        """Keep what a person says of a model; None forgets it."""
+        """Add to what a person says of a model; None forgets all of it."""
         await self.access.say(model_id, said)
 
     async def providers(self) -> list[dict[str, Any]]:

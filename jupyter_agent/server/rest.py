@@ -109,8 +109,8 @@ class ModelHandler(AgentHandler):
 
     @web.authenticated
     @authorized
-    async def put(self, model_id: str) -> None:
-        """Keep a `ModelOverride` instead of what was said before."""
+    async def patch(self, model_id: str) -> None:
+        """Add a `ModelOverride` to what was said before."""
         await (await self.manager()).override_model(model_id, self.body(dict[str, Any]))
         self.set_status(204)
         self.finish()

@@ -68,7 +68,7 @@ async def test_what_a_person_says_of_a_model_is_kept_and_forgotten(
     manager: Any, browser: Any
 ) -> None:
     said = {"context_window": 8000}
-    assert (await browser.fetch("models/openai%2Fgpt-x", "PUT", said)).code == 204
+    assert (await browser.fetch("models/openai%2Fgpt-x", "PATCH", said)).code == 204
     assert manager.called == [("override_model", ("openai/gpt-x", said))]
     assert (await browser.fetch("models/openai%2Fgpt-x", "DELETE")).code == 204
     assert manager.called[-1] == ("override_model", ("openai/gpt-x", None))

@@ -3,7 +3,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type { NewSession, ProviderInfo, ProviderTest } from '../protocol/rest';
-import type { ModelInfo, ServerStatus, SessionSummary } from '../protocol/types';
+import type { ModelList, ModelOverride, ServerStatus, SessionSummary } from '../protocol/types';
 
 /** A call the server refused, or that never reached it (`status` 0). */
 export class ApiError extends Error {
@@ -25,8 +25,18 @@ export class AgentApi {
     return this.json<ServerStatus>('status');
   }
 
-  async models(): Promise<readonly ModelInfo[]> {
-    return (await this.json<{ models: ModelInfo[] }>('models')).models;
+  /** The models one can choose; with `live` the server asks the providers that are ready. */
+  models(live = false): Promise<ModelList> {
+    return this.json<ModelList>(live ? 'models?live=1' : 'models');
+  }
+
+  /** Add to what the person says of a model; it wins over all else. */
+  async saveModel(id: string, said: ModelOverride): Promise<void> {
+    await this.send(`models/${encodeURIComponent(id)}`, 'PATCH', said);
+  }
+
+  async resetModel(id: string): Promise<void> {
+    await this.send(`models/${encodeURIComponent(id)}`, 'DELETE');
   }
 
   async sessions(notebook?: string | null): Promise<readonly SessionSummary[]> {

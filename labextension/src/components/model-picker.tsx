@@ -1,11 +1,13 @@
 // Choosing a model: a button that shows it, and a list to search.
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { ModelInfo } from '../protocol/types';
-import { isModelId, searchModels } from './model-search';
+import { isModelId, searchModels, shownModels } from './model-search';
 import { shortCount } from './numbers';
 import { useServices } from './services';
+import { useSignal } from './signals';
 
 export function ModelPicker(): JSX.Element {
   const { model, trans, complain } = useServices();
@@ -29,7 +31,9 @@ export function ModelPicker(): JSX.Element {
         title={chosen ?? undefined}
         onClick={() => {
           setOpen(!open);
-          void model.refreshModels().catch(complain);
+          if (!open) {
+            void model.refreshModels().catch(complain);
+          }
         }}
       >
         <span className="jp-Agent-pickerLabel">{label}</span>
@@ -40,15 +44,22 @@ export function ModelPicker(): JSX.Element {
   );
 }
 
+/** More rows than anyone reads: typing narrows the list. */
+const SHOWN = 100;
+
 function ModelList(props: { close: () => void; chosen: string | null }): JSX.Element {
   const { model, trans, complain } = useServices();
   const [query, setQuery] = React.useState('');
-  const [at, setAt] = React.useState(0);
+  // By its name: the list may become another under the person's hands.
+  const [marked, setMarked] = React.useState<string | null>(props.chosen);
   const id = React.useId();
   const box = React.useRef<HTMLDivElement>(null);
-  const found = searchModels(model.models, query);
+  useSignal(model.changed);
+  const all = searchModels(model.models, query);
+  const found = shownModels(all, props.chosen, SHOWN);
   const typed = isModelId(query, model.models) ? query.trim() : null;
   const ids = [...found.map(one => one.id), ...(typed ? [typed] : [])];
+  const at = Math.max(0, ids.indexOf(marked ?? ''));
   const choose = (modelId: string | undefined): void => {
     if (modelId) {
       void model.choose({ model: modelId }).catch(complain);
@@ -59,7 +70,7 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       event.preventDefault();
-      setAt(Math.min(ids.length - 1, Math.max(0, at + step)));
+      setMarked(ids[Math.min(ids.length - 1, Math.max(0, at + step))] ?? null);
     } else if (event.key === 'Enter') {
       event.preventDefault();
       choose(ids[at]);
@@ -97,7 +108,7 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
         value={query}
         onChange={event => {
           setQuery(event.target.value);
-          setAt(0);
+          setMarked(null);
         }}
         onKeyDown={onKeyDown}
       />
@@ -127,14 +138,39 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
           </li>
         )}
         {ids.length === 0 && <li className="jp-Agent-dim">{trans.__('No model matches.')}</li>}
+        {all.length > found.length && (
+          <li className="jp-Agent-dim">
+            {trans.__('%1 more: type to narrow the list.', all.length - found.length)}
+          </li>
+        )}
       </ul>
+      <ListState />
+    </div>
+  );
+}
+
+/** Whether the providers are being asked, and which did not answer. */
+function ListState(): JSX.Element {
+  const { model, trans } = useServices();
+  const { asking, failures } = model.listing;
+  return (
+    <div className="jp-Agent-listState" role="status">
+      {asking && (
+        <span className="jp-Agent-dim">{trans.__('Asking the providers for their models…')}</span>
+      )}
+      {!asking &&
+        failures.map(one => (
+          <span key={one.provider} className="jp-Agent-unavailable">
+            {trans.__('%1 did not list its models: %2', one.label, one.message)}
+          </span>
+        ))}
     </div>
   );
 }
 
 function ModelRow({ model, chosen }: { model: ModelInfo; chosen: boolean }): JSX.Element {
   const { trans } = useServices();
-  const facts = [model.provider];
+  const facts = [model.id.includes('://') ? (model.id.split('#')[0] ?? '') : model.provider];
   if (model.context_window) {
     facts.push(trans.__('%1 context', shortCount(model.context_window)));
   }
@@ -147,10 +183,23 @@ function ModelRow({ model, chosen }: { model: ModelInfo; chosen: boolean }): JSX
         {model.label}
         {chosen && <span aria-label={trans.__('chosen')}> ✓</span>}
       </span>
-      <span className="jp-Agent-dim">{facts.join(' · ')}</span>
+      <span className="jp-Agent-dim">{[...facts, ...abilities(model, trans)].join(' · ')}</span>
       {!model.available && (
         <span className="jp-Agent-unavailable">{model.reason ?? trans.__('Not available')}</span>
       )}
+      {model.available && model.reason && <span className="jp-Agent-dim">{model.reason}</span>}
     </>
   );
+}
+
+/** What a model can do, in words; that it uses tools is expected, and said only when it does not. */
+function abilities({ capabilities }: ModelInfo, trans: TranslationBundle): string[] {
+  const words: [boolean, string][] = [
+    [capabilities.vision, trans.__('sees images')],
+    [capabilities.documents, trans.__('reads PDF')],
+    [capabilities.audio, trans.__('hears')],
+    [capabilities.thinking, trans.__('thinks')],
+    [!capabilities.tools, trans.__('no tools')]
+  ];
+  return words.filter(([has]) => has).map(([, word]) => word);
 }

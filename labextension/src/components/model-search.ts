@@ -5,16 +5,27 @@ import type { ModelInfo } from '../protocol/types';
 export function searchModels(models: readonly ModelInfo[], query: string): ModelInfo[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   const found = models.filter(model => {
-    const text = `${model.id} ${model.label} ${model.provider}`.toLowerCase();
+    const text = `${model.id} ${model.label}`.toLowerCase();
     return words.every(word => text.includes(word));
   });
   return [...found.filter(model => model.available), ...found.filter(model => !model.available)];
 }
 
+/** The first so many, and the chosen one in any case. */
+export function shownModels(
+  found: readonly ModelInfo[],
+  chosen: string | null,
+  limit: number
+): ModelInfo[] {
+  const rest = found.slice(limit).filter(model => model.id === chosen);
+  return [...found.slice(0, limit), ...rest];
+}
+
 /** Whether a search text could itself be the name of a model the list does not have. */
 export function isModelId(query: string, models: readonly ModelInfo[]): boolean {
   const id = query.trim();
-  return /^[^\s/]+\/\S+$/.test(id) && !models.some(model => model.id === id);
+  const named = id.includes('://') ? /^https?:\/\/\S+#\S+$/ : /^[^\s/]+\/\S+$/;
+  return named.test(id) && !models.some(model => model.id.toLowerCase() === id.toLowerCase());
 }
 
 /** The scripted model that needs no key. */

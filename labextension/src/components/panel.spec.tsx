@@ -122,7 +122,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       demo_prompt: 'Show me.',
       looked_for: ['keys in the environment']
     }),
-    models: async () => models,
+    models: async (live = false) => ({ models, failures: [], live, dated: '2026-11-26' }),
     sessions: async () => sessions,
     providers: async () => [
       {

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ApiError } from '../client/rest';
 import type { RequestFrame, SessionWatcher } from '../client/socket';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
-import type { ServerStatus, SessionSummary, Transcript } from '../protocol/types';
+import type { ModelList, ServerStatus, SessionSummary, Transcript } from '../protocol/types';
 import { AgentModel } from './agent';
 import type { AgentConnection, AgentServer } from './server';
 import { searchSessions } from './session-list';
@@ -85,8 +85,8 @@ class FakeServer {
     return STATUS;
   }
 
-  async models(): Promise<[]> {
-    return [];
+  async models(live = false): Promise<ModelList> {
+    return { models: [], failures: [], live, dated: '2026-11-26' };
   }
 
   async sessions(): Promise<SessionSummary[]> {

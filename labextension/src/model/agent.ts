@@ -6,6 +6,7 @@ import { Signal } from '@lumino/signaling';
 import { ApiError } from '../client/rest';
 import type { ProviderInfo } from '../protocol/rest';
 import type { Effort, ImagePart, Mode, ModelInfo, ServerStatus } from '../protocol/types';
+import { ModelListing } from './model-list';
 import type { AgentConnection, AgentServer } from './server';
 import type { Delivery } from './session';
 import { SessionModel } from './session';
@@ -27,12 +28,14 @@ export class AgentModel {
     readonly connection: AgentConnection
   ) {
     this.sessions = new SessionList(server);
+    this.listing = new ModelListing(server, () => this.emit());
     connection.stateChanged.connect(() => this.onConnection());
     connection.sessionsChanged.connect(() => void this.refreshSessions());
     this.sessions.changed.connect(() => this.emit());
   }
 
   readonly sessions: SessionList;
+  readonly listing: ModelListing;
 
   get phase(): Phase {
     return this._phase;
@@ -48,7 +51,7 @@ export class AgentModel {
   }
 
   get models(): readonly ModelInfo[] {
-    return this._models;
+    return this.listing.models;
   }
 
   get providers(): readonly ProviderInfo[] {
@@ -82,7 +85,7 @@ export class AgentModel {
   /** The chosen model, when it is one the server lists. */
   get model(): ModelInfo | null {
     const { model } = this.choice;
-    return this._models.find(one => one.id === model) ?? null;
+    return this.models.find(one => one.id === model) ?? null;
   }
 
   /** Ask the server what there is, and connect. */
@@ -90,7 +93,7 @@ export class AgentModel {
     this.set('loading');
     try {
       this._status = await this.server.status();
-      this._models = await this.server.models();
+      await this.listing.load();
       await this.sessions.refresh();
     } catch (error) {
       this.failed(error);
@@ -101,14 +104,23 @@ export class AgentModel {
     this.showLatest();
   }
 
+  /** Ask the providers for their models; another may be the default then. */
   async refreshModels(): Promise<void> {
-    this._models = await this.server.models();
+    await this.listing.ask();
     this._status = await this.server.status();
     this.emit();
   }
 
   async refreshProviders(): Promise<void> {
     this._providers = await this.server.providers();
+    this.emit();
+  }
+
+  /** A key, an address or what is said of a model has changed. */
+  async setupChanged(): Promise<void> {
+    await this.refreshProviders();
+    await this.listing.askAgain();
+    this._status = await this.server.status();
     this.emit();
   }
 
@@ -260,7 +272,6 @@ export class AgentModel {
   private _phase: Phase = 'loading';
   private _problem = '';
   private _status: ServerStatus | null = null;
-  private _models: readonly ModelInfo[] = [];
   private _providers: readonly ProviderInfo[] = [];
   private _notebook: string | null = null;
   private _session: SessionModel | null = null;

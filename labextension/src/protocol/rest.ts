@@ -6,10 +6,15 @@ export interface ProviderInfo {
   readonly label: string;
   readonly key_variable?: string | null;
   readonly has_key: boolean;
+  readonly key_source?: 'environment' | 'keyring' | 'file' | null;
   readonly base_url?: string | null;
   readonly local: boolean;
-  readonly ok?: boolean | null;
-  readonly message?: string | null;
+  /** An address of the person's own: its name is the address. */
+  readonly own?: boolean;
+  /** Something was entered for it: a key, an address, or both. */
+  readonly stored?: boolean;
+  /** An administrator has set the address. */
+  readonly locked?: boolean;
 }
 
 /** What a test of a provider found, as a sentence. */
