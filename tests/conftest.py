@@ -30,6 +30,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "e2e" in item.path.parts)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many recorded answers were replayed, for each API and dialect, or why none were."""
+    counted: dict[str, dict[str, int]] = {}
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "recordings":
+                api, dialect, count = str(value).split()
+                counted.setdefault(api, {})[dialect] = int(count)
+    if counted:
+        terminalreporter.section("recorded answers replayed", sep="-")
+        for api, dialects in counted.items():
+            each = ", ".join(f"{name} {count}" for name, count in dialects.items())
+            terminalreporter.write_line(f"{api} {sum(dialects.values())}: {each}")
+    elif any(
+        "test_recordings" in report.nodeid for report in terminalreporter.getreports("skipped")
+    ):
+        terminalreporter.section("recorded answers replayed", sep="-")
+        terminalreporter.write_line("none: JUPYTER_AGENT_RECORDINGS does not name their folder")
+
+
 @pytest.fixture
 async def running_loop() -> AsyncIterator[asyncio.AbstractEventLoop]:
     yield asyncio.get_running_loop()

@@ -56,6 +56,11 @@ class HttpProvider(ABC):
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds our clock is ahead of the server's, by its last answer; None when untold."""
+        return self._http.clock_ahead
+
     @abstractmethod
     def prepare(self, request: Request) -> tuple[HttpCall, Decoder]:
         """Return the call for a repaired request, and the reader of its answer."""

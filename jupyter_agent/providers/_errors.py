@@ -16,6 +16,7 @@ from typing import Any
 
 from ..protocol.errors import (
     BadRequest,
+    ConnectionFailed,
     ContextOverflow,
     Overloaded,
     ProviderError,
@@ -277,6 +278,12 @@ _RULES = (
         BadRequest,
         "{provider} found nothing at this address{words}. Check the base URL and the model's name.",
         statuses=_of(404),
+    ),
+    _Rule(
+        ConnectionFailed,
+        "A proxy on the way to {provider} wants a user name and a password. Put them into its "
+        "address: http://user:password@host:port.",
+        statuses=_of(407),
     ),
     _Rule(TimedOut, _SLOW, True, statuses=_of(408, 504)),
     _Rule(TimedOut, _SLOW, True, statuses=_of(None), words=re.compile("time[d ]*out", re.I)),

@@ -11,18 +11,13 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from ..protocol.errors import (
-    BadRequest,
-    ConnectionFailed,
-    ErrorInfo,
-    ParseFailed,
-    ProviderError,
-    StreamInterrupted,
-    TimedOut,
-)
+from ..protocol.errors import ConnectionFailed, ErrorInfo, ParseFailed, ProviderError
 from ._errors import redact
+from ._faults import proxy_for, timed_out, translate, unsendable
 from ._json import compact_json, parse_json
 from .dialects import LABELS
 
@@ -201,9 +196,9 @@ class Body:
         except (TimeoutError, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and not deadline.rang():
                 raise
-            raise _timed_out(self._whom, started=self._any_event) from error
+            raise timed_out(self._whom, started=self._any_event) from error
         except Exception as error:
-            raise _translate(error, self._whom, reading=True) from error
+            raise translate(error, self._whom, reading=True) from error
         finally:
             deadline.stop()
 
@@ -244,7 +239,11 @@ class Body:
 
 
 class HttpClient:
-    """Opens calls to one endpoint. httpx is loaded, and its client made, on the first of them."""
+    """Opens calls to one endpoint. httpx is loaded, and its client made, on the first of them.
+
+    `clock_ahead` is how many seconds this machine's clock is ahead of the server's, as of its last
+    answer; None as long as it has not told the time.
+    """
 
     def __init__(self, endpoint: Endpoint, provider: str, api: str) -> None:
         self._endpoint = endpoint
@@ -252,6 +251,7 @@ class HttpClient:
         self._api = api
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.clock_ahead: float | None = None
 
     @asynccontextmanager
     async def open(self, call: HttpCall, auth: Mapping[str, str]) -> AsyncGenerator[Body, None]:
@@ -322,20 +322,23 @@ class HttpClient:
             **self._endpoint.headers,
         }
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            raise _unsendable(whom)
+            raise unsendable(whom)
         try:
             client = self._ready()
             request = client.build_request(
                 call.method, call.url, headers=headers, content=call.content or None
             )
             deadline.start()
-            return await client.send(request, stream=True)
+            response = await client.send(request, stream=True)
+            self.clock_ahead = _ahead_of(response.headers.get("date"))
+            return response
         except asyncio.CancelledError as error:
             if not deadline.rang():
                 raise
-            raise _timed_out(whom, started=False) from error
+            raise timed_out(whom, started=False) from error
         except Exception as error:
-            raise _translate(error, whom, reading=False) from error
+            proxy = proxy_for(call.url, self._endpoint.proxy)
+            raise translate(error, whom, reading=False, proxy=proxy) from error
         finally:
             deadline.stop()
 
@@ -381,6 +384,17 @@ class HttpClient:
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
+def _ahead_of(date: str | None) -> float | None:
+    """Return the seconds our clock is ahead of an HTTP date; None when it is none."""
+    try:
+        then = parsedate_to_datetime(date or "")
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        return None
+    return (datetime.now(timezone.utc) - then).total_seconds()
+
+
 def _tls(ca_bundle: str | None) -> ssl.SSLContext | bool:
     if ca_bundle is None:
         return True
@@ -410,56 +424,3 @@ async def _read_all(body: Body, limit: int, *, cut: bool) -> bytes:
     content = b"".join(pieces)[:limit]
     # Compressed although we asked for none: its words are lost, its status is not.
     return b"" if cut and content.startswith(_GZIP) else content
-
-
-def _timed_out(whom: str, *, started: bool) -> TimedOut:
-    what = "went silent in the middle of the answer" if started else "did not begin to answer"
-    return TimedOut(
-        f"{whom} {what} in time. Try again; slow models may need a longer timeout in the settings."
-    )
-
-
-def _unsendable(whom: str) -> BadRequest:
-    return BadRequest(
-        f"The key or a header for {whom} holds characters that cannot be sent. Set it again."
-    )
-
-
-def _translate(error: Exception, whom: str, *, reading: bool) -> ProviderError:
-    """Return our error for one of httpx: the only place that knows its exceptions."""
-    import httpx
-
-    if isinstance(error, ProviderError):
-        return error
-    if isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)):
-        return ConnectionFailed(
-            f"Could not connect to {whom} in time. Check the network, the proxy and the base URL."
-        )
-    if isinstance(error, httpx.TimeoutException):
-        return _timed_out(whom, started=reading)
-    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-        return BadRequest(f"The address of {whom} is not valid. It must begin with https://.")
-    if isinstance(error, httpx.ProxyError):
-        return ConnectionFailed(
-            f"The proxy refused the connection to {whom}. Check the proxy settings."
-        )
-    if isinstance(error, httpx.ConnectError):
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return ConnectionFailed(
-                f"The certificate of {whom} is not trusted. If your network uses its own "
-                "authority, set the CA bundle in the settings.",
-                retryable=False,
-            )
-        return ConnectionFailed(
-            f"Could not connect to {whom}. Is the server running, and the base URL right?"
-        )
-    if isinstance(error, httpx.LocalProtocolError):
-        return _unsendable(whom)
-    if isinstance(error, httpx.TransportError):
-        if reading:
-            return StreamInterrupted(
-                f"The connection to {whom} broke in the middle of the answer. Nothing of it was "
-                "run; try again."
-            )
-        return ConnectionFailed(f"{whom} closed the connection without an answer. Try again.")
-    raise error

@@ -1,14 +1,17 @@
 """The doctor: what is set up, and whether a provider answers as it should, in words.
 
 `check_setup` asks nobody but the ports of this machine. `check_provider` speaks to one provider,
-because the person asked it to: it lists the models, and with a model named it asks two questions
-that cost a few hundred tokens.
+because the person asked it to: it lists the models, and with a model named it asks up to three
+questions that cost a few hundred tokens.
 """
 
 from __future__ import annotations
 
+import base64
 import os
+import struct
 import time
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -25,7 +28,7 @@ from ..protocol.errors import (
     UnsupportedCapability,
     error_from_info,
 )
-from ..protocol.messages import user_message
+from ..protocol.messages import ImagePart, Part, user_message
 from ..protocol.models import Request, ToolDefinition
 from ..providers.base import Provider
 from .access import Access, ModelAccess
@@ -43,6 +46,9 @@ SLOW = 1.5
 AT_ONCE = 0.05
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _ANY_MODEL = "any"
+# Certificates and signed requests forgive a clock that is wrong by this many seconds.
+CLOCK = 300
+COLOUR = "Which colour fills this picture? Answer with one English word."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +169,7 @@ async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Chec
         return
     yield Check(name="setup", outcome="ok", message=f"{place} can be asked: {_key_words(opened)}.")
     try:
-        async for check in _ask(opened, place, model):
+        async for check in _ask(access, opened, place, model):
             yield check
             if check.outcome == "failed":
                 return
@@ -176,14 +182,48 @@ def _key_words(opened: Access) -> str:
     return "its key is there" if needed else "it is not known to need a key"
 
 
-async def _ask(opened: Access, place: str, model: str) -> AsyncIterator[Check]:
-    yield await _models(opened.provider, place, model)
+async def _ask(access: ModelAccess, opened: Access, place: str, model: str) -> AsyncIterator[Check]:
+    models = await _models(opened.provider, place, model)
+    # A wrong clock may be why the list was refused, so it is told before.
+    if (clock := _clock(opened.provider, place)) is not None:
+        yield clock
+    yield models
     if not model:
         message = "Name a model to have streaming and tools checked too; it costs a few tokens."
         yield Check(name="answer", outcome="skipped", message=message)
         return
+    opened = await access.refine(opened)  # a server on this machine knows its models best
     yield await _streaming(opened)
     yield await _tools(opened)
+    yield await _images(opened)
+
+
+def _clock(provider: Provider, place: str) -> Check | None:
+    """Compare the clocks; None when the server did not tell the time."""
+    ahead = getattr(provider, "clock_ahead", None)
+    if ahead is None:
+        return None
+    if abs(ahead) <= CLOCK:
+        words = f"The clock of this machine agrees with that of {place}."
+        return Check(name="clock", outcome="ok", message=words)
+    words = (
+        f"The clock of this machine is {_span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} "
+        f"that of {place}. Set it right: certificates and signed requests depend on it."
+    )
+    return Check(name="clock", outcome="warning", message=words)
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} minutes"
+
+
+def _failed(name: str, error: AgentError) -> Check:
+    """Report an error, under the name of what is at fault where that is known."""
+    name = str((error.details or {}).get("fault", name))
+    return Check(name=name, outcome="failed", message=error.user_message)
 
 
 async def _models(provider: Provider, place: str, model: str) -> Check:
@@ -195,7 +235,7 @@ async def _models(provider: Provider, place: str, model: str) -> Check:
             # Some gateways have no list; the question to the model decides.
             words = f"{place} has no list of models."
             return Check(name="models", outcome="warning", message=words)
-        return Check(name="models", outcome="failed", message=error.user_message)
+        return _failed("models", error)
     seconds = time.monotonic() - started
     words = f"{place} answers and lists {len(names)} models ({seconds:.1f} s)"
     if not model or model in names or f"{model}:latest" in names:
@@ -212,16 +252,17 @@ class _Answer:
     pieces: int = 0
     first: float = 0.0
     last: float = 0.0
+    text: str = ""
     calls: list[str] = field(default_factory=list)
 
 
-async def _question(opened: Access, text: str, **more: Any) -> _Answer:
+async def _question(opened: Access, text: str, *attached: Part, **more: Any) -> _Answer:
     """Ask the model.
 
     Raises:
         AgentError: it failed.
     """
-    request = Request(model=opened.model.name, messages=(user_message(text),), **more)
+    request = Request(model=opened.model.name, messages=(user_message(text, *attached),), **more)
     answer, started = _Answer(), time.monotonic()
     async with aclosing(opened.provider.stream(request)) as events:
         async for event in events:
@@ -231,6 +272,7 @@ async def _question(opened: Access, text: str, **more: Any) -> _Answer:
                 answer.last = time.monotonic() - started
                 answer.first = answer.first or answer.last
                 answer.pieces += 1
+                answer.text += event.text if event.type == "text_delta" else ""
             elif event.type == "tool_call_end":
                 answer.calls.append(event.name)
     return answer
@@ -240,7 +282,7 @@ async def _streaming(opened: Access) -> Check:
     try:
         answer = await _question(opened, COUNT)
     except AgentError as error:
-        return Check(name="answer", outcome="failed", message=error.user_message)
+        return _failed("answer", error)
     if not answer.pieces:
         words = "The model answered with nothing at all."
         return Check(name="answer", outcome="warning", message=words)
@@ -265,7 +307,7 @@ async def _tools(opened: Access) -> Check:
         words = "This model is not known to take tools: it can talk, but not work on a notebook."
         return Check(name="tools", outcome="warning", message=words)
     except AgentError as error:
-        return Check(name="tools", outcome="failed", message=error.user_message)
+        return _failed("tools", error)
     if PING.name in answer.calls:
         return Check(name="tools", outcome="ok", message="The model calls tools.")
     words = (
@@ -273,3 +315,38 @@ async def _tools(opened: Access) -> Check:
         "out of the request."
     )
     return Check(name="tools", outcome="warning", message=words)
+
+
+async def _images(opened: Access) -> Check:
+    if not opened.model.capabilities.vision:
+        words = "This model is not known to see images, so it was shown none."
+        return Check(name="images", outcome="skipped", message=words)
+    try:
+        answer = await _question(opened, COLOUR, RED)
+    except AgentError as error:
+        return _failed("images", error)
+    if "red" in answer.text.lower():
+        return Check(name="images", outcome="ok", message="The model sees images.")
+    said = " ".join(answer.text.split())[:60]
+    words = (
+        f"The model was shown a red picture and said “{said}”: it cannot see, or a gateway took "
+        "the picture out of the request."
+    )
+    return Check(name="images", outcome="warning", message=words)
+
+
+def _red_square(side: int = 64) -> ImagePart:
+    """Draw a PNG: large enough for the APIs that refuse tiny pictures."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)  # 8 bits of each of three colours
+    rows = (b"\0" + b"\xff\0\0" * side) * side
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    png += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return ImagePart(media_type="image/png", data=base64.b64encode(png).decode())
+
+
+RED = _red_square()

@@ -1,11 +1,13 @@
 """`jupyter agent doctor` against a small model server on this machine, well and ill."""
 
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import trustme
 
 DONE, USAGE, PROVIDER = 0, 2, 5
 
@@ -15,15 +17,21 @@ class ModelServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, *faults):
+    def __init__(self, *faults, tls=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.faults = faults
         self.questions = []
+        self.scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}/v1"
+
+    def handle_error(self, request, client_address):
+        """Say nothing of clients that end a handshake: they are what is tested."""
 
     def __exit__(self, *exception):
         self.shutdown()
@@ -34,13 +42,19 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         """Say nothing."""
 
+    def date_time_string(self, timestamp=None):
+        late = {"ahead": -7200, "behind": 600}
+        shift = next((late[fault] for fault in self.server.faults if fault in late), 0)
+        return super().date_time_string(time.time() + shift)
+
     def do_GET(self):
         if "key" in self.server.faults:
             self.answer(401, {"error": {"message": "bad key", "type": "invalid_request_error"}})
         elif "list" in self.server.faults:
             self.answer(404, {"error": {"message": "no such route"}})
         else:
-            self.answer(200, {"object": "list", "data": [{"id": "tiny", "object": "model"}]})
+            rows = [{"id": name, "object": "model"} for name in ("tiny", "gpt-4o")]
+            self.answer(200, {"object": "list", "data": rows})
 
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -49,7 +63,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         held = "holds" in self.server.faults
-        chunks = self.tool_chunks() if self.calls(question) else self.text_chunks()
+        chunks = self.text_chunks()
+        if self.calls(question):
+            chunks = self.tool_chunks()
+        elif "image_url" in json.dumps(question["messages"]):
+            chunks = self.colour_chunks()
         if held:
             time.sleep(1.7)
         for chunk in chunks:
@@ -66,6 +84,10 @@ class Handler(BaseHTTPRequestHandler):
         for number in range(8):
             yield {"choices": [{"index": 0, "delta": {"content": f"{number} "}}]}
         yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+    def colour_chunks(self):
+        words = "I see no picture." if "blind" in self.server.faults else "Red."
+        yield {"choices": [{"index": 0, "delta": {"content": words}, "finish_reason": "stop"}]}
 
     def tool_chunks(self):
         call = {"index": 0, "id": "c1", "function": {"name": "ping", "arguments": "{}"}}
@@ -95,9 +117,11 @@ def test_a_healthy_server_with_a_model_named(command):
     assert outcome.returncode == DONE, outcome.stderr
     assert outcomes(command, outcome) == {
         "setup": "ok",
+        "clock": "ok",
         "models": "ok",
         "answer": "ok",
         "tools": "ok",
+        "images": "skipped",
     }
 
 
@@ -117,6 +141,8 @@ def test_without_a_model_no_question_is_asked(command):
         ("none", "tniy", ("models", "warning", "near it are tiny")),
         ("holds", "tiny", ("answer", "warning", "all at once")),
         ("strips", "tiny", ("tools", "warning", "did not call")),
+        ("ahead", "tiny", ("clock", "warning", "2 hours ahead of")),
+        ("behind", "tiny", ("clock", "warning", "10 minutes behind")),
     ],
 )
 def test_an_ill_server_is_named_for_its_fault(command, fault, model, expected):
@@ -127,6 +153,86 @@ def test_an_ill_server_is_named_for_its_fault(command, fault, model, expected):
     assert check["outcome"] == found
     assert words in check["message"]
     assert outcome.returncode == (PROVIDER if found == "failed" else DONE)
+
+
+def sees(command, server):
+    """Make the server the place of a model that is known to see images."""
+    command.configure(providers={"openai": {"base_url": server.url}})
+    command.environment["OPENAI_API_KEY"] = "sk-of-a-test"
+    return command.run("doctor", "openai/gpt-4o", "--json")
+
+
+def test_a_model_that_sees_is_shown_a_picture(command):
+    with ModelServer() as server:
+        outcome = sees(command, server)
+        shown = json.dumps(server.questions[-1]["messages"])
+    assert checks(command, outcome)["images"]["outcome"] == "ok", outcome.stdout
+    assert "data:image/png;base64," in shown
+
+
+def test_a_gateway_that_takes_pictures_out_is_named(command):
+    with ModelServer("blind") as server:
+        outcome = sees(command, server)
+    check = checks(command, outcome)["images"]
+    assert check["outcome"] == "warning"
+    assert "I see no picture" in check["message"] and "gateway" in check["message"]
+
+
+@pytest.fixture
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_a_certificate_that_is_not_trusted_is_named_with_what_to_do(command, tls):
+    with ModelServer(tls=tls) as server:
+        outcome = command.run("doctor", f"{server.url}#tiny", "--json")
+        words = command.run("doctor", f"{server.url}#tiny").stdout
+    check = checks(command, outcome)["certificates"]
+    assert check["outcome"] == "failed" and outcome.returncode == PROVIDER
+    for word in ("not trusted", "ca_bundle", "SSL_CERT_FILE"):
+        assert word in check["message"] and word in words
+    assert "✗" in words
+
+
+@pytest.mark.parametrize("way", ["settings", "environment"])
+def test_the_bundle_named_makes_it_trusted(command, tls, authority, way):
+    file = command.folder / "authority.pem"
+    authority.cert_pem.write_to_path(file)
+    if way == "settings":
+        command.configure(ca_bundle=str(file))
+    else:
+        command.environment["SSL_CERT_FILE"] = str(file)
+    with ModelServer(tls=tls) as server:
+        outcome = command.run("doctor", server.url, "--json")
+    assert outcomes(command, outcome)["models"] == "ok", outcome.stdout
+
+
+def test_a_self_signed_certificate_is_called_that(command, authority, tmp_path):
+    file = tmp_path / "own.pem"
+    authority.private_key_pem.write_to_path(file)
+    authority.cert_pem.write_to_path(file, append=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with ModelServer(tls=context) as server:
+        outcome = command.run("doctor", server.url, "--json")
+    assert "self-signed" in checks(command, outcome)["certificates"]["message"]
+
+
+def test_a_proxy_that_is_not_there_is_at_fault(command):
+    with ModelServer() as server:
+        gone = server.server_port
+    command.configure(proxy=f"http://me:secret@127.0.0.1:{gone}")
+    outcome = command.run("doctor", "https://models.test/v1#tiny", "--json")
+    check = checks(command, outcome)["proxy"]
+    assert check["outcome"] == "failed" and f"127.0.0.1:{gone}" in check["message"]
+    assert "secret" not in outcome.stdout
 
 
 def test_the_setup_is_told_without_asking_anybody(command):

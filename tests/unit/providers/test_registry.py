@@ -91,3 +91,54 @@ def test_importing_the_registry_loads_no_http_client_and_no_adapter():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://mine.openai.azure.com",
+        "https://mine.openai.azure.com/",
+        "https://mine.openai.azure.com/openai",
+        "https://mine.openai.azure.com/openai/v1",
+    ],
+)
+def test_azures_address_is_that_of_its_v1_api(given):
+    made = make_provider(ProviderSpec(provider="azure", api_key="k", base_url=given))
+    assert made.endpoint.base_url.rstrip("/") == "https://mine.openai.azure.com/openai/v1"
+    assert made.auth_headers() == {"api-key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_url", "header"),
+    [
+        ("azure", "https://mine.openai.azure.com/openai/v1", "api-key"),
+        ("xai", None, "Authorization"),
+        ("lmstudio", None, "Authorization"),
+        ("bedrock-openai", None, "Authorization"),
+        ("openai-compatible", "https://gateway.test/v1", "Authorization"),
+    ],
+)
+def test_responses_can_be_spoken_elsewhere(provider, base_url, header):
+    spec = ProviderSpec(
+        provider=provider,
+        api="openai_responses",
+        api_key="k",
+        base_url=base_url,
+        region="eu-west-1",
+    )
+    made = make_provider(spec)
+    assert type(made).__name__ == "OpenAIResponsesProvider"
+    assert made.name == provider
+    assert list(made.auth_headers()) == [header]
+
+
+def test_bedrock_lives_in_the_region_of_awss_own_tools(monkeypatch):
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
+    def address(name, **more):
+        return make_provider(ProviderSpec(provider=name, api_key="k", **more)).endpoint.base_url
+
+    for name in ("bedrock", "bedrock-openai"):
+        assert "//bedrock-runtime.eu-central-1.amazonaws.com" in address(name)
+        assert ".us-west-2." in address(name, region="us-west-2")
