@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ..protocol.errors import BadRequest
@@ -56,6 +56,29 @@ def split_system(messages: Iterable[Message]) -> tuple[str, tuple[Message, ...]]
         else:
             rest.append(message)
     return "\n\n".join(text for text in system if text.strip()), tuple(rest)
+
+
+def calls_in_words(
+    messages: Sequence[Message], is_foreign: Callable[[Message], bool]
+) -> tuple[Message, ...]:
+    """Tell in words what was called and what came of it, where a wire refuses foreign calls."""
+    told: set[str] = set()
+
+    def words(part: Part) -> tuple[Part, ...]:
+        if isinstance(part, ToolCallPart) and part.id in told:
+            return (TextPart(text=f"[I called the tool {part.name} with {part.arguments_raw}]"),)
+        if isinstance(part, ToolResultPart) and part.tool_call_id in told:
+            return (TextPart(text=f"[Result of {part.tool_name}:]\n"), *part.content)
+        return (part,)
+
+    written = []
+    for message in messages:
+        if is_foreign(message):
+            told.update(call.id for call in message.tool_calls)
+        parts = tuple(new for part in message.parts for new in words(part))
+        role = "user" if message.role == "tool" and parts != message.parts else message.role
+        written.append(replace(message, role=role, parts=parts))
+    return tuple(written)
 
 
 def _clean(message: Message, provider: str) -> Message | None:

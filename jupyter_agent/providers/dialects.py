@@ -36,6 +36,9 @@ class Dialect:
         system_role: the role of the system message.
         models_path: the list of models, relative to the base URL.
         context_fields: fields of a listed model that hold its context size.
+        local: whether it runs on the user's machine.
+        tools: whether its models take tools, as far as nothing better is known.
+        vision: whether its models see images, as far as nothing better is known.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Dialect:
     models_path: str = "models"
     context_fields: tuple[str, ...] = ("context_length", "context_window", "max_model_len")
     local: bool = False
+    tools: bool = True
+    vision: bool = False
 
 
 _ALL = (
@@ -79,6 +84,7 @@ _ALL = (
         name="azure",
         label="Azure OpenAI",
         key_env=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+        vision=True,
         auth_header="api-key",
         max_tokens_field="max_completion_tokens",
         sampling_while_thinking=False,
@@ -155,6 +161,7 @@ _ALL = (
         document_form="file_url",
         document_addresses=True,
         models_path="v1/models",
+        tools=False,
     ),
     Dialect(
         name="cohere",

@@ -5,11 +5,13 @@ Source: https://ai.google.dev/api/generate-content and /gemini-api/docs/thought-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote as quote_url
 
-from ..protocol.errors import BadRequest, ParseFailed, ProviderError, Refused
+from ..protocol.errors import BadRequest, ErrorInfo, ParseFailed, ProviderError, Refused
 from ..protocol.messages import (
     AudioPart,
     DocumentPart,
@@ -33,7 +35,7 @@ from ._errors import error_from_response
 from ._gemini_args import PartialArguments
 from ._gemini_schema import to_gemini_schema
 from ._guards import require
-from ._history import WireNames, call_ids, split_system, tool_names
+from ._history import WireNames, call_ids, calls_in_words, split_system, tool_names
 from ._http import Endpoint, HttpCall
 from ._json import compact_json
 from ._model_lists import model_info
@@ -53,6 +55,7 @@ _FINISH: dict[str, FinishKind] = {
     "SPII": "content_filter",
     "IMAGE_SAFETY": "content_filter",
 }
+_MISSING_SEAL = re.compile(r"missing.{0,20}thought.?signature", re.I)
 _BROKEN = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MISSING_THOUGHT_SIGNATURE")
 # For models that take a budget of tokens instead of a level.
 _BUDGET: dict[Effort, int] = {
@@ -182,6 +185,12 @@ def _model_part(part: Part, names: WireNames) -> Iterator[dict[str, Any]]:
             yield {"functionCall": call, **sealed}
         case _:
             pass
+
+
+def _is_unsigned(message: Message) -> bool:
+    """Whether it calls tools and the first call, which carries the signature, has none."""
+    calls = message.tool_calls
+    return bool(calls) and "signature" not in _ours(calls[0])
 
 
 def _ours(part: Part) -> dict[str, Any]:
@@ -424,6 +433,17 @@ class GeminiProvider(HttpProvider):
         )
         names = WireNames(tool_names(request))
         return call, GeminiDecoder(assembler, provider=self.name, model=request.model, names=names)
+
+    def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
+        """Tell calls of the turn under way in words, when they came from a model without seals.
+
+        Gemini 3 refuses a call of the turn under way that has no signature of its own, and one
+        must not be made up: https://ai.google.dev/gemini-api/docs/thought-signatures
+        """
+        if not _MISSING_SEAL.search(failure.message):
+            return super().amended(request, failure)
+        messages = calls_in_words(request.messages, _is_unsigned)
+        return None if messages == request.messages else replace(request, messages=messages)
 
     async def list_models(self) -> list[ModelInfo]:
         url = f"{self.endpoint.base_url.rstrip('/')}/models?pageSize=1000"

@@ -17,7 +17,7 @@ from ..protocol.errors import ConfigError, MissingKey, UnknownModel
 from ..protocol.models import Capabilities
 from ._http import Endpoint, OnRetry, Timeouts
 from .base import Provider
-from .dialects import DIALECTS
+from .dialects import DIALECTS, Dialect
 
 if TYPE_CHECKING:
     import httpx
@@ -94,18 +94,16 @@ class ProviderSpec:
     record_to: str | None = None
 
 
-def _chat_entry(name: str) -> ProviderEntry:
-    dialect = DIALECTS[name]
-    plain = name == "perplexity"
-    vision = name == "azure"
+def _chat_entry(dialect: Dialect) -> ProviderEntry:
+    able = _WITH_TOOLS if dialect.tools else _PLAIN
     return ProviderEntry(
-        name=name,
+        name=dialect.name,
         label=dialect.label,
         api="openai_chat",
         base_url=dialect.base_url,
         key_variables=dialect.key_env,
         local=dialect.local,
-        capabilities=_PLAIN if plain else _WITH_VISION if vision else _WITH_TOOLS,
+        capabilities=replace(able, vision=dialect.vision),
     )
 
 
@@ -172,7 +170,7 @@ _ENTRIES = (
         base_url="https://bedrock-runtime.{region}.amazonaws.com/openai/v1",
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
     ),
-    *(_chat_entry(name) for name in DIALECTS if name != "openai"),
+    *(_chat_entry(dialect) for name, dialect in DIALECTS.items() if name != "openai"),
 )
 
 PROVIDERS: dict[str, ProviderEntry] = {
@@ -271,12 +269,19 @@ def _azure_url(base_url: str) -> str:
     return base_url
 
 
+def _dialect(entry: ProviderEntry, endpoint: Endpoint) -> Dialect:
+    """Return how a provider speaks; another server under its name may not know all it knows."""
+    dialect = DIALECTS.get(entry.name, DIALECTS["openai-compatible"])
+    elsewhere = bool(entry.base_url) and endpoint.base_url != entry.base_url
+    return replace(dialect, cache_key=False) if elsewhere else dialect
+
+
 def _chat(
     entry: ProviderEntry, spec: ProviderSpec, endpoint: Endpoint, capabilities: Capabilities
 ) -> Provider:
     from .openai_chat import OpenAIChatProvider
 
-    dialect = DIALECTS.get(entry.name, DIALECTS["openai-compatible"])
+    dialect = _dialect(entry, endpoint)
     return OpenAIChatProvider(
         name=entry.name, capabilities=capabilities, endpoint=endpoint, dialect=dialect
     )
@@ -287,7 +292,7 @@ def _responses(
 ) -> Provider:
     from .openai_responses import OpenAIResponsesProvider
 
-    dialect = DIALECTS.get(entry.name, DIALECTS["openai-compatible"])
+    dialect = _dialect(entry, endpoint)
     return OpenAIResponsesProvider(
         name=entry.name,
         capabilities=capabilities,

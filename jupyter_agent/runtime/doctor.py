@@ -24,6 +24,7 @@ from ..config import Settings
 from ..models.discover import LOCAL_SERVERS, listening
 from ..protocol.errors import (
     AgentError,
+    BadRequest,
     ProviderError,
     UnsupportedCapability,
     error_from_info,
@@ -297,12 +298,13 @@ async def _streaming(opened: Access) -> Check:
 
 
 async def _tools(opened: Access) -> Check:
-    capabilities = opened.model.capabilities
-    choice = "required" if capabilities.tool_choice else None
+    words = "Call the tool `ping` now."
     try:
-        answer = await _question(
-            opened, "Call the tool `ping` now.", tools=(PING,), tool_choice=choice
-        )
+        try:
+            choice = "required" if opened.model.capabilities.tool_choice else None
+            answer = await _question(opened, words, tools=(PING,), tool_choice=choice)
+        except BadRequest:  # some models take tools, but refuse to be made to call one
+            answer = await _question(opened, words, tools=(PING,))
     except UnsupportedCapability:
         words = "This model is not known to take tools: it can talk, but not work on a notebook."
         return Check(name="tools", outcome="warning", message=words)

@@ -1,11 +1,18 @@
 """Providers by name, and what is refused before one is made."""
 
+import asyncio
+import json
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx
 import pytest
 
 from jupyter_agent.protocol.errors import ConfigError, MissingKey, UnknownModel
+from jupyter_agent.protocol.messages import user_message
+from jupyter_agent.protocol.models import Request
+from jupyter_agent.providers.dialects import DIALECTS, LABELS
 from jupyter_agent.providers.registry import (
     PROVIDERS,
     ProviderSpec,
@@ -130,6 +137,47 @@ def test_responses_can_be_spoken_elsewhere(provider, base_url, header):
     assert type(made).__name__ == "OpenAIResponsesProvider"
     assert made.name == provider
     assert list(made.auth_headers()) == [header]
+
+
+def test_a_new_vendor_is_one_record():
+    """What the checklist in CONTRIBUTING.md promises: all else is made from the dialect."""
+    for name, dialect in DIALECTS.items():
+        entry = PROVIDERS[name]
+        assert (entry.label, entry.base_url) == (dialect.label, dialect.base_url)
+        assert entry.key_variables == dialect.key_env
+        assert LABELS[name] == dialect.label
+        if name != "openai":  # which speaks Responses by itself
+            assert entry.api == "openai_chat"
+            assert entry.capabilities.tools == dialect.tools
+            assert entry.capabilities.vision == dialect.vision
+
+
+def test_every_provider_is_in_the_documentation():
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert [name for name in PROVIDERS if f"`{name}`" not in page] == []
+
+
+def test_another_server_under_a_vendors_name_gets_no_cache_key():
+    asked = []
+
+    def answer(request):
+        asked.append(json.loads(request.content))
+        return httpx.Response(400)
+
+    async def body(base_url):
+        spec = ProviderSpec(
+            provider="openai",
+            api="openai_chat",
+            api_key="k",
+            base_url=base_url,
+            transport=httpx.MockTransport(answer),
+        )
+        request = Request(model="m", messages=(user_message("x"),))
+        await anext(make_provider(spec).stream(request))
+        return asked[-1]
+
+    assert "prompt_cache_key" in asyncio.run(body(None))
+    assert "prompt_cache_key" not in asyncio.run(body("https://gateway.test/v1"))
 
 
 def test_bedrock_lives_in_the_region_of_awss_own_tools(monkeypatch):

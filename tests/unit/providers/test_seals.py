@@ -162,6 +162,28 @@ async def test_a_model_that_always_thinks_is_asked_to_think_little():
     assert asked[1]["output_config"] == {"effort": "low"}
 
 
+async def test_calls_of_another_model_in_the_turn_under_way_are_told_to_gemini_in_words():
+    """Another model answers in the middle of a run, and Gemini 3 wants signatures on all calls."""
+    words = "Function call is missing a thought_signature in functionCall parts."
+    fault = {"error": {"code": 400, "message": words, "status": "INVALID_ARGUMENT"}}
+
+    class Refusing(Server):
+        def __call__(self, request):
+            refused = b"functionCall" in request.content
+            self.status = 400 if refused else 200
+            self.bodies = [json.dumps(fault).encode() if refused else ANSWERS["gemini"]]
+            return super().__call__(request)
+
+    history = [user_message("Look.")]
+    history.append(await answer("mistral", history))
+    history.append(results(history[-1], "x = 1", "done"))
+    last, asked = await ask("gemini", history, Refusing())
+    assert last.type == "done" and len(asked) == 2
+    assert [content["role"] for content in asked[1]["contents"]] == ["user", "model", "user"]
+    sent = json.dumps(asked[1]["contents"])
+    assert "x = 1" in sent and "notebook.read" in sent and "thoughtSignature" not in sent
+
+
 async def test_unsigned_thinking_of_ones_own_does_not_go_back():
     """An answer that was cut off has no signature yet, and the API refuses it without one."""
     body = sse(
