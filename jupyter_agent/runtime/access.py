@@ -19,7 +19,7 @@ from ..config import Settings
 from ..models import catalogue
 from ..models.credentials import Credentials
 from ..models.discover import LOCAL_SERVERS, listening
-from ..models.listing import merge, merge_lists
+from ..models.listing import LiveModel, merge, merge_lists
 from ..models.overrides import ModelOverrides
 from ..models.resolve import (
     DEMO,
@@ -118,7 +118,7 @@ class ModelAccess:
             return self._scripted(model_id, model_id, _load(target))
         found = self.endpoints.resolve(model_id)
         local = found.local or urlsplit(found.base_url).hostname in LOOPBACK_HOSTS
-        found = replace(found, info=self._facts(found, local=local))
+        found = replace(found, info=self._facts(found))
         return Access(
             provider=self.endpoints.connect(found, on_retry),
             model=found.info,
@@ -126,16 +126,16 @@ class ModelAccess:
             local=local,
         )
 
-    def _facts(self, found: ResolvedModel, *, local: bool) -> ModelInfo:
-        """Return what is known of a model: by the catalogue, by its provider if that was asked, by people.
-
-        Servers on this machine are asked when a model of theirs is used (`refine`).
-        """
+    def _facts(self, found: ResolvedModel) -> ModelInfo:
+        """Return what is known of a model: by the catalogue, by its provider if that was asked, by people."""
         own = found.provider == OWN_SERVER
         live = self._live.find(found.base_url if own else found.provider, found.name)
         info = found.info
-        if live is not None and not local:
-            info = merge(info, live)
+        if live is not None:
+            merged = merge(info, live)
+            # Ollama lists what a model could have; what it will have is told by `refine`.
+            window = info.context_window if found.api == "ollama" else merged.context_window
+            info = replace(merged, context_window=window)
         return apply_override(info, self.overrides.find(info.id))
 
     async def refine(self, access: Access) -> Access:
@@ -158,8 +158,12 @@ class ModelAccess:
         if live is None:
             return access
         window = _window(known, live, access.api)
-        refined = replace(known, capabilities=live.capabilities, context_window=window)
-        refined = apply_override(refined, self.overrides.find(known.id))
+        described = live.capabilities is not access.provider.capabilities
+        named = replace(live, id=known.id, name=known.name)
+        merged = merge(known, LiveModel(info=named, described=described))
+        refined = apply_override(
+            replace(merged, context_window=window), self.overrides.find(known.id)
+        )
         self._refined[known.id] = (time.monotonic(), refined)
         return replace(access, model=refined)
 
