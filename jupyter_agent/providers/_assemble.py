@@ -136,7 +136,7 @@ class Assembler:
         metadata: ProviderMetadata | None = None,
     ) -> None:
         """Close the open thinking block, or add an empty one that only carries its seal."""
-        signature, redacted_data = _text(signature), _text(redacted_data)
+        signature, redacted_data = _optional(signature), _optional(redacted_data)
         sealed = bool(signature or redacted_data or metadata)
         if self.ended or not (self._thinking_open or sealed):
             return
@@ -181,7 +181,6 @@ class Assembler:
         """
         if self.ended:
             return
-        id, name, arguments = _text(id), _text(name), _text(arguments) or ""
         call = self._calls.get(key)
         if call is None:
             call = self._begin_call(key)
@@ -192,11 +191,11 @@ class Assembler:
         if metadata is not None:
             call.metadata = {**(call.metadata or {}), **metadata}
         if id and not call.id:
-            call.id = self._own_id(id)
+            call.id = self._own_id(_text(id))
         if name and not call.name:
-            call.name = name[:MAX_ID]
+            call.name = _text(name)[:MAX_ID]
         if arguments:
-            call.size += len(arguments)
+            call.size += len(_text(arguments))
             if call.size > MAX_ARGUMENTS:
                 self.fail(self._too_much("The arguments of a tool call are larger than 1 MiB."))
                 return
@@ -212,10 +211,9 @@ class Assembler:
         call = self._calls.get(key)
         if self.ended or call is None or call.ended:
             return
-        arguments = _text(arguments)
         if arguments is not None:
             sent = "".join(call.fragments)
-            if len(arguments) > MAX_ARGUMENTS:
+            if len(_text(arguments)) > MAX_ARGUMENTS:
                 self.fail(self._too_much("The arguments of a tool call are larger than 1 MiB."))
                 return
             if arguments.startswith(sent):
@@ -262,7 +260,7 @@ class Assembler:
 
     def finish(self, kind: FinishKind, raw: str | None = None) -> None:
         """Take why the answer ended: the wire's own end mark. `end()` follows."""
-        self._finish = Finish(kind=kind, raw=_text(raw))
+        self._finish = Finish(kind=kind, raw=_optional(raw))
 
     def end(self) -> None:
         """End the answer: `done` when the wire said that it ended, else an error."""
@@ -306,9 +304,7 @@ class Assembler:
         """Note that content came, and stop an answer that is no answer any more."""
         if self._first_at is None:
             self._first_at = time.monotonic()
-        if not isinstance(text, str):
-            raise TypeError("text expected")
-        self._size += len(text)
+        self._size += len(_text(text))
         self._pieces += 1
         if self._size > MAX_ANSWER or self._pieces > MAX_PIECES:
             raise self._too_much("The answer is longer than any model writes.")
@@ -407,10 +403,14 @@ class Assembler:
         )
 
 
-def _text(value: str | None) -> str | None:
-    if value is None or isinstance(value, str):
+def _text(value: str) -> str:
+    if isinstance(value, str):
         return value
     raise TypeError("text expected")
+
+
+def _optional(value: str | None) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _is_text(arguments: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ unpack to gigabytes, so we ask for none and read what comes as it is.
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -106,6 +107,7 @@ class _Deadline:
         self._at = 0.0
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
         self._expired = False
         self._others = 0
 
@@ -126,9 +128,9 @@ class _Deadline:
         """
         if self._left <= 0:
             raise TimeoutError
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self._at = self._loop.time() + self._left
-        if self._timer is None or self._timer.when() > self._at:
+        if self._rings_at > self._at:
             self._arm()
 
     def stop(self) -> None:
@@ -148,13 +150,16 @@ class _Deadline:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._rings_at = math.inf
 
     def _arm(self) -> None:
         self.close()
         self._timer = self._loop.call_at(self._at, self._ring)
+        self._rings_at = self._at
 
     def _ring(self) -> None:
         self._timer = None
+        self._rings_at = math.inf
         if self._task is None:
             return  # nobody waits: the next wait sets the timer again
         if self._loop.time() < self._at:

@@ -238,7 +238,8 @@ class OllamaDecoder(Decoder):
             self.refuse(payload)
             return
         message = payload.get("message") or {}
-        self.assembler.thinking(message.get("thinking") or "")
+        if thinking := message.get("thinking"):
+            self.assembler.thinking(thinking)
         content = message.get("content") or ""
         if self._tags is None:
             self.assembler.text(content)
