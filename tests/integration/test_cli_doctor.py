@@ -59,6 +59,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.questions.append(question)
+        if "forces" in self.server.faults and question.get("tool_choice") == "required":
+            self.answer(400, {"error": {"message": "tool_choice is not supported"}})
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
@@ -168,6 +171,14 @@ def test_a_model_that_sees_is_shown_a_picture(command):
         shown = json.dumps(server.questions[-1]["messages"])
     assert checks(command, outcome)["images"]["outcome"] == "ok", outcome.stdout
     assert "data:image/png;base64," in shown
+
+
+def test_a_model_that_cannot_be_made_to_call_a_tool_is_asked_to(command):
+    with ModelServer("forces") as server:
+        outcome = sees(command, server)
+        choices = [question.get("tool_choice") for question in server.questions]
+    assert outcomes(command, outcome)["tools"] == "ok", outcome.stdout
+    assert "required" in choices
 
 
 def test_a_gateway_that_takes_pictures_out_is_named(command):
