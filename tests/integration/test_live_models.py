@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from listing_server import Listing, row, serving
 
 from jupyter_agent.config import ProviderOverride, Settings
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol.errors import ConfigError, NotAllowed, UnknownModel
 from jupyter_agent.protocol.models import ModelOverride
 from jupyter_agent.runtime.access import ModelAccess
-
-
-@dataclass
-class Listing:
-    """What a server answers, and the keys it was asked with."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    status: int = 200
-    hangs: bool = False
-    keys: list[str | None] = field(default_factory=list)
-    released: threading.Event = field(default_factory=threading.Event)
-    url: str = ""
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        listing: Listing = self.server.listing  # type: ignore[attr-defined]
-        listing.keys.append(self.headers.get("Authorization"))
-        if listing.hangs:
-            listing.released.wait(30)
-        refusal = {"error": {"message": "Wrong key."}}
-        body = json.dumps({"data": listing.rows} if listing.status == 200 else refusal).encode()
-        self.send_response(listing.status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@contextmanager
-def serving(*rows: dict[str, Any], status: int = 200, hangs: bool = False) -> Iterator[Listing]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    listing = Listing(list(rows), status=status, hangs=hangs)
-    listing.url = f"http://127.0.0.1:{server.server_port}/v1"
-    server.listing = listing  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield listing
-    finally:
-        listing.released.set()
-        server.shutdown()
-        server.server_close()
 
 
 def access_to(
@@ -82,10 +33,6 @@ def access_to(
     keys = {f"{name.upper()}_API_KEY": f"sk-{name}" for name in servers}
     credentials = Credentials(tmp_path, environment=environment or keys, find_keyring=lambda: None)
     return ModelAccess(settings, credentials, ask_seconds=ask_seconds)
-
-
-def row(name: str, **facts: Any) -> dict[str, Any]:
-    return {"id": name, "object": "model", **facts}
 
 
 async def test_nobody_is_asked_unless_somebody_wants_to_know(tmp_path: Path) -> None:
