@@ -287,9 +287,18 @@ def load_settings() -> Settings:
     # The first folder of Jupyter's path is the strongest: merged last.
     for folder in reversed(jupyter_config_path()):
         found.merge(_read_folder(folder))
+    return read_settings(config=found)
+
+
+def read_settings(**given: Any) -> Settings:
+    """Make the settings of a configuration, or of the `parent` whose configuration it is.
+
+    Raises:
+        ConfigError: something is set wrong, or given twice.
+    """
     try:
-        return JupyterAgent(config=found).settings()
-    except TraitError as error:
+        return JupyterAgent(**given).settings()
+    except (TraitError, ValueError) as error:
         raise _config_error(f"A setting of JupyterAgent is wrong: {error}", cause=error) from error
 
 

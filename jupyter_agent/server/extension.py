@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 
-from ..config import JupyterAgent, Settings
+from ..config import JupyterAgent, Settings, read_settings
 from .routes import ROUTES
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class JupyterAgentApp(ExtensionApp):
         Raises:
             ConfigError: something is set wrong.
         """
-        return JupyterAgent(parent=self).settings()
+        return read_settings(parent=self)
 
     @cached_property
     def package_version(self) -> str:

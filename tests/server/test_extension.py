@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from traitlets.config import Config
+from traitlets.config.loader import DeferredConfigList
 
 from jupyter_agent.protocol.errors import ConfigError
 
@@ -43,21 +44,30 @@ async def test_the_folder_the_server_was_started_in_sets_nothing(agent_app: Any)
 
 
 class TestWrongSettings:
-    @pytest.fixture
-    def jp_server_config(self) -> Config:
-        return Config(
-            {
-                "ServerApp": {"jpserver_extensions": {"jupyter_agent": True}},
-                "JupyterAgent": {"default_mode": "auto", "allowed_modes": ["plan"]},
-            }
-        )
+    @pytest.fixture(
+        params=[
+            ({"default_mode": "auto", "allowed_modes": ["plan"]}, b"allowed_modes"),
+            ({"demo_pace": "fast"}, b"demo_pace"),
+            ({"demo_pace": DeferredConfigList(["0", "1"])}, b"demo_pace"),
+            ({"providers": {"openai": {"adress": "x"}}}, b"openai"),
+        ]
+    )
+    def wrong(self, request: pytest.FixtureRequest) -> Any:
+        return request.param
 
-    async def test_they_are_told_and_the_server_lives(self, agent_app: Any, browser: Any) -> None:
+    @pytest.fixture
+    def jp_server_config(self, wrong: Any) -> Config:
+        extensions = {"jpserver_extensions": {"jupyter_agent": True}}
+        return Config({"ServerApp": extensions, "JupyterAgent": wrong[0]})
+
+    async def test_they_are_told_and_the_server_lives(
+        self, agent_app: Any, browser: Any, wrong: Any
+    ) -> None:
         with pytest.raises(ConfigError):
             _ = agent_app.agent_settings
         response = await browser.fetch("status")
         assert response.code == 400
-        assert b"allowed_modes" in response.body
+        assert wrong[1] in response.body
 
 
 async def test_sockets_are_closed_with_the_server(
