@@ -6,7 +6,7 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -343,6 +343,7 @@ class OllamaProvider(HttpProvider):
         name: str = "ollama",
         capabilities: Capabilities,
         endpoint: Endpoint,
+        adjust: Callable[[Capabilities], Capabilities] | None = None,
         context_window: int | None = None,
     ) -> None:
         """Take the endpoint.
@@ -351,10 +352,12 @@ class OllamaProvider(HttpProvider):
             name: the provider's name.
             capabilities: what the model can do until the server has been asked.
             endpoint: where the server is.
+            adjust: what people say of the model, applied to what the server tells.
             context_window: tokens to make room for; else the model's own, up to 32,768.
         """
         super().__init__(name=name, capabilities=capabilities, endpoint=endpoint)
         self._default = capabilities
+        self._adjust = adjust or (lambda told: told)
         self._context_window = context_window
         self._learned: dict[str, Learned] = {}
 
@@ -364,7 +367,7 @@ class OllamaProvider(HttpProvider):
 
     async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
         learned = await self._learn(request.model)
-        self._capabilities = learned.capabilities if learned else self._default
+        self._capabilities = self._adjust(learned.capabilities) if learned else self._default
         async with aclosing(super().stream(request)) as events:
             async for event in events:
                 yield event

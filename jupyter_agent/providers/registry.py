@@ -70,6 +70,7 @@ class ProviderSpec:
         context_window: tokens the model can read (Ollama must be told).
         max_output: tokens the model can write (Anthropic must be told a limit).
         region: of Amazon Bedrock.
+        adjust: what people say of the model, applied to what a server tells of it.
         on_retry: called with (attempt, delay in seconds, error) before each retry.
         transport: what carries HTTP instead of the network, for tests.
         record_to: a folder that gets a copy of every answer, without keys, for bug reports.
@@ -85,6 +86,7 @@ class ProviderSpec:
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     capabilities: Capabilities | None = None
+    adjust: Callable[[Capabilities], Capabilities] | None = None
     context_window: int | None = None
     max_output: int | None = None
     region: str | None = None
@@ -338,6 +340,7 @@ def _ollama(
         name=entry.name,
         capabilities=capabilities,
         endpoint=endpoint,
+        adjust=spec.adjust,
         context_window=spec.context_window,
     )
 

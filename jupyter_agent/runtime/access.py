@@ -118,16 +118,17 @@ class ModelAccess:
             return self._scripted(model_id, model_id, _load(target))
         found = self.endpoints.resolve(model_id)
         local = found.local or urlsplit(found.base_url).hostname in LOOPBACK_HOSTS
-        found = replace(found, info=self._facts(found))
+        said = self.overrides.find(found.info.id)
+        found = replace(found, info=apply_override(self._facts(found), said))
         return Access(
-            provider=self.endpoints.connect(found, on_retry),
+            provider=self.endpoints.connect(found, on_retry, said=said),
             model=found.info,
             api=found.api,
             local=local,
         )
 
     def _facts(self, found: ResolvedModel) -> ModelInfo:
-        """Return what is known of a model: by the catalogue, by its provider if that was asked, by people."""
+        """Return what is known of a model: by the catalogue, and by its provider if that was asked."""
         own = found.provider == OWN_SERVER
         live = self._live.find(found.base_url if own else found.provider, found.name)
         info = found.info
@@ -136,7 +137,7 @@ class ModelAccess:
             # Ollama lists what a model could have; what it will have is told by `refine`.
             window = info.context_window if found.api == "ollama" else merged.context_window
             info = replace(merged, context_window=window)
-        return apply_override(info, self.overrides.find(info.id))
+        return info
 
     async def refine(self, access: Access) -> Access:
         """Ask a server on this machine what its model can do; others are known well enough.

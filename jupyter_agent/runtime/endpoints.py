@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ from ..models.resolve import (
     resolved,
 )
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
+from ..protocol.models import ModelOverride
+from ..protocol.overrides import apply_capabilities
 from ..providers.base import Provider
 
 if TYPE_CHECKING:
@@ -154,8 +157,19 @@ class Endpoints:
         key = self.key(endpoint)
         return resolved(endpoint, model_info(endpoint, ""), key.text if key else None)
 
-    def connect(self, found: ResolvedModel, on_retry: OnRetry | None = None) -> Provider:
+    def connect(
+        self,
+        found: ResolvedModel,
+        on_retry: OnRetry | None = None,
+        *,
+        said: ModelOverride | None = None,
+    ) -> Provider:
         """Make the provider of a model; nothing is asked yet.
+
+        Args:
+            found: the model.
+            on_retry: called before it is asked again.
+            said: what people say of it; holds also where its server tells otherwise.
 
         Raises:
             MissingKey, ConfigError: it cannot be used as it is set up.
@@ -183,6 +197,7 @@ class Endpoints:
                 ca_bundle=settings.ca_bundle,
                 record_to=_folder(settings.record_to),
                 capabilities=found.info.capabilities,
+                adjust=partial(apply_capabilities, override=said),
                 on_retry=on_retry,
             )
         )

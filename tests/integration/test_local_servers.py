@@ -3,12 +3,14 @@
 import json
 import threading
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from jupyter_agent.config import ProviderOverride, Settings, Timeouts
 from jupyter_agent.models.credentials import Credentials
+from jupyter_agent.protocol.models import ModelOverride
 from jupyter_agent.runtime.access import ModelAccess
 from jupyter_agent.runtime.build import build_manager
 
@@ -68,9 +70,9 @@ def settings_of(server):
 
 
 @asynccontextmanager
-async def session_of(tmp_path, server):
+async def session_of(tmp_path, server, **said):
     manager = build_manager(
-        settings_of(server),
+        replace(settings_of(server), models=said),
         root=tmp_path,
         store_path=None,
         credentials=nowhere(tmp_path),
@@ -120,6 +122,20 @@ async def test_the_window_is_the_one_the_server_will_use(tmp_path, window, used)
             [budget] = [event for event in events if event.type == "budget"]
             assert budget.context_window == used
     assert server.questions[0]["options"]["num_ctx"] == used
+
+
+async def test_what_a_person_says_of_a_model_holds_against_its_server(tmp_path):
+    with ollama(window=131_072) as server:
+        async with session_of(
+            tmp_path,
+            server,
+            **{"ollama/Mine": ModelOverride(context_window=4_096, capabilities={"tools": True})},
+        ) as (_, events):
+            assert notices(events) == []
+            [budget] = [event for event in events if event.type == "budget"]
+            assert budget.context_window == 4_096
+    assert server.questions[0]["options"]["num_ctx"] == 4_096
+    assert server.questions[0]["tools"]
 
 
 async def test_any_server_on_this_machine_tells_its_window(tmp_path):
