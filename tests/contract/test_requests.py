@@ -61,6 +61,7 @@ ADAPTERS = {
     "deepseek": Adapter("deepseek"),
     "mistral": Adapter("mistral"),
     "alibaba": Adapter("alibaba"),
+    "perplexity": Adapter("perplexity"),
     "gemini": Adapter("gemini"),
     "ollama": Adapter("ollama"),
     "bedrock": Adapter("bedrock"),
@@ -128,6 +129,11 @@ SOURCES = {
     "alibaba": {
         **_CHAT,
         "thinking": "https://www.alibabacloud.com/help/en/model-studio/deep-thinking",
+    },
+    "perplexity": {
+        **_CHAT,
+        "media": "https://docs.perplexity.ai/guides/file-attachments",
+        "caching": "https://docs.perplexity.ai/api-reference/chat-completions-post (none)",
     },
     "gemini": {
         "messages": "https://ai.google.dev/api/generate-content",
