@@ -4,6 +4,7 @@ The recordings are data kept elsewhere: set JUPYTER_AGENT_RECORDINGS to their fo
 """
 
 import copy
+import itertools
 import json
 import os
 import random
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from provider_checks import CHECKS
+from provider_rigs import WIRES, ask, results
 
+from jupyter_agent.protocol import codec
+from jupyter_agent.protocol.messages import Message, system_message, user_message
 from jupyter_agent.providers import (
     anthropic,
     bedrock,
@@ -173,6 +178,61 @@ def test_cut_off_at_each_event(recording):
     events = decoder.finish()
     assert decoder.ended
     assert not any(event.type == "done" for event in events)
+
+
+def sealed(message):
+    """Return all that its provider must see again, as it stands in the message."""
+    for part in message.parts:
+        if part.type == "thinking":
+            yield from filter(None, (part.signature, part.redacted_data))
+        for ours in (part.provider_metadata or {}).values():
+            yield from filter(None, (ours.get("signature"), ours.get("phase")))
+            yield from filter(None, [(ours.get("item") or {}).get("encrypted_content")])
+
+
+def strings(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
+
+
+OWN = {"bedrock_converse": "bedrock", "ollama_chat": "ollama"}
+
+
+@pytest.mark.parametrize("api", ADAPTERS)
+async def test_seed_082_an_answer_saved_and_reloaded_goes_on_with_any_model(api):
+    """Its own provider gets every seal again, word for word; each other one a valid request."""
+    own = OWN.get(api, api)
+    others = itertools.cycle(wire for wire in WIRES if wire != own)
+    for parameter in streams():
+        [recording] = parameter.values
+        if recording.api != api:
+            continue
+        last = list(read_events([recording.body], api=api))[-1]
+        if last.type != "done" or not (
+            last.response.message.text or last.response.message.tool_calls
+        ):
+            continue
+        said = last.response.message
+        saved = codec.from_json(Message, codec.to_json(Message, said))
+        assert saved == said, parameter.id
+        history = [system_message("Be brief."), user_message("Look."), saved]
+        if saved.tool_calls:
+            history.append(results(saved, *("done" for _ in saved.tool_calls)))
+        else:
+            history.append(user_message("And?"))
+        for wire in (own, next(others)):
+            end, bodies = await ask(wire, history)
+            assert bodies, (parameter.id, wire, end)
+            CHECKS[wire](bodies[0])
+            found = set(strings(bodies[0]))
+            if wire == own:
+                assert set(sealed(saved)) <= found, parameter.id
+            elif WIRES[wire].provider != WIRES[own].provider:
+                long = {seal for seal in sealed(saved) if len(seal) > 20}
+                assert not long & found, (parameter.id, wire)
 
 
 @pytest.mark.parametrize("recording", list(bodies("errors")))
