@@ -304,7 +304,9 @@ class Assembler:
         """Note that content came, and stop an answer that is no answer any more."""
         if self._first_at is None:
             self._first_at = time.monotonic()
-        self._size += len(_text(text))
+        if not isinstance(text, str):
+            raise TypeError("text expected")
+        self._size += len(text)
         self._pieces += 1
         if self._size > MAX_ANSWER or self._pieces > MAX_PIECES:
             raise self._too_much("The answer is longer than any model writes.")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass  # noqa: TID251 - asks the environment alone
 
 from ..protocol.errors import (
     BadRequest,
@@ -124,6 +123,8 @@ def unsendable(whom: str) -> BadRequest:
 
 def proxy_for(url: str, chosen: str | None) -> str | None:
     """Return the proxy a call goes through: the one chosen, else the environment's."""
+    from urllib.request import getproxies, proxy_bypass  # noqa: TID251 - asks the environment alone
+
     if chosen:
         return chosen
     parts = urlsplit(url)
