@@ -32,6 +32,7 @@ class Dialect:
         audio_form: whether sound is an object with its format, or the data (or address) as text.
         bridge: whether the person may speak after a tool's result only when the model has spoken.
         cache_key: whether `prompt_cache_key` says which conversation a request belongs to.
+        cache_marks: how the names of models begin that keep a prompt's beginning up to a mark.
         required_choice: the word for "must call a tool".
         system_role: the role of the system message.
         models_path: the list of models, relative to the base URL.
@@ -59,6 +60,7 @@ class Dialect:
     audio_form: Literal["object", "text"] = "object"
     bridge: bool = False
     cache_key: bool = False
+    cache_marks: tuple[str, ...] = ()
     required_choice: str = "required"
     system_role: Literal["system", "developer"] = "system"
     models_path: str = "models"
@@ -100,6 +102,7 @@ _ALL = (
         effort_field="reasoning",
         thinking_echo="reasoning_details",
         document_addresses=True,
+        cache_marks=("anthropic/",),
     ),
     Dialect(
         name="vercel",

@@ -86,6 +86,8 @@ def create_stream(
         "messages": format_messages(request.messages, wire, _is_thinking(request, capabilities)),
         "stream": True,
     }
+    if request.model.startswith(dialect.cache_marks):
+        _mark_turns(body["messages"])
     if dialect.stream_options:
         body["stream_options"] = {"include_usage": True}
     if request.tools:
@@ -152,6 +154,17 @@ def _bridged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
             written.append({"role": "assistant", "content": BRIDGE})
         written.append(message)
     return written
+
+
+def _mark_turns(messages: list[dict[str, Any]]) -> None:
+    """Mark the ends of the system text and of the last two turns that are not the model's."""
+    marked = [message for message in messages if message["role"] != "assistant"]
+    for message in marked:  # all of them in the same form, so that the prompt's beginning stays
+        if isinstance(message["content"], str):
+            text = message["content"] or "(no output)"  # what is empty cannot be marked
+            message["content"] = [{"type": "text", "text": text}]
+    for message in {id(message): message for message in (*marked[:1], *marked[-2:])}.values():
+        message["content"][-1]["cache_control"] = {"type": "ephemeral"}
 
 
 def format_tool_results(message: Message, wire: Wire) -> list[dict[str, Any]]:

@@ -58,6 +58,7 @@ ADAPTERS = {
     "openai_chat": Adapter("openai", "openai_chat"),
     "openai_responses": Adapter("openai"),
     "openrouter": Adapter("openrouter"),
+    "openrouter_claude": Adapter("openrouter", model="anthropic/claude-sonnet-5"),
     "deepseek": Adapter("deepseek"),
     "mistral": Adapter("mistral"),
     "alibaba": Adapter("alibaba"),
@@ -102,6 +103,12 @@ _BEDROCK = {
     "thinking": _AWS + "userguide/claude-messages-adaptive-thinking.html",
     "caching": _AWS + "userguide/prompt-caching.html",
 }
+_OPENROUTER = {
+    **_CHAT,
+    "media": "https://openrouter.ai/docs/guides/overview/multimodal/pdfs and /audio",
+    "thinking": "https://openrouter.ai/docs/guides/best-practices/reasoning-tokens",
+    "caching": "https://openrouter.ai/docs/guides/best-practices/prompt-caching",
+}
 # adapter → group of cases → the page its shape follows
 SOURCES = {
     "anthropic": {
@@ -113,11 +120,8 @@ SOURCES = {
     },
     "openai_chat": _CHAT,
     "openai_responses": _RESPONSES,
-    "openrouter": {
-        **_CHAT,
-        "media": "https://openrouter.ai/docs/guides/overview/multimodal/pdfs and /audio",
-        "thinking": "https://openrouter.ai/docs/guides/best-practices/reasoning-tokens",
-    },
+    "openrouter": _OPENROUTER,
+    "openrouter_claude": _OPENROUTER,
     "deepseek": {**_CHAT, "thinking": "https://api-docs.deepseek.com/guides/thinking_mode"},
     "mistral": {
         **_CHAT,

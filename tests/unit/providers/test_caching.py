@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from provider_rigs import ANSWERS, WIRES, Server, ask, results
+from provider_rigs import ANSWERS, WIRES, Server, answer, ask, results
 
 from jupyter_agent.protocol.messages import Message, TextPart, user_message
 
@@ -79,6 +79,23 @@ async def test_marks_stand_at_the_end_of_tools_system_and_the_last_turns(wire, w
     for one, two in pairwise(bodies):
         assert marked(one)[-1] == len(one["messages"]) - 1
         assert marked(one)[-1] in marked(two)
+
+
+async def test_claude_behind_openrouter_is_given_marks_too():
+    history = [Message(role="system", parts=(TextPart(text="Be brief."),)), user_message("Look.")]
+    model = "anthropic/claude-sonnet-5"
+    _, [first] = await ask("openrouter", history, model=model)
+    history += [await answer("openrouter", history)]
+    history += [results(history[-1], "x = 1", "done"), user_message("And?")]
+    _, [second] = await ask("openrouter", history, model=model)
+    for body in (first, second):
+        assert 2 <= json.dumps(body).count("cache_control") <= 4
+        assert "cache_control" in json.dumps(body["messages"][0])
+        assert "cache_control" in json.dumps(body["messages"][-1])
+    before, after = (json.dumps(without_marks(body["messages"]))[:-1] for body in (first, second))
+    assert after.startswith(before)
+    _, [other] = await ask("openrouter", history, model="openai/gpt-5.5")
+    assert "cache_control" not in json.dumps(other)
 
 
 async def test_models_of_amazon_that_cannot_cache_get_no_marks():
