@@ -393,7 +393,7 @@ def _ahead_of(date: str | None) -> float | None:
     """Return the seconds our clock is ahead of an HTTP date; None when it is none."""
     try:
         then = parsedate_to_datetime(date or "")
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):  # whatever a server may send
         return None
     if then.tzinfo is None:
         return None

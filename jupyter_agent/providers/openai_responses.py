@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..protocol.errors import BadRequest, ProviderError
+from ..protocol.errors import BadRequest, ProviderError, UnsupportedCapability
 from ..protocol.messages import (
     DocumentPart,
     ImagePart,
@@ -60,11 +60,20 @@ _INCOMPLETE: dict[str, FinishKind] = {
 def create_stream(
     request: Request, *, base_url: str, capabilities: Capabilities, cache_key: bool = False
 ) -> HttpCall:
-    """Return the HTTP call that asks for a streamed answer. The API has no stop sequences.
+    """Return the HTTP call that asks for a streamed answer.
 
     With `cache_key` the server is told which conversation this is, so that the request reaches a
     machine which has the conversation's beginning in its cache.
+
+    Raises:
+        UnsupportedCapability: stop sequences are given; the API has none.
     """
+    if request.stop:
+        raise UnsupportedCapability(
+            "The Responses API has no stop sequences. Leave them out, or set the provider's `api` to "
+            "openai_chat.",
+            details={"capability": "stop"},
+        )
     names = WireNames(tool_names(request))
     system, messages = split_system(request.messages)
     body: dict[str, Any] = {

@@ -338,9 +338,9 @@ def cases(own):
             "temperature": 0,
             "top_p": 0.5,
             "max_tokens": 0,
-            "stop": ("END",),
         },
     )
+    yield "stop", {"messages": (HELLO,), "stop": ("END",)}
 
 
 KEY_HEADERS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")

@@ -206,8 +206,17 @@ def at(body, path):
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_the_limit_and_the_stop_words(wire):
-    _, [body] = await ask(wire, (user_message("x"),), max_tokens=77, stop=("END", "FIN"))
+async def test_the_limit_of_an_answer(wire):
+    _, [body] = await ask(wire, (user_message("x"),), max_tokens=77)
     assert at(body, LIMITS[wire]) == 77
-    if wire in STOPS:  # the Responses API has none
-        assert at(body, STOPS[wire]) == ["END", "FIN"]
+
+
+@pytest.mark.parametrize("wire", STOPS)
+async def test_the_words_that_end_an_answer(wire):
+    _, [body] = await ask(wire, (user_message("x"),), stop=("END", "FIN"))
+    assert at(body, STOPS[wire]) == ["END", "FIN"]
+
+
+async def test_responses_has_no_such_words_and_says_so():
+    last, bodies = await ask("openai_responses", (user_message("x"),), stop=("END",))
+    assert (last.error.code, bodies) == ("unsupported_capability", [])

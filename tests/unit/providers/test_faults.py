@@ -205,6 +205,8 @@ def test_which_proxy_a_call_goes_through(monkeypatch):
         ("Wed, 21 Oct 2015 07:28:00 GMT", True),
         ("Wed, 21 Oct 2115 07:28:00 GMT", False),
         ("nonsense", None),
+        ("Wed, 21 Oct 99999999999 07:28:00 +99999999999", None),
+        ("Wed, 21 Oct 2015 07:28:00", None),
         (None, None),
     ],
 )
