@@ -26,7 +26,7 @@ _DEMO_INFO = ModelInfo(
     id=DEMO,
     provider=DEMO,
     name=DEMO,
-    label="Demo (scripted, no key)",
+    label="Demo",
     capabilities=Capabilities(
         tools=True, streaming=True, vision=True, thinking=True, system_prompt=True
     ),
@@ -286,7 +286,8 @@ def _own_server(wanted: str, settings: ModelSettings, credentials: Credentials) 
 
 def _unknown(wanted: str, providers: Mapping[str, ProviderRecord]) -> UnknownModel:
     known = [model.id for model in catalogue.known_models() if model.provider in providers]
-    by_name = {model.name: model.id for model in catalogue.known_models()}
+    # Of models with the same name, that of the provider people see first.
+    by_name = {model.name: model.id for model in reversed(catalogue.known_models())}
     provider, _, name = wanted.lower().partition("/")
     if provider in providers:
         examples = [i for i in known if i.startswith(f"{provider}/")] or [f"{provider}/NAME"]

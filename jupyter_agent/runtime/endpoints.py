@@ -7,7 +7,6 @@ keyring): call `key`, `why_not` and `to_list` from a thread where an event loop 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -143,8 +142,15 @@ class Endpoints:
         if mark and "://" not in model_id:
             from ..providers.registry import find_provider
 
-            with suppress(UnknownModel):  # `resolve` knows the nearest models as well
+            try:
                 model_id = f"{find_provider(provider).name}/{name}"
+            except UnknownModel as error:
+                near = [f"{other}/{name}" for other in (error.details or {}).get("near", ())]
+                if near:
+                    raise UnknownModel(
+                        f"There is no provider {provider!r}. Did you mean {' or '.join(near)}?",
+                        details={"nearest": near},
+                    ) from error
         return resolve(model_id, self.settings, self.credentials, self.table)
 
     def to_list(self, name: str) -> ResolvedModel:

@@ -204,6 +204,21 @@ async def test_unknown_names_are_refused_with_the_nearest(tmp_path: Path) -> Non
             await attempt
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("opnai/gpt-5", "openai/gpt-5?"),
+        ("gogle/x", "google/x?"),
+        ("claude-sonet-5", "Did you mean anthropic/claude-sonnet-5,"),
+    ],
+)
+def test_a_model_that_is_not_there_names_the_nearest(tmp_path: Path, typed: str, hint: str) -> None:
+    with pytest.raises(UnknownModel) as caught:
+        access_to(tmp_path, environment={"A": ""}).open(typed)
+    assert hint in caught.value.user_message
+    assert (caught.value.details or {})["nearest"]
+
+
 async def test_the_default_model_uses_tools(tmp_path: Path) -> None:
     only_search = access_to(tmp_path, environment={"PERPLEXITY_API_KEY": "k"})
     assert await only_search.default_model() == "perplexity/sonar"

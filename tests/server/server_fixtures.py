@@ -93,6 +93,7 @@ class FakeManager:
     kept: dict[str, FakeSession] = field(default_factory=dict)
     watchers: list[Callable[[], None]] = field(default_factory=list)
     called: list[tuple[str, Any]] = field(default_factory=list)
+    asked_live: list[bool] = field(default_factory=list)
     started: bool = False
     closed: bool = False
 
@@ -154,7 +155,7 @@ class FakeManager:
         )
 
     async def models(self, *, live: bool = False) -> ModelList:
-        self.called.append(("models", live))
+        self.asked_live.append(live)
         demo = ModelInfo(id="demo", provider="demo", name="demo", label="Demo")
         failure = ListFailure(provider="openai", label="OpenAI", message="Down.")
         return ModelList(models=(demo,), failures=(failure,) if live else (), live=live)

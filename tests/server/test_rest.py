@@ -61,7 +61,7 @@ async def test_providers_are_asked_only_when_that_is_wanted(manager: Any, browse
     assert live["live"] is True
     assert live["failures"] == [{"provider": "openai", "label": "OpenAI", "message": "Down."}]
     assert (await browser.fetch("models?live=yes")).code == 400
-    assert [call for call in manager.called if call[0] == "models"][-1] == ("models", True)
+    assert manager.asked_live == [False, False, True]
 
 
 async def test_what_a_person_says_of_a_model_is_kept_and_forgotten(
