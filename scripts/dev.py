@@ -72,6 +72,13 @@ def demo(arguments: list[str]) -> int:
     return build_front_end() or run("jupyter", "agent", "demo", *arguments)
 
 
+def screenshots(_: list[str]) -> int:
+    """Take the pictures in `docs/images/` anew."""
+    make_environment()
+    missing = ensure_chromium() | build_front_end()
+    return missing or run(PYTHON, ROOT / "scripts" / "screenshots.py")
+
+
 def bench(arguments: list[str]) -> int:
     """Run the benchmarks in `benchmarks/`: all, or those named."""
     make_environment()
@@ -108,12 +115,12 @@ def report(failed: list[str]) -> int:
     return 1 if failed else 0
 
 
-COMMANDS = (setup, check, test, e2e, watch, lab, demo, bench, build)
+COMMANDS = (setup, check, test, e2e, watch, lab, demo, screenshots, bench, build)
 
 
 def main(arguments: list[str]) -> int:
     """Run the command that the first argument names."""
-    lines = "\n".join(f"  {each.__name__:6} {each.__doc__}" for each in COMMANDS)
+    lines = "\n".join(f"  {each.__name__:11} {each.__doc__}" for each in COMMANDS)
     parser = argparse.ArgumentParser(
         description="Everything a developer does, by name.",
         epilog=f"commands:\n{lines}",

@@ -132,7 +132,10 @@ class ManagedKernels:
             await manager.start_kernel(cwd=folder, stdout=log_file, stderr=log_file)
         except NoSuchKernel as error:
             log_file.close()
-            raise KernelStartFailed(f"There is no kernel named {error.name}.") from error
+            raise KernelStartFailed(
+                f"There is no kernel named {error.name}. {await asyncio.to_thread(_installed)} "
+                "Install it, or choose another in the notebook."
+            ) from error
         except Exception as error:
             log_file.close()
             raise KernelStartFailed(f"The kernel did not start: {error}") from error
@@ -152,3 +155,11 @@ class ManagedKernels:
         for failure in await asyncio.gather(*endings, return_exceptions=True):
             if isinstance(failure, BaseException):
                 log.warning("A kernel did not shut down cleanly: %s", failure)
+
+
+def _installed() -> str:
+    """Say which kernels there are."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    names = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+    return f"Installed are: {names}." if names else "None is installed."

@@ -110,7 +110,7 @@ class ModelAccess:
             from ..demo.script import script as demo_script
 
             check_allowed(DEMO, self.settings)
-            return self._scripted(DEMO, "Demo (scripted, no key)", demo_script)
+            return self._scripted(DEMO, "Demo", demo_script)
         if model_id.startswith(SCRIPT_PREFIX):
             target = self.settings.scripts.get(model_id.removeprefix(SCRIPT_PREFIX))
             if target is None:
@@ -191,7 +191,7 @@ class ModelAccess:
             models = self._models_of(name, answers.get(name), reasons[name], said)
             (ready if reasons[name] is None else missing).extend(models)
         if self.endpoints.allowed(DEMO):
-            ready.append(_scripted_info(DEMO, "Demo (scripted, no key)"))
+            ready.append(_scripted_info(DEMO, "Demo"))
         failures = tuple(
             ListFailure(provider=name, label=self.endpoints.find(name).label, message=it.failure)
             for name, it in answers.items()

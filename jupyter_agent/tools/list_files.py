@@ -42,7 +42,7 @@ class ListFiles(WorkspaceTool):
         target = folder.target(arguments.path)
         lines = await asyncio.to_thread(_list, folder, target, arguments)
         text = printable("\n".join(lines) or "nothing found")
-        return text_output(text, title=f"Listed {target.shown}", summary=f"{len(lines)} entries")
+        return text_output(text, title=f"Listed {target.shown}", summary=_count(len(lines)))
 
 
 def walk(
@@ -72,3 +72,7 @@ def _list(folder: Folder, target: Target, arguments: ListFilesArguments) -> list
         if fnmatch.fnmatch(found.parts[-1], pattern) or fnmatch.fnmatch(shown, pattern):
             lines.append(f"{shown}/" if is_folder else f"{shown}  {size:,} bytes")
     return lines
+
+
+def _count(entries: int) -> str:
+    return "1 entry" if entries == 1 else f"{entries} entries"

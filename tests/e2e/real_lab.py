@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import nbformat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
@@ -136,10 +136,14 @@ def wait_for_lab(lab: Lab) -> None:
             time.sleep(0.2)
 
 
-def crash_lab(lab: Lab) -> None:
-    """End the server as a power cut would, and start it again at the same address."""
+def kill_lab(lab: Lab) -> None:
+    """End the server as a power cut would."""
     lab.process.kill()
     lab.process.wait(10)
+
+
+def restart_lab(lab: Lab) -> None:
+    """Start a server that was killed again, at the same address."""
     lab.process = launch(lab.command, lab.root, lab.environment, lab.log)
     wait_for_lab(lab)
 
@@ -188,12 +192,15 @@ class Bench:
         page = self.context.new_page()
         page.goto(self.lab.address(self.path, app=app))
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-        if page.locator(".jp-Agent-panel").is_visible():
-            return page
-        page.locator(
-            "li[data-id*='jupyter-agent'], [data-command='jupyter-agent:open-panel']"
-        ).first.click()
-        page.locator(".jp-Agent-panel").wait_for()
+        panel = page.locator(".jp-Agent-panel")
+        try:
+            panel.wait_for(timeout=10_000)  # it opens by itself once the server has answered
+        except TimeoutError:
+            # A click before that would close it again.
+            page.locator(
+                "li[data-id*='jupyter-agent'], [data-command='jupyter-agent:open-panel']"
+            ).first.click()
+            panel.wait_for()
         return page
 
     def read(self):

@@ -1,4 +1,4 @@
-"""The server is killed in mid-run: the panel says so, and one click goes on (R46)."""
+"""The server is killed: the panel says so, nothing is lost, and one click goes on (R46)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from real_lab import (
     Bench,
     choose_mode,
     choose_model,
-    crash_lab,
+    kill_lab,
     panel_state,
+    restart_lab,
     say,
     script_trait,
     start_lab,
@@ -21,7 +22,7 @@ MESSAGE = ".jp-Agent-message[data-role='assistant']"
 
 @pytest.fixture
 def own_lab(tmp_path):
-    running = start_lab(tmp_path, script_trait("model_slow"))
+    running = start_lab(tmp_path, script_trait("model_slow", "model_stream"))
     yield running
     stop_lab(running)
 
@@ -29,11 +30,13 @@ def own_lab(tmp_path):
 def test_a_killed_server_leaves_a_run_that_resumes_and_runs_no_cell_twice(own_lab, context):
     notebook = Bench(own_lab, context, ["1"])
     page = notebook.open()
+    dismiss_labs_own_dialogs(page)
     choose_mode(page, "auto")
     choose_model(page, "script/model_slow")
     say(page, "tick")
     expect(page.locator(".jp-Notebook .jp-OutputArea-output").last).to_contain_text("tick 2")
-    crash_lab(own_lab)
+    kill_lab(own_lab)
+    restart_lab(own_lab)
     ended = page.locator(".jp-Agent-runEnd[data-status='interrupted']")
     expect(ended).to_be_visible(timeout=60_000)
     ended.locator("[data-action='resume']").click()
@@ -42,3 +45,32 @@ def test_a_killed_server_leaves_a_run_that_resumes_and_runs_no_cell_twice(own_la
     panel_state(page, "idle")
     cells = [cell for cell in notebook.saved().cells if "time.sleep" in cell.source]
     assert len(cells) == 1
+
+
+def test_a_prompt_written_while_the_server_is_away_is_answered_once_when_it_is_back(
+    own_lab, context
+):
+    page = Bench(own_lab, context, ["1"]).open()
+    dismiss_labs_own_dialogs(page)
+    choose_model(page, "script/model_stream")
+    say(page, "before")
+    expect(page.locator(MESSAGE).last).to_contain_text("the end.")
+    kill_lab(own_lab)
+    expect(page.locator(".jp-Agent-banner[data-kind='disconnected']")).to_be_visible()
+    page.locator(".jp-Agent-composer textarea").fill("written meanwhile")
+    page.locator(".jp-Agent-sendButton").click()
+    restart_lab(own_lab)
+    expect(page.locator(".jp-Agent-banner[data-kind='disconnected']")).to_be_hidden(timeout=60_000)
+    expect(page.locator(MESSAGE)).to_have_count(2)
+    expect(page.locator(MESSAGE).last).to_contain_text("the end.")
+    panel_state(page, "idle")
+    mine = page.locator(".jp-Agent-message[data-role='user']", has_text="written meanwhile")
+    expect(mine).to_have_count(1)
+
+
+def dismiss_labs_own_dialogs(page):
+    """Close what Lab says in dialogs of its own when its server is gone, as a person would."""
+    page.add_locator_handler(
+        page.locator(".jp-Dialog"),
+        lambda dialog: dialog.locator(".jp-Dialog-button").last.click(),
+    )

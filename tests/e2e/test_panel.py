@@ -217,16 +217,6 @@ def test_a_prompt_while_it_works_can_be_queued_and_is_answered_afterwards(bench)
     expect(page.locator(MESSAGE).last).to_contain_text("the end.")
 
 
-def test_a_server_that_goes_away_is_said_and_work_goes_on_when_it_is_back(bench):
-    page = bench(["1"]).open()
-    choose_model(page, "script/model_stream")
-    page.context.set_offline(True)
-    page.evaluate("() => window.dispatchEvent(new Event('offline'))")
-    page.context.set_offline(False)
-    say(page, "hello")
-    expect(page.locator(MESSAGE).last).to_contain_text("the end.")
-
-
 @pytest.mark.parametrize("width", [280, 420])
 def test_the_panel_has_no_sideways_scroll_when_narrow(bench, width):
     page = bench(["1"]).open()

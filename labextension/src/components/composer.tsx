@@ -1,10 +1,11 @@
 // Where one writes: Enter sends, Alt+Enter queues, Esc stops, ↑ brings the last prompt back.
-import { closeIcon, imageIcon, stopIcon } from '@jupyterlab/ui-components';
+import { closeIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Delivery } from '../model/session';
 import type { ImagePart, Transcript } from '../protocol/types';
 import { IconButton } from './code-block';
+import { pictureIcon } from './icons';
 import { ACCEPTED_IMAGES, hasImages, readImages } from './images';
 import { Meter } from './meter';
 import { ModelPicker } from './model-picker';
@@ -72,22 +73,23 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
         <ModePicker />
         <EffortPicker />
         <ImageButton add={add} />
-        <span className="jp-Agent-spring" />
-        {running && (
-          <button type="button" className="jp-Agent-button jp-Agent-stopButton" onClick={stop}>
-            <stopIcon.react tag="span" elementSize="normal" />
-            {trans.__('Stop')}
+        <span className="jp-Agent-actions">
+          {running && (
+            <button type="button" className="jp-Agent-button jp-Agent-stopButton" onClick={stop}>
+              <stopIcon.react tag="span" elementSize="normal" />
+              {trans.__('Stop')}
+            </button>
+          )}
+          <button
+            type="button"
+            className="jp-Agent-button jp-mod-accept jp-Agent-sendButton"
+            disabled={empty || disabled}
+            title={running ? trans.__('Steer the run now; Alt+Enter queues for later') : undefined}
+            onClick={() => send('steer')}
+          >
+            {running ? trans.__('Steer') : trans.__('Send')}
           </button>
-        )}
-        <button
-          type="button"
-          className="jp-Agent-button jp-mod-accept jp-Agent-sendButton"
-          disabled={empty || disabled}
-          title={running ? trans.__('Steer the run now; Alt+Enter queues for later') : undefined}
-          onClick={() => send('steer')}
-        >
-          {running ? trans.__('Steer') : trans.__('Send')}
-        </button>
+        </span>
       </div>
       <Meter budget={transcript.budget ?? null} />
     </div>
@@ -222,7 +224,7 @@ function ImageButton({ add }: { add: (files: Iterable<File>) => void }): JSX.Ele
         }}
       />
       <IconButton
-        icon={imageIcon}
+        icon={pictureIcon}
         label={trans.__('Add pictures')}
         onClick={() => input.current?.click()}
       />
