@@ -112,7 +112,7 @@ async def test_a_cancelled_start_leaves_no_process(kernels: ManagedKernels) -> N
 
 async def test_an_unknown_kernel_is_refused(kernels: ManagedKernels) -> None:
     runner = KernelClientRunner(PATH, kernels, kernel_name="no-such-kernel")
-    with pytest.raises(KernelStartFailed, match="no-such-kernel.*Installed are: .*python3"):
+    with pytest.raises(KernelStartFailed, match=r"no-such-kernel.*Installed are: .*python3"):
         await runner.start_run([CellSource(cell_id="a", source="1")], op_id="a")
     await runner.aclose()
 
