@@ -56,7 +56,9 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
   const box = React.useRef<HTMLDivElement>(null);
   useSignal(model.changed);
   const all = searchModels(model.models, query);
-  const found = shownModels(all, props.chosen, SHOWN);
+  const current = model.models.find(one => one.id === props.chosen);
+  const found = shownModels(all, query ? undefined : current, SHOWN);
+  const missing = query.trim() ? 0 : model.models.filter(one => !one.available).length;
   const typed = isModelId(query, model.models) ? query.trim() : null;
   const ids = [...found.map(one => one.id), ...(typed ? [typed] : [])];
   const at = Math.max(0, ids.indexOf(marked ?? ''));
@@ -141,6 +143,15 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
         {all.length > found.length && (
           <li className="jp-Agent-dim">
             {trans.__('%1 more: type to narrow the list.', all.length - found.length)}
+          </li>
+        )}
+        {missing > 0 && (
+          <li className="jp-Agent-dim">
+            {trans._n(
+              '%1 model needs a key or an address: type to find it, or open the settings.',
+              '%1 models need a key or an address: type to find one, or open the settings.',
+              missing
+            )}
           </li>
         )}
       </ul>

@@ -1,9 +1,12 @@
 // Finding a model in the list.
 import type { ModelInfo } from '../protocol/types';
 
-/** Models that match all words, those that can be used first. */
+/** Models that match all words, those that can be used first; without words, those alone. */
 export function searchModels(models: readonly ModelInfo[], query: string): ModelInfo[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0 && models.some(model => model.available)) {
+    return models.filter(model => model.available);
+  }
   const found = models.filter(model => {
     const text = `${model.id} ${model.label}`.toLowerCase();
     return words.every(word => text.includes(word));
@@ -14,11 +17,11 @@ export function searchModels(models: readonly ModelInfo[], query: string): Model
 /** The first so many, and the chosen one in any case. */
 export function shownModels(
   found: readonly ModelInfo[],
-  chosen: string | null,
+  chosen: ModelInfo | undefined,
   limit: number
 ): ModelInfo[] {
-  const rest = found.slice(limit).filter(model => model.id === chosen);
-  return [...found.slice(0, limit), ...rest];
+  const first = found.slice(0, limit);
+  return !chosen || first.includes(chosen) ? first : [...first, chosen];
 }
 
 /** Whether a search text could itself be the name of a model the list does not have. */

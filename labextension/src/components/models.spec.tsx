@@ -196,6 +196,21 @@ describe('the list of models', () => {
     expect(screen.queryByText(/Asking the providers/)).toBeNull();
   });
 
+  it('keeps what needs a key out of the way until one types', async () => {
+    server.listed = [
+      model('x/y'),
+      model('z/far', { available: false, reason: 'Needs a key.' }),
+      model('z/near', { available: false, reason: 'Needs a key.' })
+    ];
+    await show(<ModelPicker />);
+    await act(async () => openPicker());
+    await waitFor(() => screen.getByText(/^2 models need a key/));
+    expect(rows()).toEqual(['x/y']);
+    fireEvent.change(screen.getByRole('combobox'), { target: { value: 'far' } });
+    expect(rows()).toEqual(['z/far']);
+    expect(screen.getByText('Needs a key.')).toBeTruthy();
+  });
+
   it('says of each model its size, price and what it can do', async () => {
     const capabilities = { ...PLAIN, vision: true, documents: true, thinking: true, tools: false };
     server.listed = [
@@ -216,7 +231,7 @@ describe('the list of models', () => {
 
   it('names what it leaves out of a long list, but never the chosen one', () => {
     const many = Array.from({ length: 300 }, (_, number) => model(`x/${number}`));
-    const shown = shownModels(many, 'x/250', 100);
+    const shown = shownModels(many, many[250], 100);
     expect(shown).toHaveLength(101);
     expect(shown.at(-1)?.id).toBe('x/250');
   });
