@@ -1,22 +1,22 @@
 """What it costs to import the package, and all its adapters, beside httpx and the vendors' SDKs.
 
-Seconds of a fresh interpreter, its own start taken off. Ratios are medians of interleaved rounds on
+CPU seconds of a fresh interpreter, its own start taken off. Ratios are medians of interleaved rounds on
 this machine. `python3 scripts/dev.py bench imports`
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import _peers
 
-ROUNDS = 9
+ROUNDS = 7
 _ROOM = "jupyter_agent.providers"
 ADAPTERS = ("anthropic", "openai_chat", "openai_responses", "gemini", "ollama", "bedrock", "replay")
 ROWS = {
@@ -33,9 +33,11 @@ AIMS = {"jupyter_agent": 0.25, "all adapters": 1.5}
 
 
 def once(code: str) -> float:
-    started = time.perf_counter()
+    """Return the CPU seconds of a child that runs this."""
+    before = os.times()
     subprocess.run([sys.executable, "-c", code], check=True, env=_peers.environment())
-    return time.perf_counter() - started
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
 
 
 def measure() -> dict[str, float]:
