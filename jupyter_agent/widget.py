@@ -7,11 +7,13 @@ front end (`widget_assets/chat.js`) only draws the blocks it is sent, and sends 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-import anywidget
+import ipywidgets
+from traitlets import Unicode
 
 from .api import Agent
 from .protocol.errors import AgentError
@@ -23,6 +25,10 @@ from .runtime.session import Session
 from .runtime.terminal import preview_lines, visible
 
 ASSETS = Path(__file__).parent / "widget_assets"
+# The front end is anywidget's: JupyterLab and Notebook have it from our own extension, others fetch
+# it by this name and version.
+FRONT_END = "anywidget"
+FRONT_END_VERSION = "~0.11.0"
 REDRAW = 0.1  # seconds between two updates of an answer that streams
 LONGEST_RESULT = 4_000  # characters of a tool's result that a card shows
 # What a browser shows as a picture and nothing else.
@@ -31,7 +37,7 @@ _PICTURES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))
 Block = dict[str, Any]
 
 
-class AgentChat(anywidget.AnyWidget):
+class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has no types
     """The chat with an agent.
 
     Code that the agent runs in the kernel without awaiting holds up everything, this chat too:
@@ -41,11 +47,22 @@ class AgentChat(anywidget.AnyWidget):
         agent: whose conversation is shown and gone on with.
     """
 
-    _esm = ASSETS / "chat.js"
-    _css = ASSETS / "chat.css"
+    _model_name = Unicode("AnyModel").tag(sync=True)
+    _model_module = Unicode(FRONT_END).tag(sync=True)
+    _model_module_version = Unicode(FRONT_END_VERSION).tag(sync=True)
+    _view_name = Unicode("AnyView").tag(sync=True)
+    _view_module = Unicode(FRONT_END).tag(sync=True)
+    _view_module_version = Unicode(FRONT_END_VERSION).tag(sync=True)
+    _anywidget_id = Unicode(f"{__name__}.AgentChat").tag(sync=True)
+    _esm = Unicode().tag(sync=True)
+    _css = Unicode().tag(sync=True)
 
     def __init__(self, agent: Agent) -> None:
-        super().__init__()
+        _allow_in_colab()
+        super().__init__(
+            _esm=(ASSETS / "chat.js").read_text(encoding="utf-8"),
+            _css=(ASSETS / "chat.css").read_text(encoding="utf-8"),
+        )
         self._agent = agent
         self._session: Session | None = None
         self._problem = ""
@@ -162,6 +179,13 @@ _HANDLERS = {
     "approve": AgentChat._approve,
     "answer": AgentChat._answer,
 }
+
+
+def _allow_in_colab() -> None:
+    """Colab, whose kernels have its package loaded, shows others' widgets only when asked to."""
+    colab: Any = sys.modules.get("google.colab")
+    if colab is not None:
+        colab.output.enable_custom_widget_manager()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -2,6 +2,8 @@
 // swc, so a user's build installs no compiler. JSX uses the classic runtime, because Lab shares
 // `react` but not `react/jsx-runtime`.
 module.exports = {
+  // anywidget comes as an AMD module, in a package that calls itself ESM.
+  amd: {},
   resolve: { extensions: ['.ts', '.tsx', '.js'] },
   module: {
     rules: [
@@ -15,6 +17,10 @@ module.exports = {
             target: 'es2022'
           }
         },
+        type: 'javascript/auto'
+      },
+      {
+        test: /node_modules[\\/]anywidget[\\/].*\.js$/,
         type: 'javascript/auto'
       },
       {

@@ -3,6 +3,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { agentPlugin } from './plugins/agent';
 import { cardsPlugin } from './plugins/cards';
+import { chatWidgetPlugin } from './plugins/chat-widget';
 import { commandsPlugin } from './plugins/commands';
 import { panelPlugin } from './plugins/panel';
 
@@ -10,7 +11,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   agentPlugin,
   cardsPlugin,
   panelPlugin,
-  commandsPlugin
+  commandsPlugin,
+  chatWidgetPlugin
 ];
 
 export default plugins;

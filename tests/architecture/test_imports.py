@@ -17,7 +17,6 @@ PACKAGE = ROOT / "jupyter_agent"
 
 # What an installation is sure to have: our dependencies, and what they rest on.
 INSTALLED = {
-    "anywidget",
     "httpx",
     "ipykernel",
     "IPython",

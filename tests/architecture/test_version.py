@@ -39,3 +39,12 @@ def test_the_version_is_dynamic_in_the_metadata():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["dynamic"] == ["version"]
     assert "version" not in project
+
+
+def test_the_widget_asks_for_the_front_end_that_the_extension_brings():
+    from jupyter_agent.widget import FRONT_END, FRONT_END_VERSION
+
+    brought = json.loads(SOURCE.read_text(encoding="utf-8"))["dependencies"][FRONT_END]
+    plugin = SOURCE.parent / "src" / "plugins" / "chat-widget.ts"
+    assert f"const VERSION = '{brought}';" in plugin.read_text(encoding="utf-8")
+    assert f"~{brought}" == FRONT_END_VERSION

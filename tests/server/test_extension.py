@@ -24,7 +24,7 @@ import jupyter_agent
 jupyter_agent._jupyter_server_extension_points()
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 assert "jupyter_agent" in new
-heavy = new & {"pydantic", "httpx", "IPython", "sqlite3", "anywidget", "ipywidgets"}
+heavy = new & {"pydantic", "httpx", "IPython", "sqlite3", "ipywidgets"}
 assert not heavy, heavy
 rooms = {n.split(".")[1] for n in sys.modules if n.startswith("jupyter_agent.")}
 assert rooms <= {"config", "protocol", "server"}, rooms
