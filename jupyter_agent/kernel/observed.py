@@ -87,8 +87,9 @@ class ObservedRunner:
 
     async def status(self) -> KernelStatus:
         """Return the kernel's state, at once, also when it is busy."""
-        status = await self._headless.status()
+        # Heard before asking: the observer takes what the other connection asks for work.
         heard = self._observer.execution_state if self._observer is not None else None
+        status = await self._headless.status()
         if heard == "busy":
             return replace(status, state="busy")
         if heard == "idle" and status.state == "unknown":
@@ -208,11 +209,16 @@ class ObservedRunner:
         except asyncio.CancelledError:
             tab.finish_rest("interrupted")
             raise
+        except Exception as error:  # a defect on the way to the tab: shown, and the run ends
+            log.exception("Running cells in the tab failed")
+            tab.refuse(AgentError(f"The cells could not be run: {type(error).__name__}."))
         finally:
             stop_watching()
             for watch in tab.watches.values():
                 self._heard.pop(watch.cell.message_id or "", None)
-            if len(self._tasks) <= 1:
+            # Before the end is told: whoever waits for it may ask the kernel at once.
+            self._tasks.pop(run.run_id, None)
+            if not self._tasks:
                 self._heard.clear()
                 self._sources.clear()
             self._stopping.discard(run.run_id)
