@@ -348,6 +348,7 @@ class Session:
             emit=self.journal.emit,
             intents=Intents(self._store, self.id, run_id),
             spent=spent,
+            deadlines=self._parts.tool_deadlines,
         )
         return Loop(
             provider=answering.current.provider,
