@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -297,6 +298,7 @@ class FakeWorkspace:
     Args:
         notebook: the session's notebook, None for a session without one.
         kernel: the kernel of every notebook.
+        scratch: the new kernel that `verify_notebook` gets.
         root: folder for the file tools.
         answers: what the person answers to questions, in order; then nobody answers.
     """
@@ -310,6 +312,7 @@ class FakeWorkspace:
         answers: Sequence[str] = (),
         vision: bool = False,
         provenance: dict[str, str] | None = None,
+        scratch: KernelRunner | None = None,
     ) -> None:
         self.memory = ReadMemory()
         self.runs: dict[str, RunRecord] = {}
@@ -321,6 +324,7 @@ class FakeWorkspace:
         self._own = notebook.path if notebook else None
         self._answers = list(answers)
         self._provenance = provenance
+        self._scratch = scratch or FakeKernel()
 
     def notebook_path(self, given: str | None) -> str:
         path = given or self._own
@@ -335,6 +339,13 @@ class FakeWorkspace:
 
     async def runner(self, path: str) -> KernelRunner:
         return self.kernel
+
+    @asynccontextmanager
+    async def scratch(self, path: str, kernel_name: str | None) -> AsyncIterator[KernelRunner]:
+        try:
+            yield self._scratch
+        finally:
+            await self._scratch.aclose()
 
     async def create_notebook(
         self, path: str, cells: Sequence[CellState], kernel_name: str | None

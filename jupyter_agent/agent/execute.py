@@ -79,6 +79,7 @@ class Executor:
         emit: takes the events for watchers.
         intents: durable notes around each call.
         spent: the run's limits.
+        deadlines: seconds by tool name, where they are not the tool's own.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Executor:
         emit: Callable[[SessionEvent], None],
         intents: IntentLog,
         spent: Spent,
+        deadlines: Mapping[str, float] | None = None,
     ) -> None:
         self._run_id = run_id
         self._tools = tools
@@ -97,6 +99,7 @@ class Executor:
         self._emit = emit
         self._intents = intents
         self._spent = spent
+        self._deadlines = deadlines or {}
 
     async def run_calls(
         self,
@@ -265,12 +268,13 @@ class Executor:
                 ToolUpdate(call_id=call.id, text=text, cells=tuple(cells))
             ),
         )
+        deadline = self._deadlines.get(call.name, tool.deadline)
         started = time.monotonic()
         try:
-            output = await asyncio.wait_for(tool.run(prepared.arguments, context), tool.deadline)
+            output = await asyncio.wait_for(tool.run(prepared.arguments, context), deadline)
         except asyncio.TimeoutError:
             output = text_output(
-                f"TIMED_OUT: {call.name} did not finish within {tool.deadline:.0f} s.",
+                f"TIMED_OUT: {call.name} did not finish within {deadline:g} s.",
                 is_error=True,
                 summary="timed out",
             )

@@ -15,6 +15,7 @@ from . import exits
 
 COMMANDS = {
     "run": "work on a notebook with a prompt, headless",
+    "verify": "run a notebook from the top in a new kernel, and compare; needs no model",
     "demo": "open the demo in JupyterLab; needs no key",
     "models": "list the models that can be chosen",
     "keys": "list, enter, test and remove the keys of providers",

@@ -36,6 +36,8 @@ _PROMPTS = 0.1
 _WORTH = 0.05
 # A provider may count more tokens than we estimate, but hardly more than so many times as many.
 _MOST_OFF = 4.0
+# No answer costs more tokens than this; a larger number would not even be one to a browser.
+_MOST_TOKENS = 10**12
 
 
 def request_tokens(request: Request) -> int:
@@ -51,6 +53,29 @@ def estimated_usage(request: Request, answer: Message) -> Usage:
     """Return what stands in for the usage that a provider does not tell."""
     sent, answered = request_tokens(request), estimate_tokens([answer])
     return Usage(input=sent, output=answered, total=sent + answered)
+
+
+def counted_usage(told: Usage | None, estimate: Usage) -> Usage:
+    """Return the usage to count: what the provider tells, where it can be true.
+
+    Nothing is sent or answered for no or fewer tokens; limits must hold whatever a server claims.
+    """
+    if told is None:
+        return estimate
+    sent = min(told.input, _MOST_TOKENS) if told.input > 0 else estimate.input
+    answered = min(told.output, _MOST_TOKENS) if told.output > 0 else estimate.output
+    return Usage(
+        input=sent,
+        output=answered,
+        total=sent + answered,
+        cache_read=_share(told.cache_read, sent),
+        cache_write=_share(told.cache_write, sent),
+        reasoning=_share(told.reasoning, answered),
+    )
+
+
+def _share(part: int | None, whole: int) -> int | None:
+    return None if part is None else max(0, min(part, whole))
 
 
 def summary_of(response: Response) -> str:

@@ -80,6 +80,7 @@ class KernelClientRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
         self._current: CellWatch | None = None
+        self._called_off: asyncio.Event | None = None
         self._insisting: asyncio.Task[None] | None = None
 
     async def status(self) -> KernelStatus:
@@ -137,11 +138,16 @@ class KernelClientRunner:
     async def interrupt(self) -> None:
         """Interrupt what runs, again if it goes on; cells that wait are not run any more.
 
+        While a cell waits for what somebody else runs, only the waiting ends.
+
         Raises:
             NoKernel: there is none.
         """
-        handle = await self._require_handle()
         self._stopping.update(self._tasks)
+        if self._called_off is not None:
+            self._called_off.set()
+            return
+        handle = await self._require_handle()
         if self._current is not None:
             self._current.interrupted = True
         await self._tell(handle)
@@ -310,7 +316,7 @@ class KernelClientRunner:
             async with self._turn:
                 connection = await self._connected()
                 for cell in cells:
-                    if run.run_id in self._stopping:
+                    if run.run_id in self._stopping or not await self._until_free(connection):
                         return
                     status = await self._run_cell(run, cell, connection)
                     if status in ("kernel_died", "not_run", "interrupted"):
@@ -325,6 +331,31 @@ class KernelClientRunner:
     def stop(self, run_id: str) -> None:
         """Run no further cell of a run."""
         self._stopping.add(run_id)
+
+    async def _until_free(self, connection: Connection) -> bool:
+        """Wait until the kernel runs nothing of others; False when the waiting was ended.
+
+        A request that waits in the kernel's own queue could not be taken back.
+        """
+        if connection.execution_state == "idle":
+            return True
+        free = asyncio.Event()
+        called_off = self._called_off = asyncio.Event()
+        message_id = connection.ask_state(
+            lambda _channel, message: free.set() if message.kind == "kernel_info_reply" else None
+        )
+        stop_watching = connection.watch_life()
+        waits = [asyncio.ensure_future(e.wait()) for e in (free, called_off, connection.lost)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop_watching()
+            connection.forget(message_id)
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+            self._called_off = None
+        return not called_off.is_set()
 
     async def _run_cell(self, run: Run, cell: CellRecord, connection: Connection) -> CellStatus:
         watch = CellWatch(

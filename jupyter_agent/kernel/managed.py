@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -66,14 +67,19 @@ class ManagedKernel:
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
-    async def shutdown(self) -> None:
-        """End the process, by force when it does not go by itself, and reap it."""
+    async def shutdown(self, *, now: bool = False) -> None:
+        """End the process, by force when it does not go by itself, and reap it.
+
+        `now`: by force at once, with what its cells started.
+        """
         for callback in tuple(self._callbacks):
             callback()
         alive = await self.is_alive()
         if not alive:
             log.warning("The kernel ended by itself. %s", self._last_words())
-        await self.manager.shutdown_kernel(now=not alive)
+        elif now and hasattr(signal, "SIGKILL"):
+            await self.manager.signal_kernel(signal.SIGKILL)
+        await self.manager.shutdown_kernel(now=now or not alive)
         self._log_file.close()
 
     def _last_words(self) -> str:
@@ -142,16 +148,16 @@ class ManagedKernels:
         kernel = self._kernels[path] = ManagedKernel(manager, log_file)
         return kernel
 
-    async def shutdown(self, path: str) -> None:
-        """Shut the notebook's kernel down, if it has one."""
+    async def shutdown(self, path: str, *, now: bool = False) -> None:
+        """Shut the notebook's kernel down, if it has one; `now`: by force."""
         kernel = self._kernels.pop(path, None)
         if kernel is not None:
-            await kernel.shutdown()
+            await kernel.shutdown(now=now)
 
-    async def aclose(self) -> None:
-        """End every kernel, also those that are only starting."""
+    async def aclose(self, *, now: bool = False) -> None:
+        """End every kernel, also those that are only starting; `now`: by force."""
         await asyncio.gather(*self._starting.values(), return_exceptions=True)
-        endings = [self.shutdown(path) for path in list(self._kernels)]
+        endings = [self.shutdown(path, now=now) for path in list(self._kernels)]
         for failure in await asyncio.gather(*endings, return_exceptions=True):
             if isinstance(failure, BaseException):
                 log.warning("A kernel did not shut down cleanly: %s", failure)

@@ -326,6 +326,7 @@ class SessionManager:
             "allowed_modes": settings.allowed_modes,
             "rules": tuple(from_data(Rule, rule) for rule in settings.rules),
             "instructions": settings.instructions,
+            "tool_deadlines": settings.tool_deadlines,
             **self._overrides,
         }
         return SessionParts(**parts)

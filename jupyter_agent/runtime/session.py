@@ -15,7 +15,7 @@ from ..agent.execute import Executor, Permits
 from ..agent.inbox import Inbox
 from ..agent.limits import Spent
 from ..agent.loop import Loop, Outcome
-from ..context.budget import ContextBudget, estimated_usage, summary_of
+from ..context.budget import ContextBudget, counted_usage, estimated_usage, summary_of
 from ..context.prompt import PromptFacts, system_prompt
 from ..context.request import build_request
 from ..digest.fence import Fence
@@ -348,6 +348,7 @@ class Session:
             emit=self.journal.emit,
             intents=Intents(self._store, self.id, run_id),
             spent=spent,
+            deadlines=self._parts.tool_deadlines,
         )
         return Loop(
             provider=answering.current.provider,
@@ -399,7 +400,7 @@ class Session:
         async def summarise(question: Request) -> str:
             access = answering.current
             response = await complete(access.provider, question)
-            usage = response.usage or estimated_usage(question, response.message)
+            usage = counted_usage(response.usage, estimated_usage(question, response.message))
             self._spend(usage, spent, access.model)
             return summary_of(response)
 
@@ -410,9 +411,8 @@ class Session:
         return build
 
     def _count(self, usage: Usage | None, request: Request, spent: Spent, model: ModelInfo) -> None:
-        """Add an answer's usage; where the provider tells none, an estimate stands in."""
-        if usage is None or not (usage.input or usage.output):
-            usage = estimated_usage(request, self.history[-1])
+        """Add an answer's usage; where the provider tells none that can be, an estimate stands in."""
+        usage = counted_usage(usage, estimated_usage(request, self.history[-1]))
         self._context.reported = usage.input
         self._spend(usage, spent, model, usage.input + usage.output)
 

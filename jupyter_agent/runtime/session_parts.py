@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,7 @@ class SessionParts:
     attended: Callable[[], bool] = lambda: True
     ask: Callable[[ApprovalStart], Awaitable[Answer]] | None = None
     extra_tools: Sequence[Tool[Any]] = ()
+    tool_deadlines: Mapping[str, float] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
 
 

@@ -16,6 +16,7 @@ from ..kernel.client import KernelClientRunner
 from ..kernel.directory import KernelDirectory, KernelHandle
 from ..kernel.observed import ObservedRunner
 from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
+from ..kernel.scratch import ScratchKernel
 from ..notebook.creation import create_notebook_file
 from ..notebook.document import NotebookDocument, Outputs
 from ..notebook.file import FileNotebook
@@ -264,6 +265,13 @@ class SessionWorkspace:
         if self._shell is None:
             raise NoKernel("There is no shell to run code in; name a notebook.")
         return self._shell
+
+    def scratch(self, path: str, kernel_name: str | None) -> ScratchKernel:
+        """Return a runner of a new kernel in the notebook's folder, which ends with the context."""
+        if self._kernels is None:
+            raise NoKernel("No kernel may be started here.")
+        self._confined(path)
+        return ScratchKernel(self._root, path, kernel_name)
 
     async def create_notebook(
         self, path: str, cells: Sequence[CellState], kernel_name: str | None

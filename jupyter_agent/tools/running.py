@@ -23,7 +23,7 @@ from .workspace_tool import join_words
 
 INTERRUPT_DEADLINE = 0.8
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
-_MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
+MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellF
     module = _MISSING_MODULE.search(digest.error)
     if module and digest.error_name in ("ModuleNotFoundError", "ImportError"):
         return f"install the package in a cell with %pip install {module[1].partition('.')[0]}"
-    name = _MISSING_NAME.search(digest.error)
+    name = MISSING_NAME.search(digest.error)
     if name and digest.error_name == "NameError":
         cell = defining_cell(name[1], [cell for cell in state.cells if cell.id != record.cell_id])
         if cell is not None:

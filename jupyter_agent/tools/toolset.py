@@ -45,6 +45,7 @@ def _notebook_tools(workspace: Workspace, kernels: KernelChoice | None) -> list[
     from .run_cells import RunCells
     from .run_code import RunCode
     from .run_status import RunStatus
+    from .verify_notebook import VerifyNotebook
 
     return [
         NotebookOverview(workspace),
@@ -55,6 +56,7 @@ def _notebook_tools(workspace: Workspace, kernels: KernelChoice | None) -> list[
         RunCode(workspace),
         InspectVariables(workspace),
         Kernel(workspace, kernels),
+        VerifyNotebook(workspace),
         CreateNotebook(workspace),
     ]
 

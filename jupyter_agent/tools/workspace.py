@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -70,6 +71,15 @@ class Workspace(Protocol):
 
     async def runner(self, path: str) -> KernelRunner:
         """Return the runner of the notebook's kernel, by the best means there is right now."""
+
+    def scratch(
+        self, path: str, kernel_name: str | None
+    ) -> AbstractAsyncContextManager[KernelRunner]:
+        """Return a runner of a new kernel in the notebook's folder, which ends with the context.
+
+        Raises:
+            NoKernel: none may be started here.
+        """
 
     async def create_notebook(
         self, path: str, cells: Sequence[CellState], kernel_name: str | None

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
-from jupyter_agent.providers.replay import Call, Say, Think, Wait
+from hostile_markdown import answers, payloads
+
+from jupyter_agent.protocol.errors import ErrorInfo
+from jupyter_agent.providers.replay import Call, Fail, Say, Think, Wait
 
 
 def since_prompt(request):
@@ -153,3 +156,28 @@ def model_shell(request):
     if prompt.text.startswith("SAY "):
         return [Say(prompt.text.removeprefix("SAY "))]
     return [Call("run_code", {"code": prompt.text})]
+
+
+def model_hostile(request):
+    """Says the hostile answer that the prompt names by its number."""
+    prompt, _ = since_prompt(request)
+    return [Say(answers()[int(prompt.text)]), Say("\n\nThat was it.")]
+
+
+def model_hostile_tools(request):
+    """Fills plans, questions and cards with hostile text."""
+    words = payloads()
+    if turn(request) == 0:
+        items = [{"text": text[:200], "status": "open"} for text in words[:20]]
+        return [Call("update_plan", {"items": items})]
+    if turn(request) == 1:
+        return [Call("run_code", {"code": f"print({words[:40]!r})"})]
+    if turn(request) == 2:
+        options = [text[:80] for text in words[-10:]]
+        return [Call("ask_user", {"question": "\n".join(words[-20:])[:1_900], "options": options})]
+    return [Say("That was it.")]
+
+
+def model_fails(request):
+    """Fails at once, as a provider does."""
+    return [Fail(ErrorInfo(code="overloaded", message="There is no capacity.", retryable=False))]

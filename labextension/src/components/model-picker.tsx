@@ -139,23 +139,29 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
             {trans.__('Use %1', typed)}
           </li>
         )}
-        {ids.length === 0 && <li className="jp-Agent-dim">{trans.__('No model matches.')}</li>}
-        {all.length > found.length && (
-          <li className="jp-Agent-dim">
-            {trans.__('%1 more: type to narrow the list.', all.length - found.length)}
-          </li>
-        )}
-        {missing > 0 && (
-          <li className="jp-Agent-dim">
-            {trans._n(
-              '%1 model needs a key or an address: type to find it, or open the settings.',
-              '%1 models need a key or an address: type to find one, or open the settings.',
-              missing
-            )}
-          </li>
-        )}
       </ul>
+      <ListNotes none={ids.length === 0} more={all.length - found.length} missing={missing} />
       <ListState />
+    </div>
+  );
+}
+
+/** What is not in the list; beside it, since a list of options holds nothing else. */
+function ListNotes(props: { none: boolean; more: number; missing: number }): JSX.Element {
+  const { trans } = useServices();
+  return (
+    <div className="jp-Agent-listNotes jp-Agent-dim">
+      {props.none && <p>{trans.__('No model matches.')}</p>}
+      {props.more > 0 && <p>{trans.__('%1 more: type to narrow the list.', props.more)}</p>}
+      {props.missing > 0 && (
+        <p>
+          {trans._n(
+            '%1 model needs a key or an address: type to find it, or open the settings.',
+            '%1 models need a key or an address: type to find one, or open the settings.',
+            props.missing
+          )}
+        </p>
+      )}
     </div>
   );
 }

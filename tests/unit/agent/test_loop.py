@@ -74,7 +74,16 @@ class Intents:
 class Rig:
     """A loop with everything recorded."""
 
-    def __init__(self, script, *tools, mode="ask", answer=None, limits=None, clock=time.monotonic):
+    def __init__(
+        self,
+        script,
+        *tools,
+        mode="ask",
+        answer=None,
+        limits=None,
+        clock=time.monotonic,
+        deadlines=None,
+    ):
         self.events = []
         self.recorded = []
         self.asked = []
@@ -102,6 +111,7 @@ class Rig:
             emit=self.events.append,
             intents=self.intents,
             spent=self.spent,
+            deadlines=deadlines,
         )
         self.loop = Loop(
             provider=self.provider,
@@ -225,6 +235,17 @@ async def test_a_tool_that_takes_too_long_is_ended():
     rig = Rig(turns([Call("echo", {"text": "a"})]), tool)
     assert (await rig.loop.run()).status == "done"
     assert rig.results()[0].text.startswith("TIMED_OUT")
+
+
+async def test_a_deadline_from_the_settings_goes_before_the_tools_own():
+    async def wait(arguments):
+        await asyncio.Event().wait()
+
+    tool = Echo(before=wait)
+    tool.deadline = None
+    rig = Rig(turns([Call("echo", {"text": "a"})]), tool, deadlines={"echo": 0.02})
+    assert (await rig.loop.run()).status == "done"
+    assert rig.results()[0].text == "TIMED_OUT: echo did not finish within 0.02 s."
 
 
 async def test_of_a_mixed_batch_only_the_approved_run_and_each_gets_its_result_in_order():

@@ -150,7 +150,7 @@ async def test_the_summarys_tokens_are_counted(tmp_path):
 
     async with manager_of(tmp_path, first=Model(script, window=SMALL)) as manager:
         session, events = await start(manager)
-        await say(session, "x" * 16_000)
+        await say(session, "x" * 14_000)
         await say(session, "y" * 9_000)
         assert len(of(events, "context_compacted")) == 1
         assert of(events, "budget")[-1].session_usage.input == 3_000

@@ -68,7 +68,7 @@ def test_every_schema_is_plain_enough_for_any_provider(workspace: FakeWorkspace)
 
 def test_tools_can_be_left_out(workspace: FakeWorkspace) -> None:
     everything = {tool.name for tool in build_tools(workspace)}
-    assert len(everything) == 15
+    assert len(everything) == 16
     bare = {tool.name for tool in build_tools(workspace, notebook=False, files=False)}
     assert bare == {"ask_user", "update_plan"}
 

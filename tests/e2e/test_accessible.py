@@ -1,0 +1,181 @@
+"""The panel for everybody: what axe finds in each state, the keyboard, and no motion unasked.
+
+axe-core comes from the front end's development packages.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+from real_lab import HERE, choose_mode, choose_model, panel_state, say, write_setting
+
+AXE = HERE.parent.parent / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+PANEL = ".jp-Agent-panel"
+MESSAGE = ".jp-Agent-message[data-role='assistant']"
+GRAVE = ("serious", "critical")
+FIND = """
+async () => {
+  const found = await axe.run('.jp-Agent-panel', { resultTypes: ['violations'] });
+  return found.violations.map(one => ({
+    id: one.id,
+    impact: one.impact,
+    help: one.help,
+    nodes: one.nodes.map(node => [node.html.slice(0, 200), node.failureSummary])
+  }));
+}
+"""
+FOCUSABLE = """
+() => {
+  const wanted = 'button, input, select, textarea, a[href], summary, [tabindex="0"]';
+  return [...document.querySelectorAll('.jp-Agent-panel :is(' + wanted + ')')]
+    .filter(item => !item.disabled && item.checkVisibility({ visibilityProperty: true }))
+    .map((item, at) => { item.dataset.tabStop = at; return item.outerHTML.slice(0, 120); });
+}
+"""
+FOCUSED = """
+() => {
+  const item = document.activeElement;
+  return item?.closest('.jp-Agent-panel') ? (item.dataset.tabStop ?? '') : null;
+}
+"""
+MOVING = """
+() => document.getAnimations()
+  .filter(one => one.playState === 'running')
+  .map(one => one.effect?.target)
+  .filter(item => item?.closest('.jp-Agent-panel') || item?.matches('.jp-Agent-touchedCell'))
+  .map(item => item.className)
+"""
+
+
+def streaming(page):
+    choose_model(page, "script/model_stream")
+    say(page, "go")
+    expect(page.locator(MESSAGE).last).to_contain_text("word3")
+
+
+def approval(page):
+    choose_model(page, "script/model_insert")
+    say(page, "compute")
+    page.locator(".jp-Agent-approval [data-action='allow-once']").wait_for()
+
+
+def expanded_cards(page):
+    choose_mode(page, "auto")
+    choose_model(page, "script/model_insert")
+    say(page, "compute")
+    expect(page.locator(MESSAGE).last).to_contain_text("42")
+    panel_state(page, "idle")
+    for button in page.locator(".jp-Agent-expand").all():
+        button.click()
+    for summary in page.locator(".jp-Agent-toolDetails details:not([open]) > summary").all():
+        summary.click()
+
+
+def question(page):
+    choose_model(page, "script/model_question")
+    say(page, "ask me")
+    page.locator(".jp-Agent-question").wait_for()
+
+
+def failure(page):
+    choose_model(page, "script/model_fails")
+    say(page, "go")
+    page.locator(".jp-Agent-runEnd[data-status='failed']").wait_for()
+
+
+def sessions(page):
+    choose_model(page, "script/model_fails")
+    say(page, "a session to list")
+    page.locator(".jp-Agent-runEnd[data-status='failed']").wait_for()
+    page.locator(".jp-Agent-sessionsButton").click()
+    page.locator(".jp-Agent-session").first.wait_for()
+
+
+def model_picker(page):
+    page.locator(".jp-Agent-modelPicker").click()
+    page.locator(".jp-Agent-modelList [role='option']").first.wait_for()
+
+
+def setup_card(page):
+    page.locator(".jp-Agent-settingsButton").click()
+    page.locator(".jp-Agent-setupCard").wait_for()
+
+
+def empty(page):
+    page.locator(".jp-Agent-empty").wait_for()
+
+
+STATES = (
+    empty,
+    setup_card,
+    streaming,
+    approval,
+    question,
+    expanded_cards,
+    sessions,
+    model_picker,
+    failure,
+)
+
+
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
+def theme(lab, request):
+    write_setting(lab.root.parent, "themes", json.dumps({"theme": request.param}))
+    yield request.param
+    write_setting(lab.root.parent, "themes", "{}")
+
+
+def faults(page):
+    """Return what axe finds that shuts people out, in words."""
+    page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    found = [one for one in page.evaluate(FIND) if one["impact"] in GRAVE]
+    return [f"{one['id']}: {one['help']}: {node}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_axe_finds_nothing_grave(state, theme, bench):
+    page = bench(["1"]).open()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    state(page)
+    assert faults(page) == []
+
+
+def test_axe_would_find_something(bench):
+    page = bench(["1"]).open()
+    page.evaluate(
+        "document.querySelector('.jp-Agent-panel').append(document.createElement('button'))"
+    )
+    assert [one for one in faults(page) if one.startswith("button-name")]
+
+
+@pytest.mark.parametrize("state", [empty, approval, expanded_cards, sessions, setup_card])
+def test_tab_reaches_everything_in_the_order_it_is_seen(state, bench):
+    page = bench(["1"]).open()
+    state(page)
+    every = page.evaluate(FOCUSABLE)
+    page.locator(f"{PANEL} [data-tab-stop='0']").focus()
+    reached = []
+    for _ in range(2 * len(every)):
+        stop = page.evaluate(FOCUSED)
+        if stop is None:
+            break
+        # What scrolls is a stop of the browser's own, so that keys can scroll it.
+        reached += [int(stop)] if stop else []
+        page.keyboard.press("Tab")
+    missing = [html for at, html in enumerate(every) if at not in reached]
+    assert missing == []
+    assert reached == list(range(len(every)))
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_nothing_moves_for_people_who_want_no_motion(motion, bench):
+    page = bench(["1"]).open()
+    page.emulate_media(reduced_motion=motion)
+    choose_mode(page, "auto")
+    choose_model(page, "script/model_slow")
+    say(page, "tick")
+    page.locator(".jp-Agent-toolCard[data-status='running']").wait_for()
+    moving = page.evaluate(MOVING)
+    assert bool(moving) == (motion == "no-preference"), moving
