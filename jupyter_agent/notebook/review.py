@@ -30,8 +30,8 @@ class Touched:
     it wrote; `cleared` that it cleared outputs; `kept` that the person has accepted all that.
     """
 
-    before: CellState | None
-    written: CellState | None
+    before: CellState | None = None
+    written: CellState | None = None
     moved: bool = False
     cleared: bool = False
     keys: tuple[str, ...] = ()

@@ -7,13 +7,38 @@ in between: that accepted the first.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..protocol.rpc import CellState
 from ..protocol.session_events import ReviewCell, ReviewKind
 from .cells import same
 from .diff import count_lines
 from .review import Baseline, Touched, Undone, is_conflict, undo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """How undoing went: `cells` are as before, `conflicts` (path, id) were left alone.
+
+    Those the person had changed since.
+    """
+
+    cells: int = 0
+    conflicts: tuple[tuple[str, str], ...] = ()
+
+    def __add__(self, other: TakenBack) -> TakenBack:
+        return TakenBack(
+            cells=self.cells + other.cells, conflicts=(*self.conflicts, *other.conflicts)
+        )
+
+    def words(self) -> str:
+        """Say it in a sentence or two."""
+        text = f"{self.cells} cell{'' if self.cells == 1 else 's'} as before."
+        if self.conflicts:
+            number = len(self.conflicts)
+            verb = "was" if number == 1 else "were"
+            text += f" {number} that the user changed since {verb} left alone."
+        return text
 
 
 def kind_of(item: Touched) -> ReviewKind | None:
