@@ -47,7 +47,7 @@ export function Panel(): JSX.Element {
         />
       )}
       {shown === 'chat' && session && transcript.review.length > 0 && (
-        <ReviewBar key={session.id} session={session} transcript={transcript} />
+        <ReviewBar key={`review-${session.id}`} session={session} transcript={transcript} />
       )}
       {shown === 'chat' && (
         <Composer transcript={transcript} disabled={model.choice.model === null} />
