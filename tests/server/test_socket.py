@@ -79,6 +79,9 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
         {"type": "unqueue", "prompt_id": "p"},
         {"type": "resume"},
         {"type": "configure", "mode": "plan"},
+        {"type": "keep"},
+        {"type": "undo", "path": "n.ipynb", "cell_id": "a", "force": True},
+        {"type": "restore", "message_id": "m"},
         {"type": "stop"},
     ]
     for frame in frames:
@@ -88,6 +91,9 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
         ("unqueue", {"prompt_id": "p"}),
         ("resume", {}),
         ("configure", {"model": None, "mode": "plan", "effort": None, "title": None}),
+        ("keep", {"path": None, "cell_id": None}),
+        ("undo", {"path": "n.ipynb", "cell_id": "a", "force": True}),
+        ("restore", {"message_id": "m"}),
         ("stop", {}),
     ]
 
