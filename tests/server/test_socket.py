@@ -98,6 +98,20 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
     ]
 
 
+async def test_what_cannot_be_restored_now_says_why(manager: Any, socket: Any) -> None:
+    manager.add("s1")
+    reply = await socket.ask(type="restore", session_id="s1", message_id="running")
+    assert reply["error"]["code"] == "not_allowed" and "Stop it first" in reply["error"]["message"]
+
+
+async def test_nobody_undoes_what_is_done_in_anothers_session(manager: Any, socket: Any) -> None:
+    session = manager.add("s1", owner="somebody else")
+    for frame in ({"type": "keep"}, {"type": "undo"}, {"type": "restore", "message_id": "m"}):
+        reply = await socket.ask(session_id="s1", **frame)
+        assert reply["error"]["code"] == "unknown_session"
+    assert session.told == []
+
+
 async def test_stop_overtakes_and_does_not_hold_up_others(manager: Any, socket: Any) -> None:
     session = manager.add("s1")
     session.stopping = asyncio.Event()
