@@ -114,7 +114,8 @@ class Checkpoints:
                 state: NotebookState = await document.read(ids)
                 record = await self._current(document.path)
                 before = record.baseline if record else Baseline(path=document.path)
-                after = noted(before, state.cells)
+                # Large outputs are measured: not on the event loop.
+                after = await asyncio.to_thread(noted, before, state.cells)
             except AgentError:
                 return  # it cannot be done either, and says so itself
             if after.cells == before.cells:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_agent.notebook.changes import apply_changes
@@ -149,6 +149,7 @@ def plain(cells):
     ]
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_undoing_all_of_several_prompts_is_exact(seed):
     chance = random.Random(seed)
@@ -163,6 +164,7 @@ def test_undoing_all_of_several_prompts_is_exact(seed):
     assert plain(carried_out(cells, target)) == plain(start)
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_undoing_one_after_another_in_any_order_is_exact(seed):
     chance = random.Random(seed)
@@ -183,6 +185,7 @@ def test_undoing_one_after_another_in_any_order_is_exact(seed):
     assert by_id == {cell.id: cell for cell in plain(start)}
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_what_the_person_did_elsewhere_or_since_is_never_lost(seed):
     chance = random.Random(seed)
@@ -212,6 +215,7 @@ def test_what_the_person_did_elsewhere_or_since_is_never_lost(seed):
     assert list(after) == [cell.id for cell in target.cells]
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_the_changes_lead_exactly_to_what_is_meant(seed):
     chance = random.Random(seed)
