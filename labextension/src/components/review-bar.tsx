@@ -7,7 +7,7 @@ import type { Transcript } from '../protocol/types';
 import { ReviewRow } from './review-row';
 import { useServices } from './services';
 
-/** Something to do to the server's side; `null` is told when it went well. */
+/** Have the server do something, one thing at a time. */
 export type Perform = (work: () => Promise<void>) => void;
 
 export function ReviewBar(props: { session: SessionModel; transcript: Transcript }): JSX.Element {

@@ -105,10 +105,13 @@ function Change({ cell }: { cell: ReviewCell }): JSX.Element {
   const { trans } = useServices();
   if (cell.before === cell.after) {
     const words = {
+      edited: trans.__('Its type was changed; its source is as it was.'),
+      inserted: trans.__('It is empty.'),
+      deleted: trans.__('It was empty.'),
       moved: trans.__('It stood elsewhere; its source is as it was.'),
       outputs: trans.__('Its outputs were cleared; its source is as it was.')
     };
-    return <p className="jp-Agent-dim">{words[cell.kind as 'moved'] ?? words.outputs}</p>;
+    return <p className="jp-Agent-dim">{words[cell.kind]}</p>;
   }
   return <Diff before={cell.before} after={cell.after} context={CONTEXT} />;
 }
