@@ -38,6 +38,7 @@ from .tools.function import DEADLINE, FunctionTool
 if TYPE_CHECKING:
     from .kernel.managed import ManagedKernels
     from .kernel.runner import KernelRunner
+    from .notebook.reviewed import TakenBack
     from .runtime.manager import SessionManager
     from .runtime.session import Session
 
@@ -212,6 +213,18 @@ class Agent:
         except KeyboardInterrupt:
             self.stop()
             raise
+
+    async def undo(self, *, force: bool = False) -> TakenBack:
+        """Take back what the last run that changed the notebook did to it.
+
+        Cells that were changed since are left alone, unless `force`. The result says how many
+        `cells` are as before, and which were left alone (`conflicts`: path and cell id).
+
+        Raises:
+            NotAllowed: there is nothing to undo, or a run goes on.
+        """
+        session = await self.open_session()
+        return await session.review.undo_run(force=force)
 
     def stop(self) -> None:
         """End the current run, if there is one; it ends within a second. Safe from any thread."""

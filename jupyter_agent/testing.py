@@ -103,7 +103,7 @@ class FakeNotebook:
             path=self.path,
             revision=self.revision,
             cells=tuple(
-                cell if outputs == "all" or cell.id in outputs else replace(cell, outputs=None)
+                cell if outputs == "all" or cell.id in outputs else _without_outputs(cell)
                 for cell in self.cells
             ),
             language=self.language,
@@ -125,7 +125,7 @@ class FakeNotebook:
         self.cells = after
         self.revision += 1
         self.saves += 1
-        by_id = {cell.id: replace(cell, outputs=None) for cell in after}
+        by_id = {cell.id: _without_outputs(cell) for cell in after}
         applied = ApplyResult(
             revision=self.revision,
             cells=tuple(by_id[id] for id in touched_ids(changes) if id in by_id),
@@ -361,6 +361,10 @@ class FakeWorkspace:
     async def ask(self, call_id: str, question: str, options: Sequence[str]) -> str | None:
         self.questions.append((question, tuple(options)))
         return self._answers.pop(0) if self._answers else None
+
+
+def _without_outputs(cell: CellState) -> CellState:
+    return replace(cell, outputs=None, attachments=None)
 
 
 def _failed(outputs: Sequence[dict[str, Any]]) -> bool:

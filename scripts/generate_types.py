@@ -36,6 +36,8 @@ LITERALS: dict[str, Any] = {
     "NoticeLevel": session_events.NoticeLevel,
     "Permission": tools.Permission,
     "PreviewKind": tools.PreviewKind,
+    "ReviewKind": session_events.ReviewKind,
+    "ReviewState": session_events.ReviewState,
     "Role": messages.Role,
     "RunStatus": session_events.RunStatus,
     "ToolStatus": transcript.ToolStatus,

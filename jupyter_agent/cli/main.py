@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": "list, enter, test and remove the keys of providers",
     "doctor": "check keys, addresses and models, and say what is wrong",
     "sessions": "list the conversations about the notebooks of a folder",
+    "undo": "take back what the last run did to a notebook",
     "record": "ask a model once and keep what it really sent, for a report of a fault",
     "replay": "read recorded answers of model APIs",
 }

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """List the sessions."""
     folder = Path(arguments.folder).expanduser().resolve()
-    found = asyncio.run(_list(folder, arguments.store))
+    found, checkpoints = asyncio.run(_list(folder, arguments.store))
     if arguments.json:
         from ..protocol.codec import to_json
 
@@ -45,13 +45,18 @@ def main(arguments: argparse.Namespace) -> int:
         for summary in found:
             day = summary.updated_at[:16].replace("T", " ")
             words = f"{summary.notebook_path} · {summary.title or 'no prompt yet'}"
+            if number := checkpoints.get(summary.id):
+                words += f" · {number} checkpoint{'' if number == 1 else 's'}"
             print(visible(f"{summary.id}  {day}  {words}"))
         if not found:
             print("No sessions.", file=sys.stderr)
     return exits.DONE
 
 
-async def _list(folder: Path, store_name: str | None) -> list[SessionSummary]:
+async def _list(
+    folder: Path, store_name: str | None
+) -> tuple[list[SessionSummary], dict[str, int]]:
+    """Return the sessions, and how many checkpoints each has."""
     from dataclasses import replace
 
     from ..config import load_settings
@@ -62,9 +67,11 @@ async def _list(folder: Path, store_name: str | None) -> list[SessionSummary]:
         settings = replace(settings, store=store_name)
     store = settings.store_path()
     if store is None or not store.exists():
-        return []  # looking must not make a file
+        return [], {}  # looking must not make a file
     manager = build_manager(settings, root=folder, store_path=store)
     try:
-        return await manager.sessions(owner=owner_of(folder))
+        found = await manager.sessions(owner=owner_of(folder))
+        kept = await manager.store()
+        return found, {one.id: len(await kept.checkpoints(one.id)) for one in found}
     finally:
         await manager.aclose()

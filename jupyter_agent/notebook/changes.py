@@ -168,6 +168,7 @@ def _insert(cells: list[CellState], change: InsertCell) -> None:
         source=change.source,
         metadata=dict(change.metadata or {}),
         outputs=() if change.cell_type == "code" else None,
+        attachments=change.attachments,
     )
     cells.insert(_place(cells, change.after), cell)
 
@@ -201,6 +202,7 @@ def _set_type(cells: list[CellState], change: SetCellType) -> None:
         execution_count=None,
         output_kinds=(),
         outputs=() if change.cell_type == "code" else None,
+        attachments=change.attachments,
     )
 
 
@@ -248,12 +250,13 @@ def _undo(cells: Sequence[CellState], change: Change) -> list[Change]:
                 source=cell.source,
                 after=_before(cells, index),
                 metadata=cell.metadata,
+                attachments=cell.attachments,
             )
         ]
     if isinstance(change, MoveCell):
         return [MoveCell(id=cell.id, after=_before(cells, index))]
     if isinstance(change, SetCellType):
-        return [SetCellType(id=cell.id, cell_type=cell.cell_type)]
+        return [SetCellType(id=cell.id, cell_type=cell.cell_type, attachments=cell.attachments)]
     return []
 
 

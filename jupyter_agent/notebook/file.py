@@ -287,7 +287,11 @@ def _carry_out(notebook: NotebookFile, changes: Sequence[Change]) -> None:
     for change in changes:
         if change.type == "insert":
             made = ipynb.new_cell(
-                change.id, change.cell_type, change.source, dict(change.metadata or {})
+                change.id,
+                change.cell_type,
+                change.source,
+                dict(change.metadata or {}),
+                change.attachments,
             )
             cells.insert(_place(cells, change.after), made)
             continue
@@ -319,6 +323,8 @@ def _change_cell(cell: FileCell, change: Change) -> None:
         data["cell_type"] = change.cell_type
         if change.cell_type == "code":
             data.update(outputs=[], execution_count=None)
+        elif change.attachments is not None:
+            data["attachments"] = change.attachments
         cell.data = dict(sorted(data.items()))
     elif change.type == "clear_outputs" and data.get("cell_type") == "code":
         data.update(outputs=[], execution_count=None)

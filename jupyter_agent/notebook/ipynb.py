@@ -151,9 +151,16 @@ def require_ids(notebook: NotebookFile) -> None:
     notebook.minor = MINOR_WITH_IDS
 
 
-def new_cell(cell_id: str, cell_type: CellType, source: str, metadata: dict[str, Any]) -> FileCell:
+def new_cell(
+    cell_id: str,
+    cell_type: CellType,
+    source: str,
+    metadata: dict[str, Any],
+    attachments: dict[str, Any] | None = None,
+) -> FileCell:
     """Make a cell, with its keys in nbformat's order."""
-    data: dict[str, Any] = {"cell_type": cell_type}
+    data: dict[str, Any] = {} if attachments is None else {"attachments": in_order(attachments)}
+    data["cell_type"] = cell_type
     if cell_type == "code":
         data["execution_count"] = None
     data.update(id=cell_id, metadata=in_order(metadata))
@@ -171,6 +178,7 @@ def state_of(cell: FileCell, *, outputs: bool) -> CellState:
     found = outputs_of(data) if cell_type == "code" else []
     count = data.get("execution_count")
     metadata = data.get("metadata")
+    attachments = data.get("attachments") if outputs and cell_type != "code" else None
     return CellState(
         id=cell.id,
         cell_type=cell_type,
@@ -181,6 +189,7 @@ def state_of(cell: FileCell, *, outputs: bool) -> CellState:
         outputs=tuple(join_output(output) for output in found)
         if outputs and cell_type == "code"
         else None,
+        attachments=attachments if isinstance(attachments, dict) else None,
     )
 
 

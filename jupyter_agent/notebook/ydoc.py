@@ -161,6 +161,8 @@ class YdocNotebook:
             }
             if change.cell_type == "code":
                 cell.update(outputs=[], execution_count=None)
+            elif change.attachments is not None:
+                cell["attachments"] = change.attachments
             document.ycells.insert(self._place(change.after), document.create_ycell(cell))
             return
         index = self._index(change.id)
@@ -183,6 +185,8 @@ class YdocNotebook:
                 cell["cell_type"] = change.cell_type
                 if change.cell_type == "code":
                     cell.update(outputs=[], execution_count=None)
+                elif change.attachments is not None:
+                    cell["attachments"] = change.attachments
                 document.set_cell(index, cell)
         elif change.type == "clear_outputs":
             document.ycells[index]["outputs"].clear()

@@ -125,6 +125,42 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Keep what the agent changed: one cell of a notebook, or, with neither, all of it."""
+
+    id: str
+    session_id: str
+    path: str | None = None
+    cell_id: str | None = None
+    type: Literal["keep"] = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """Undo what the agent changed: one cell of a notebook, or, with neither, all of it.
+
+    A cell that the person has changed since is left as it is and reported, unless `force`.
+    """
+
+    id: str
+    session_id: str
+    path: str | None = None
+    cell_id: str | None = None
+    force: bool = False
+    type: Literal["undo"] = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Put the notebooks back to before the prompt `message_id`; the person's edits stay."""
+
+    id: str
+    session_id: str
+    message_id: str
+    type: Literal["restore"] = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenNotebook:
     """A notebook open in a tab. `focused_at` in milliseconds since the epoch, 0 for never."""
 
@@ -170,6 +206,9 @@ ClientFrame = Annotated[
     | Configure
     | Approve
     | Answer
+    | Keep
+    | Undo
+    | Restore
     | Notebooks
     | RpcResult
     | RpcProgress,

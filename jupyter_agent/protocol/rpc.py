@@ -43,7 +43,7 @@ class CellState:
     """A cell. `outputs` are nbformat outputs, present only where asked for.
 
     `output_kinds` names what is there: mime types, `stream`, `error`. `running` while it is
-    queued or executing in this tab.
+    queued or executing in this tab. `attachments` (of markdown and raw cells) come with outputs.
     """
 
     id: str
@@ -54,6 +54,7 @@ class CellState:
     running: bool = False
     metadata: dict[str, JsonValue] | None = None
     outputs: tuple[dict[str, JsonValue], ...] | None = None
+    attachments: dict[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ class InsertCell:
     source: str
     after: str | None = None
     metadata: dict[str, JsonValue] | None = None
+    attachments: dict[str, JsonValue] | None = None
     type: Literal["insert"] = "insert"
 
 
@@ -120,10 +122,11 @@ class MoveCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetCellType:
-    """Change a cell's type, keeping id and source."""
+    """Change a cell's type, keeping id and source; `attachments` are what it has afterwards."""
 
     id: str
     cell_type: CellType
+    attachments: dict[str, JsonValue] | None = None
     type: Literal["set_type"] = "set_type"
 
 

@@ -13,11 +13,14 @@ from pydantic import Field, JsonValue
 
 from .errors import ErrorInfo
 from .messages import Effort, Message, MessageMeta, ProviderMetadata, ToolResultPart
+from .rpc import CellType
 from .tools import CellRef, GrantScope, Mode, Permission, PreviewBlock
 from .usage import Usage
 
 RunStatus = Literal["done", "stopped", "failed", "interrupted", "limit"]
 NoticeLevel = Literal["info", "warning", "error"]
+ReviewKind = Literal["edited", "inserted", "deleted", "moved", "outputs"]
+ReviewState = Literal["open", "kept", "undone", "conflict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +248,57 @@ class NotebookChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewCell:
+    """A cell the agent changed, to be kept or undone.
+
+    `before` is the source before the first change, `after` as the agent left it. `number` is the
+    execution count, or the place (from 1) with `executed` False. With `conflict` the person has
+    changed the cell since, and `current` is its source now (None: they deleted it).
+    """
+
+    path: str
+    cell_id: str
+    kind: ReviewKind
+    cell_type: CellType
+    before: str
+    after: str
+    added: int
+    removed: int
+    number: int | None = None
+    executed: bool = False
+    state: ReviewState = "open"
+    current: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewChange:
+    """These cells' review changed; those not named stay as they are."""
+
+    cells: tuple[ReviewCell, ...]
+    type: Literal["review_change"] = "review_change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A notebook can be put back to before a prompt, the message `message_id`."""
+
+    id: str
+    run_id: str
+    path: str
+    created_at: datetime
+    message_id: str | None = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointChange:
+    """The checkpoints that are kept now, whole, the oldest first."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    type: Literal["checkpoint_change"] = "checkpoint_change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextCompacted:
     """Older turns were summarised for the model; the shown history stays whole. In tokens."""
 
@@ -336,6 +390,8 @@ SessionEvent = Annotated[
     | ToolUpdate
     | ToolEnd
     | NotebookChange
+    | ReviewChange
+    | CheckpointChange
     | ContextCompacted
     | Retry
     | Notice

@@ -18,9 +18,11 @@ from .reduce import MessageBuilder
 from .session_events import (
     ApprovalStart,
     Budget,
+    Checkpoint,
     NoticeLevel,
     QuestionStart,
     QueuedPrompt,
+    ReviewCell,
     RunStatus,
 )
 from .tools import CellRef, Mode, PreviewBlock
@@ -89,6 +91,8 @@ class Transcript:
     approvals: tuple[ApprovalStart, ...] = ()
     questions: tuple[QuestionStart, ...] = ()
     queued: tuple[QueuedPrompt, ...] = ()
+    review: tuple[ReviewCell, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
     running: bool = False
     run_id: str | None = None
     run_started_at: datetime | None = None
@@ -290,6 +294,19 @@ class TranscriptBuilder:
 
     def _on_queue_change(self, event: Any) -> None:
         self._set(queued=event.queued)
+
+    def _on_review_change(self, event: Any) -> None:
+        # What is settled needs no review any more.
+        review = {(cell.path, cell.cell_id): cell for cell in self._state.review}
+        for cell in event.cells:
+            if cell.state in ("open", "conflict"):
+                review[cell.path, cell.cell_id] = cell
+            else:
+                review.pop((cell.path, cell.cell_id), None)
+        self._set(review=tuple(review.values()))
+
+    def _on_checkpoint_change(self, event: Any) -> None:
+        self._set(checkpoints=event.checkpoints)
 
     def _on_session_change(self, event: Any) -> None:
         changes = {

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from ..protocol.errors import AgentError, SessionBusy
+from ..protocol.errors import AgentError, NotAllowed, SessionBusy
 
 TTL = 6.0
 RENEW_EVERY = 2.0
@@ -88,3 +90,37 @@ class Lease:
                 return  # taken over: every further write is refused by its fence
             except AgentError:
                 continue  # the store is unavailable for a moment; tried again
+
+
+class Quiet:
+    """Work on a session outside its runs: never beside one, of this process or another."""
+
+    def __init__(
+        self, store: Any, session_id: str, holder: str, running: Callable[[], bool]
+    ) -> None:
+        self._lease = (store, session_id, holder)
+        self._running = running
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Hold the session while inside.
+
+        Raises:
+            NotAllowed: a run goes on.
+            SessionBusy: another process works on the session.
+        """
+        async with self._lock:
+            if self._running():
+                raise NotAllowed("The agent is at work. Stop it first, then undo what it did.")
+            lease = Lease(*self._lease)
+            await lease.acquire()
+            try:
+                yield
+            finally:
+                await lease.release()
+
+    async def wait(self) -> None:
+        """Wait until nobody is inside; for a run, from whose start on nobody gets in."""
+        async with self._lock:
+            return

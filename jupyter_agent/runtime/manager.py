@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..protocol.tools import Mode
 from ..store.rows import SessionRow
 from ..tools.toolset import build_tools
 from .access import ModelAccess
+from .checkpoints import copy_records
 from .export import markdown
 from .history import transcript_of
 from .journal import Journal
@@ -177,8 +178,10 @@ class SessionManager:
         await (await self.store()).delete_session(session_id)
         self._changed()
 
-    async def fork(self, session_id: str, message_id: str, *, owner: str) -> SessionSummary:
-        """Start a new session from the conversation up to, and with, a message.
+    async def fork(
+        self, session_id: str, message_id: str, *, owner: str, before: bool = False
+    ) -> SessionSummary:
+        """Start a new session from the conversation up to a message: with it, or `before` it.
 
         Raises:
             UnknownSession: the session has no such message.
@@ -187,19 +190,22 @@ class SessionManager:
         ids = [message.id for message in origin.history]
         if message_id not in ids:
             raise UnknownSession("This session has no such message.")
-        kept = _whole_turns(origin.history[: ids.index(message_id) + 1])
+        kept = _whole_turns(origin.history[: ids.index(message_id) + (0 if before else 1)])
         summary = await self.create(
             owner=owner,
             notebook_path=origin.settled.notebook_path,
             model=origin.settled.model or None,
-            title=f"{origin.settled.title} (fork)"[:120],
+            title=f"{origin.settled.title} (fork)"[:120] if kept else None,
         )
         store = await self.store()
         for position, message in enumerate(kept):
             await store.put_message(summary.id, position, message.id, to_json(Message, message))
         session = self._sessions.pop(summary.id)
         await session.journal.aclose()
-        transcript = transcript_of(kept, session.settled)
+        known = await copy_records(
+            store, await origin.checkpoints.records(), summary.id, {message.id for message in kept}
+        )
+        transcript = replace(transcript_of(kept, session.settled), checkpoints=known)
         await Journal(summary.id, store, seq=1, transcript=transcript).checkpoint()
         return self._summary(await self._row(summary.id, owner))
 
@@ -285,9 +291,10 @@ class SessionManager:
             vision=lambda: session.vision,
             question=session.broker.question,
             on_change=session.notebook_changed,
+            recorder=session.review,
             provenance=session.provenance if self.settings.provenance else lambda: None,
         )
-        session.equip(workspace, build_tools(workspace))
+        session.equip(workspace, build_tools(workspace, checkpoints=session.review))
         return session
 
     async def _recover(self, session_id: str, journal: Journal, history: list[Message]) -> None:

@@ -24,14 +24,7 @@ from ..policy.broker import Broker
 from ..protocol.codec import to_json
 from ..protocol.errors import AgentError, ErrorInfo, NotAllowed
 from ..protocol.frames import Events, Snapshot
-from ..protocol.messages import (
-    Effort,
-    ImagePart,
-    Message,
-    TextPart,
-    new_id,
-    now,
-)
+from ..protocol.messages import Effort, ImagePart, Message, TextPart, new_id, now
 from ..protocol.models import ModelInfo, Request
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import (
@@ -51,10 +44,12 @@ from ..protocol.usage import Usage
 from ..providers.base import complete
 from ..tools.base import Tool, definition
 from .answering import Answering
+from .checkpoints import Checkpoints
 from .journal import Watcher
-from .lease import Lease
+from .lease import Lease, Quiet
+from .reviewing import Review
 from .session_parts import Intents, SessionParts, changed_cells
-from .workspace import SessionWorkspace
+from .workspace import AnyNotebook, SessionWorkspace
 
 STOP_DEADLINE = 0.8
 TITLE_LENGTH = 60
@@ -85,6 +80,11 @@ class Session:
             emit=self.journal.emit,
             record=self._record,
             reported=(shown.context_tokens or 0) if shown else 0,
+        )
+        self._quiet = Quiet(parts.store, self.id, parts.holder, lambda: self.running)
+        self.checkpoints = Checkpoints(parts.store, self.id, self.journal.emit)
+        self.review = Review(
+            self.checkpoints, self.journal, document=self._document, quiet=self._quiet
         )
         self.workspace: SessionWorkspace | None = None
         self.tools: dict[str, Tool[Any]] = {}
@@ -300,7 +300,9 @@ class Session:
 
     async def _run_guarded(self, run_id: str, message: Message | None, lease: Lease) -> Outcome:
         try:
+            await self._quiet.wait()
             await lease.acquire()
+            self.checkpoints.begin(run_id, message or self._last_prompt())
             await self._store.start_run(self.id, run_id)
             if message is not None:
                 self.history.append(message)
@@ -471,6 +473,13 @@ class Session:
         except AgentError as error:
             self.journal.emit(Notice(level="error", text=error.user_message, code=error.code))
         self.on_change()
+
+    def _last_prompt(self) -> Message | None:
+        return next((said for said in reversed(self.history) if said.role == "user"), None)
+
+    async def _document(self, path: str) -> AnyNotebook:
+        assert self.workspace is not None
+        return await self.workspace.document(path)
 
     async def _interrupt(self) -> None:
         if self.workspace is not None:

@@ -7,10 +7,11 @@ the work goes on without it.
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..kernel.client import KernelClientRunner
 from ..kernel.directory import KernelDirectory, KernelHandle
@@ -21,7 +22,7 @@ from ..notebook.creation import create_notebook_file
 from ..notebook.document import NotebookDocument, Outputs
 from ..notebook.file import FileNotebook
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
-from ..protocol.errors import EditRefused, NoKernel, NotebookMissing
+from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
 from ..tools.workspace import ReadMemory, RunRecord
 
@@ -32,16 +33,38 @@ Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
 OnChange = Callable[[str, ApplyResult, Sequence[Change]], None]
 
 
+class Recorder(Protocol):
+    """Is told of what the agent does to notebooks, so that it can be taken back."""
+
+    async def before_changes(self, document: NotebookDocument, changes: Sequence[Change]) -> None:
+        """Cells are about to be changed."""
+
+    async def before_run(self, document: NotebookDocument, cell_ids: Iterable[str]) -> None:
+        """Cells are about to run."""
+
+    def changed(self, path: str) -> None:
+        """The changes are applied, or nobody knows whether they are."""
+
+    async def refused(self, path: str) -> None:
+        """The changes were refused: nothing was applied."""
+
+
 class AnyNotebook:
     """A notebook by whichever backend fits at each call (the `NotebookDocument` port)."""
 
     def __init__(
-        self, path: str, file: FileNotebook, browser: BrowserChannel | None, on_change: OnChange
+        self,
+        path: str,
+        file: FileNotebook,
+        browser: BrowserChannel | None,
+        on_change: OnChange,
+        recorder: Recorder,
     ) -> None:
         self.path = path
         self._file = file
         self._browser = browser
         self._on_change = on_change
+        self._recorder = recorder
 
     @property
     def backend(self) -> Literal["frontend", "ydoc", "file"]:
@@ -66,12 +89,31 @@ class AnyNotebook:
         """Apply changes. If the tab went away with them, the file decides: what the tab had
         saved already makes this stale, and the model looks again.
         """
+        await self._recorder.before_changes(self, changes)
         try:
-            result = await self._best().apply(changes, expect, op_id=op_id)
-        except TabGone:
-            result = await self._file.apply(changes, expect, op_id=op_id)
+            result = await self.put_back(changes, expect, op_id=op_id)
+        except (Unconfirmed, asyncio.CancelledError):
+            self._recorder.changed(self.path)  # perhaps; and then it can be undone, too
+            raise
+        except AgentError:
+            await self._recorder.refused(self.path)
+            raise
         self._on_change(self.path, result, changes)
+        self._recorder.changed(self.path)
         return result
+
+    async def before_run(self, cell_ids: Iterable[str]) -> None:
+        """Have the outputs noted of cells that are about to run."""
+        await self._recorder.before_run(self, cell_ids)
+
+    async def put_back(
+        self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
+    ) -> ApplyResult:
+        """Apply changes that are the person's: nothing of it is noted or up for review."""
+        try:
+            return await self._best().apply(changes, expect, op_id=op_id)
+        except TabGone:
+            return await self._file.apply(changes, expect, op_id=op_id)
 
     async def set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
@@ -123,6 +165,7 @@ class AnyRunner:
         if handle is None:
             state = await self._document.read()
             handle = await self._kernels.start(self._path, state.kernel_name)
+        await self._document.before_run([cell.cell_id for cell in cells])
         runner: KernelRunner = self._direct
         if self._browser is not None and self._browser.has_tab(self._path):
             runner = self._observer(handle, self._browser)
@@ -193,6 +236,7 @@ class SessionWorkspace:
         vision: whether the model can look at images, asked at each call.
         question: asks the person.
         on_change: told of each applied batch of changes.
+        recorder: told of changes and runs, before and after.
         provenance: what is noted on cells the agent writes.
     """
 
@@ -207,6 +251,7 @@ class SessionWorkspace:
         vision: Callable[[], bool],
         question: Question,
         on_change: OnChange,
+        recorder: Recorder,
         provenance: Callable[[], dict[str, str] | None],
     ) -> None:
         self.memory = ReadMemory()
@@ -219,6 +264,7 @@ class SessionWorkspace:
         self._vision = vision
         self._question = question
         self._on_change = on_change
+        self._recorder = recorder
         self._provenance = provenance
         self._documents: dict[str, AnyNotebook] = {}
         self._runners: dict[str, AnyRunner] = {}
@@ -247,7 +293,9 @@ class SessionWorkspace:
         """Return the notebook at a path."""
         if path not in self._documents:
             file = FileNotebook(path, self._confined(path))
-            self._documents[path] = AnyNotebook(path, file, self._browser, self._on_change)
+            self._documents[path] = AnyNotebook(
+                path, file, self._browser, self._on_change, self._recorder
+            )
         return self._documents[path]
 
     async def runner(self, path: str) -> KernelRunner:

@@ -26,9 +26,10 @@ class Rename:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
-    """The last message that the new session shares with the old one."""
+    """The last message that the new session shares with the old one, or, `before`, the first not."""
 
     message_id: str
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,11 @@ REQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     "approve": _ACT,
     "answer": _ACT,
     "unqueue": (("write", _AGENT),),
+    # A person's own edits, and nothing the person has not seen: no approval, but no less than
+    # what writing the notebook takes.
+    "keep": (("write", _AGENT),),
+    "undo": (("write", _AGENT), ("write", "contents")),
+    "restore": (("write", _AGENT), ("write", "contents")),
     "stop": (("write", _AGENT),),
     "configure": (("write", _AGENT),),
 }
@@ -258,6 +263,16 @@ class Connection:
         await session.configure(
             model=frame.model, mode=frame.mode, effort=frame.effort, title=frame.title
         )
+
+    async def _on_keep(self, frame: frames.Keep) -> None:
+        await (await self._session(frame)).review.keep(frame.path, frame.cell_id)
+
+    async def _on_undo(self, frame: frames.Undo) -> None:
+        session = await self._session(frame)
+        await session.review.undo(frame.path, frame.cell_id, force=frame.force)
+
+    async def _on_restore(self, frame: frames.Restore) -> None:
+        await (await self._session(frame)).review.restore_before(frame.message_id)
 
     async def _on_approve(self, frame: frames.Approve) -> None:
         self._check_nonce(frame.nonce)

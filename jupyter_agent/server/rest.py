@@ -199,8 +199,8 @@ class ForkHandler(AgentHandler):
         from ..protocol.frames import SessionSummary
         from .bodies import Fork
 
-        message_id = self.body(Fork).message_id
-        made = await (await self.manager()).fork(session_id, message_id, owner=self.owner)
+        fork, manager = self.body(Fork), await self.manager()
+        made = await manager.fork(session_id, fork.message_id, owner=self.owner, before=fork.before)
         self.reply(SessionSummary, made, status=201)
 
 

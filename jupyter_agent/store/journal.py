@@ -129,16 +129,38 @@ class Journal(Leases):
 
         await self._fenced(session_id, change)
 
-    async def put_checkpoint(self, session_id: str, checkpoint_id: str, json: bytes) -> None:
-        """Store a checkpoint, replacing one of the same id."""
+    async def put_checkpoint(
+        self, session_id: str, checkpoint_id: str, json: bytes, data: bytes = b""
+    ) -> None:
+        """Store a checkpoint, durably: what it is about, and what it holds.
+
+        One of the same id is replaced and keeps its place.
+        """
 
         def change(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)",
+                "INSERT INTO checkpoints VALUES (?, ?, ?) "
+                "ON CONFLICT (session_id, checkpoint_id) DO UPDATE SET json = excluded.json",
                 (session_id, checkpoint_id, json),
             )
+            connection.execute(
+                "INSERT OR REPLACE INTO checkpoint_data VALUES (?, ?, ?)",
+                (session_id, checkpoint_id, data),
+            )
 
-        await self._fenced(session_id, change)
+        await self._fenced(session_id, change, durable=True)
+
+    async def checkpoint_data(self, session_id: str, checkpoint_id: str) -> bytes | None:
+        """Return what a checkpoint holds, None when there is none of that id."""
+
+        def query(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(
+                "SELECT data FROM checkpoint_data WHERE session_id = ? AND checkpoint_id = ?",
+                (session_id, checkpoint_id),
+            ).fetchone()
+            return row[0] if row is not None else None
+
+        return await self._database.read(query)
 
     async def checkpoints(self, session_id: str) -> list[tuple[str, bytes]]:
         """Return the checkpoints as (id, JSON), oldest first."""

@@ -114,8 +114,21 @@ _FIRST = (
     """,
 )
 
+# What a checkpoint holds, compressed, beside what it is about: the one is listed without the other.
+_CHECKPOINT_DATA = (
+    """
+    CREATE TABLE checkpoint_data (
+        session_id TEXT NOT NULL,
+        checkpoint_id TEXT NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (session_id, checkpoint_id),
+        FOREIGN KEY (session_id, checkpoint_id) REFERENCES checkpoints ON DELETE CASCADE
+    )
+    """,
+)
+
 # Append only: a step that was released is never changed.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _CHECKPOINT_DATA)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -23,6 +23,7 @@ _TABLES = (
     "approvals",
     "grants",
     "checkpoints",
+    "checkpoint_data",
     "blobs",
 )
 

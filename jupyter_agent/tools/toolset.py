@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Tool
+from .checkpoint import Checkpoint, CheckpointKeeper
 from .kernel import KernelChoice
 from .workspace import Workspace
 
@@ -15,6 +16,7 @@ def build_tools(
     notebook: bool = True,
     files: bool = True,
     kernels: KernelChoice | None = None,
+    checkpoints: CheckpointKeeper | None = None,
 ) -> tuple[Tool[Any], ...]:
     """Return the tools for a workspace.
 
@@ -23,6 +25,7 @@ def build_tools(
         notebook: include those that read, edit and run a notebook.
         files: include those that list, read, search and write files.
         kernels: which kernels a notebook may have, where that can be chosen.
+        checkpoints: what was done to notebooks, where that is kept and can be taken back.
     """
     from .ask_user import AskUser
     from .update_plan import UpdatePlan
@@ -31,6 +34,8 @@ def build_tools(
     if files:
         tools = [*_file_tools(workspace), *tools]
     if notebook:
+        if checkpoints is not None:
+            tools = [Checkpoint(workspace, checkpoints), *tools]
         tools = [*_notebook_tools(workspace, kernels), *tools]
     return tuple(tools)
 

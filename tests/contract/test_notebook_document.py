@@ -361,6 +361,23 @@ async def test_metadata_is_merged_and_null_removes(stand: Stand) -> None:
     assert stand.cells()[0]["metadata"] == {"tags": ["keep"]}
 
 
+async def test_attachments_are_given_and_come_with_outputs(stand: Stand) -> None:
+    document = stand.document
+    [first, *_] = (await document.read()).cells
+    attached = {"a.png": {"image/png": "AAAA"}}
+    new = InsertCell(
+        id="new", cell_type="markdown", source="![](attachment:a.png)", attachments=attached
+    )
+    turned = [
+        SetCellType(id=first.id, cell_type="code"),
+        SetCellType(id=first.id, cell_type="markdown", attachments=attached),
+    ]
+    await document.apply([new, *turned], [], op_id="o")
+    assert {cell.attachments is None for cell in (await document.read()).cells} == {True}
+    found = {cell.id: cell.attachments for cell in (await document.read("all")).cells}
+    assert (found["new"], found[first.id]) == (attached, attached)
+
+
 async def test_outputs_are_replaced_by_id(stand: Stand) -> None:
     outputs = [stream("1\n2\n"), stream("oops\n", name="stderr")]
     await stand.document.set_outputs("second", outputs, 7)

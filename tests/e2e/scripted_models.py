@@ -181,3 +181,22 @@ def model_hostile_tools(request):
 def model_fails(request):
     """Fails at once, as a provider does."""
     return [Fail(ErrorInfo(code="overloaded", message="There is no capacity.", retryable=False))]
+
+
+def model_review(request):
+    """Reads all cells; edits the first two, inserts one behind the first, deletes the last."""
+    done = turn(request)
+    if done == 0:
+        return [Call("notebook_overview", {})]
+    ids = re.findall(r"id=(\S+)", results(request)[0].text)
+    if done == 1:
+        return [Call("read_cells", {"ids": ids})]
+    if done == 2:
+        ops = [
+            {"op": "replace", "id": ids[0], "source": "agent = 1"},
+            {"op": "replace", "id": ids[1], "source": "agent = 2"},
+            {"op": "insert", "after": ids[0], "source": "agent = 'new'"},
+            {"op": "delete", "id": ids[-1]},
+        ]
+        return [Call("edit_cells", {"ops": ops, "reason": "test", "run": "none"})]
+    return [Say("Edited.")]

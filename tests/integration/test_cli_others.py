@@ -15,13 +15,13 @@ DONE, USAGE = 0, 2
 def test_help_lists_commands_and_exit_codes(command):
     outcome = command.run("--help")
     assert outcome.returncode == DONE
-    for name in ("run", "demo", "models", "keys", "doctor", "sessions", "record", "replay"):
+    for name in ("run", "demo", "models", "keys", "doctor", "sessions", "undo", "record", "replay"):
         assert f"  {name} " in outcome.stdout
     assert "3    something needed approval and was denied" in outcome.stdout
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "demo", "models", "keys", "doctor", "sessions", "record", "replay"]
+    "name", ["run", "demo", "models", "keys", "doctor", "sessions", "undo", "record", "replay"]
 )
 def test_every_command_explains_itself(command, name):
     outcome = command.run(name, "--help")

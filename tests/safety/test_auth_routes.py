@@ -209,6 +209,9 @@ class TestAuthorizer:
             {"type": "stop"},
             {"type": "unqueue", "prompt_id": "p"},
             {"type": "configure", "mode": "auto"},
+            {"type": "keep"},
+            {"type": "undo"},
+            {"type": "restore", "message_id": "m"},
             {"type": "approve", **approval},
             {"type": "answer", "question_id": "q", "nonce": socket.nonce},
         ]

@@ -32,6 +32,7 @@ class FakeSession:
         self.owner = owner
         self.title = ""
         self.told: list[tuple[str, dict[str, Any]]] = []
+        self.review = FakeReview(self.told)
         self.events: list[Notice] = []
         self.watchers: list[Callable[[int, Any, bytes], None]] = []
         self.stopping: asyncio.Event | None = None
@@ -86,6 +87,24 @@ class FakeSession:
         self.told.append(("unqueue", {"prompt_id": prompt_id}))
 
 
+class FakeReview:
+    """Notes what a session is told to keep, undo and restore."""
+
+    def __init__(self, told: list[tuple[str, dict[str, Any]]]) -> None:
+        self._told = told
+
+    async def keep(self, path: str | None, cell_id: str | None) -> None:
+        self._told.append(("keep", {"path": path, "cell_id": cell_id}))
+
+    async def undo(self, path: str | None, cell_id: str | None, *, force: bool) -> None:
+        self._told.append(("undo", {"path": path, "cell_id": cell_id, "force": force}))
+
+    async def restore_before(self, message_id: str) -> None:
+        if message_id == "running":
+            raise NotAllowed("The agent is at work. Stop it first, then undo what it did.")
+        self._told.append(("restore", {"message_id": message_id}))
+
+
 @dataclass
 class FakeManager:
     """Sessions in memory. A test reaches what the server was asked through `called`."""
@@ -130,9 +149,11 @@ class FakeManager:
         await self.get(session_id, owner=owner)
         del self.kept[session_id]
 
-    async def fork(self, session_id: str, message_id: str, *, owner: str) -> SessionSummary:
+    async def fork(
+        self, session_id: str, message_id: str, *, owner: str, before: bool = False
+    ) -> SessionSummary:
         await self.get(session_id, owner=owner)
-        self.called.append(("fork", message_id))
+        self.called.append(("fork before" if before else "fork", message_id))
         return summary(self.add("forked", owner))
 
     async def export_markdown(self, session_id: str, *, owner: str) -> str:

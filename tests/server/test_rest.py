@@ -41,6 +41,11 @@ async def test_a_session_is_forked_and_exported(manager: Any, browser: Any) -> N
     manager.add("s1")
     forked = await browser.fetch("sessions/s1/fork", "POST", {"message_id": "m1"})
     assert (forked.code, body(forked)["id"]) == (201, "forked")
+    await browser.fetch("sessions/s1/fork", "POST", {"message_id": "m2", "before": True})
+    assert [call for call in manager.called if "fork" in call[0]] == [
+        ("fork", "m1"),
+        ("fork before", "m2"),
+    ]
     exported = await browser.fetch("sessions/s1/export?format=markdown")
     assert exported.body.decode() == "# Päper\n"
     assert exported.headers["Content-Type"].startswith("text/markdown")

@@ -79,6 +79,9 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
         {"type": "unqueue", "prompt_id": "p"},
         {"type": "resume"},
         {"type": "configure", "mode": "plan"},
+        {"type": "keep"},
+        {"type": "undo", "path": "n.ipynb", "cell_id": "a", "force": True},
+        {"type": "restore", "message_id": "m"},
         {"type": "stop"},
     ]
     for frame in frames:
@@ -88,8 +91,25 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
         ("unqueue", {"prompt_id": "p"}),
         ("resume", {}),
         ("configure", {"model": None, "mode": "plan", "effort": None, "title": None}),
+        ("keep", {"path": None, "cell_id": None}),
+        ("undo", {"path": "n.ipynb", "cell_id": "a", "force": True}),
+        ("restore", {"message_id": "m"}),
         ("stop", {}),
     ]
+
+
+async def test_what_cannot_be_restored_now_says_why(manager: Any, socket: Any) -> None:
+    manager.add("s1")
+    reply = await socket.ask(type="restore", session_id="s1", message_id="running")
+    assert reply["error"]["code"] == "not_allowed" and "Stop it first" in reply["error"]["message"]
+
+
+async def test_nobody_undoes_what_is_done_in_anothers_session(manager: Any, socket: Any) -> None:
+    session = manager.add("s1", owner="somebody else")
+    for frame in ({"type": "keep"}, {"type": "undo"}, {"type": "restore", "message_id": "m"}):
+        reply = await socket.ask(session_id="s1", **frame)
+        assert reply["error"]["code"] == "unknown_session"
+    assert session.told == []
 
 
 async def test_stop_overtakes_and_does_not_hold_up_others(manager: Any, socket: Any) -> None:

@@ -56,9 +56,10 @@ export class AgentApi {
     await this.send(`sessions/${encodeURIComponent(id)}`, 'DELETE');
   }
 
-  forkSession(id: string, messageId: string): Promise<SessionSummary> {
+  /** A new session from the conversation up to a message: with it, or `before` it. */
+  forkSession(id: string, messageId: string, before = false): Promise<SessionSummary> {
     const path = `sessions/${encodeURIComponent(id)}/fork`;
-    return this.json<SessionSummary>(path, 'POST', { message_id: messageId });
+    return this.json<SessionSummary>(path, 'POST', { message_id: messageId, before });
   }
 
   async exportSession(id: string): Promise<string> {

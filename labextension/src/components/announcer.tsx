@@ -43,14 +43,39 @@ export function announcement(
   if (before.running && !after.running) {
     const last = after.entries.at(-1);
     if (last?.type !== 'run') {
-      return trans.__('The agent has finished.');
+      const changed = after.review.length;
+      return changed === 0
+        ? trans.__('The agent has finished.')
+        : trans._n(
+            'The agent has finished. %1 changed cell can be kept or undone.',
+            'The agent has finished. %1 changed cells can be kept or undone.',
+            changed
+          );
     }
     return last.status === 'stopped'
       ? trans.__('The agent was stopped.')
       : (last.error?.message ?? trans.__('The run did not finish.'));
   }
+  if (!after.running && after.review !== before.review) {
+    return reviewNews(after, trans);
+  }
   const failed = Object.values(after.tools).find(
     tool => tool.status === 'error' && before.tools[tool.call_id]?.status === 'running'
   );
   return failed ? trans.__('Failed: %1', `${failed.title} ${failed.summary}`.trim()) : null;
+}
+
+function reviewNews(after: Transcript, trans: TranslationBundle): string {
+  const conflicts = after.review.filter(cell => cell.state === 'conflict').length;
+  if (conflicts > 0) {
+    return trans._n(
+      '%1 cell that you changed since was left alone.',
+      '%1 cells that you changed since were left alone.',
+      conflicts
+    );
+  }
+  const left = after.review.length;
+  return left === 0
+    ? trans.__('No change is left to review.')
+    : trans._n('%1 changed cell is left to review.', '%1 changed cells are left to review.', left);
 }

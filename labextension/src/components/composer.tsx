@@ -19,6 +19,16 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
   const [text, setText] = React.useState('');
   const [images, setImages] = React.useState<readonly ImagePart[]>([]);
   const { running } = transcript;
+  React.useEffect(() => {
+    const take = (): void => {
+      const offered = model.takeOffered();
+      setText(now => now || offered);
+    };
+    model.changed.connect(take);
+    return () => {
+      model.changed.disconnect(take);
+    };
+  }, [model]);
   const empty = text.trim() === '' && images.length === 0;
 
   const send = (delivery: Delivery): void => {

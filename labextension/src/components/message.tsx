@@ -8,6 +8,7 @@ import { Approval } from './approval';
 import { CopyButton, IconButton } from './code-block';
 import { Markdown } from './markdown';
 import { Question } from './question';
+import { Restore } from './restore';
 import { useServices } from './services';
 import { ToolCardView, ToolImage } from './tool-card';
 
@@ -26,6 +27,7 @@ export const MessageView = React.memo(function MessageView(props: MessageProps):
   return (
     <article className="jp-Agent-message" data-role={role} aria-label={name}>
       {role === 'user' ? <UserParts entry={entry} /> : <AssistantParts {...props} />}
+      {role === 'user' && <Restore session={props.session} message={entry.message} />}
     </article>
   );
 }, isSameMessage);

@@ -10,6 +10,7 @@ import { Empty } from './empty';
 import type { View } from './header';
 import { Header } from './header';
 import { hasModel, isDemo } from './model-search';
+import { ReviewBar } from './review-bar';
 import { useServices } from './services';
 import { Sessions } from './sessions';
 import { Setup } from './setup';
@@ -44,6 +45,9 @@ export function Panel(): JSX.Element {
           sent={sent}
           showProviders={() => setView('providers')}
         />
+      )}
+      {shown === 'chat' && session && transcript.review.length > 0 && (
+        <ReviewBar key={`review-${session.id}`} session={session} transcript={transcript} />
       )}
       {shown === 'chat' && (
         <Composer transcript={transcript} disabled={model.choice.model === null} />

@@ -10,6 +10,7 @@ import type {
   ErrorInfo,
   GrantScope,
   ImagePart,
+  ReviewCell,
   Transcript
 } from '../protocol/types';
 import type { AgentConnection } from './server';
@@ -99,6 +100,21 @@ export class SessionModel {
 
   resume(): Promise<void> {
     return this.ask({ type: 'resume' });
+  }
+
+  /** Keep what the agent changed: one cell, or all. */
+  keep(cell?: ReviewCell): Promise<void> {
+    return this.ask({ type: 'keep', path: cell?.path, cell_id: cell?.cell_id });
+  }
+
+  /** Undo what the agent changed; `force` overwrites what the person changed since. */
+  undo(cell?: ReviewCell, force = false): Promise<void> {
+    return this.ask({ type: 'undo', path: cell?.path, cell_id: cell?.cell_id, force });
+  }
+
+  /** Put the notebooks back to before a prompt. */
+  restore(messageId: string): Promise<void> {
+    return this.ask({ type: 'restore', message_id: messageId });
   }
 
   configure(settings: Settings): Promise<void> {

@@ -47,6 +47,34 @@ function code(id: string, source: string, more: object = {}): object {
   };
 }
 
+describe('attachments', () => {
+  const attachments = { 'a.png': { 'image/png': 'AAAA' } };
+
+  it('are given to a cell that comes back, and told with outputs only', () => {
+    apply([{ type: 'insert', id: 'n', cell_type: 'markdown', source: '!', attachments }]);
+    expect(cellState(cell('n'), true).attachments).toEqual(attachments);
+    expect(cellState(cell('n'), false).attachments).toBeUndefined();
+  });
+
+  it('come back with a cell that is Markdown again', () => {
+    apply([{ type: 'set_type', id: 'a', cell_type: 'markdown', attachments }]);
+    expect(cellState(cell('a'), true).attachments).toEqual(attachments);
+  });
+});
+
+describe('outputs', () => {
+  it('are left out beyond what one answer takes', () => {
+    const text = 'x'.repeat(12_000_001);
+    apply([]);
+    (cell('b') as unknown as { setOutputs(outputs: object[]): void }).setOutputs([
+      { ...STREAM, text }
+    ]);
+    const [, large] = cellStates(notebook, 'all');
+    expect(large?.outputs).toBeUndefined();
+    expect(large?.output_kinds).toEqual(['stream']);
+  });
+});
+
 function apply(changes: Change[], expected: Expected[] = []): string[] {
   return applyChanges(notebook, changes, expected);
 }

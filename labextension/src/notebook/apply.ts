@@ -95,10 +95,11 @@ function rearrange(notebook: YNotebook, plan: Plan, byId: ReadonlyMap<string, IS
 
 /** What to insert: a new cell, or one that leaves its place, with all it had. */
 function cellJson(planned: PlannedCell | undefined, cell: ISharedCell | undefined): CellJson {
-  const { id, source, cellType, metadata } = planned as PlannedCell;
+  const { id, source, cellType, metadata, attachments: given } = planned as PlannedCell;
   if (!cell) {
     const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null));
-    return { id, cell_type: cellType, source, metadata: kept } as CellJson;
+    const attachments = given ? { attachments: given } : {};
+    return { id, cell_type: cellType, source, metadata: kept, ...attachments } as CellJson;
   }
   const old = cell.toJSON() as CellJson & { attachments?: object };
   if (old.cell_type === cellType) {
@@ -106,8 +107,8 @@ function cellJson(planned: PlannedCell | undefined, cell: ISharedCell | undefine
   }
   // `trusted` stands for outputs, which do not survive a change of type.
   const { trusted: _, ...kept } = old.metadata ?? {};
-  const attachments =
-    cellType !== 'code' && old.attachments ? { attachments: old.attachments } : {};
+  const had = old.attachments ?? given;
+  const attachments = cellType !== 'code' && had ? { attachments: had } : {};
   return { id, cell_type: cellType, source, metadata: kept, ...attachments } as CellJson;
 }
 

@@ -11,6 +11,8 @@ export interface PlannedCell {
   source: string;
   cellType: CellType;
   metadata: Metadata;
+  /** Of a cell made anew; null: none are given. */
+  attachments: Metadata | null;
   clear: boolean;
   isNew: boolean;
   rebuilt: boolean;
@@ -85,6 +87,7 @@ class Planner {
         const cell = this.touch(change.id);
         cell.rebuilt ||= cell.cellType !== change.cell_type;
         cell.cellType = change.cell_type;
+        cell.attachments = change.attachments ?? null;
         return undefined;
       }
       case 'clear_outputs':
@@ -110,6 +113,7 @@ class Planner {
       source: change.source,
       cellType: change.cell_type,
       metadata: change.metadata ?? {},
+      attachments: change.attachments ?? null,
       clear: false,
       isNew: true,
       rebuilt: false
@@ -150,6 +154,7 @@ class Planner {
       source: cell.source,
       cellType: cell.cell_type,
       metadata: {},
+      attachments: null,
       clear: false,
       isNew: false,
       rebuilt: false

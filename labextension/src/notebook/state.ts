@@ -1,10 +1,14 @@
 // What the server is told of a notebook: cells, revision, and outputs where asked for.
-import type { ISharedCell, YCodeCell, YNotebook } from '@jupyter/ydoc';
+import type { ISharedCell, YCodeCell, YMarkdownCell, YNotebook } from '@jupyter/ydoc';
 
 import type { CellState, JsonValue, ReadParams } from '../protocol/types';
 
 type Outputs = ReadParams['outputs'];
 type Output = Readonly<Record<string, JsonValue>>;
+
+// Characters of outputs in one answer, well below the largest frame the server takes. Cells beyond
+// come without theirs.
+const MOST_OUTPUTS = 12_000_000;
 
 /** Describe one cell. Without outputs it stays cheap, however large they are. */
 export function cellState(cell: ISharedCell, withOutputs: boolean): CellState {
@@ -15,7 +19,15 @@ export function cellState(cell: ISharedCell, withOutputs: boolean): CellState {
     metadata: cell.getMetadata() as CellState['metadata']
   };
   if (cell.cell_type !== 'code') {
-    return { ...shared, output_kinds: [], running: false };
+    const attachments = withOutputs
+      ? ((cell as YMarkdownCell).getAttachments?.() as CellState['attachments'])
+      : undefined;
+    return {
+      ...shared,
+      output_kinds: [],
+      running: false,
+      ...(attachments ? { attachments } : {})
+    };
   }
   const code = cell as YCodeCell;
   return {
@@ -30,9 +42,17 @@ export function cellState(cell: ISharedCell, withOutputs: boolean): CellState {
 /** Describe all cells; outputs of none, all, or the cells named. */
 export function cellStates(notebook: YNotebook, outputs: Outputs): CellState[] {
   const named = typeof outputs === 'string' ? null : new Set(outputs);
-  return notebook.cells.map(cell =>
-    cellState(cell, outputs === 'all' || (named?.has(cell.getId()) ?? false))
-  );
+  let room = MOST_OUTPUTS;
+  return notebook.cells.map(cell => {
+    const wanted = outputs === 'all' || (named?.has(cell.getId()) ?? false);
+    const state = cellState(cell, wanted);
+    const size = state.outputs?.length ? JSON.stringify(state.outputs).length : 0;
+    if (size > room) {
+      return cellState(cell, false);
+    }
+    room -= size;
+    return state;
+  });
 }
 
 interface YOutput {

@@ -2,7 +2,7 @@
 // `snapshot()` shares everything that did not change since the one before, so that a view can
 // compare by identity.
 import { MessageBuilder } from './reduce';
-import type { Entry, Message, SessionEvent, ToolState, Transcript } from './types';
+import type { Entry, Message, ReviewCell, SessionEvent, ToolState, Transcript } from './types';
 
 type EventOf<T extends SessionEvent['type']> = Extract<SessionEvent, { type: T }>;
 
@@ -13,6 +13,8 @@ export const EMPTY_TRANSCRIPT: Transcript = {
   approvals: [],
   questions: [],
   queued: [],
+  review: [],
+  checkpoints: [],
   running: false,
   turn: 0,
   title: '',
@@ -92,6 +94,10 @@ export class TranscriptBuilder {
         return this.set({ budget: event });
       case 'queue_change':
         return this.set({ queued: event.queued });
+      case 'review_change':
+        return this.set({ review: reviewed(this.state.review, event.cells) });
+      case 'checkpoint_change':
+        return this.set({ checkpoints: event.checkpoints });
       case 'session_change': {
         const { type: _, ...changes } = event;
         const known = Object.entries(changes).filter(([, value]) => value != null);
@@ -262,6 +268,20 @@ function newTool(callId: string, name: string): ToolState {
     cells: [],
     preview: []
   };
+}
+
+/** What is settled needs no review any more. */
+function reviewed(known: readonly ReviewCell[], news: readonly ReviewCell[]): ReviewCell[] {
+  const review = new Map(known.map(cell => [`${cell.path}\n${cell.cell_id}`, cell]));
+  for (const cell of news) {
+    const key = `${cell.path}\n${cell.cell_id}`;
+    if (cell.state === 'open' || cell.state === 'conflict') {
+      review.set(key, cell);
+    } else {
+      review.delete(key);
+    }
+  }
+  return [...review.values()];
 }
 
 /** Round as Python's `:.0f` does, so that both reducers say the same. */

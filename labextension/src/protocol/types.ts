@@ -22,6 +22,10 @@ export type Permission = 'read' | 'write' | 'exec' | 'network';
 
 export type PreviewKind = 'code' | 'diff' | 'text';
 
+export type ReviewKind = 'edited' | 'inserted' | 'deleted' | 'moved' | 'outputs';
+
+export type ReviewState = 'open' | 'kept' | 'undone' | 'conflict';
+
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
 export type RunStatus = 'done' | 'stopped' | 'failed' | 'interrupted' | 'limit';
@@ -179,7 +183,7 @@ export interface CellRun {
  * A cell. `outputs` are nbformat outputs, present only where asked for.
  *
  * `output_kinds` names what is there: mime types, `stream`, `error`. `running` while it is
- * queued or executing in this tab.
+ * queued or executing in this tab. `attachments` (of markdown and raw cells) come with outputs.
  */
 export interface CellState {
   readonly id: string;
@@ -190,6 +194,23 @@ export interface CellState {
   readonly running: boolean;
   readonly metadata?: Readonly<Record<string, JsonValue>> | null;
   readonly outputs?: readonly Readonly<Record<string, JsonValue>>[] | null;
+  readonly attachments?: Readonly<Record<string, JsonValue>> | null;
+}
+
+/** A notebook can be put back to before a prompt, the message `message_id`. */
+export interface Checkpoint {
+  readonly id: string;
+  readonly run_id: string;
+  readonly path: string;
+  readonly created_at: string;
+  readonly message_id?: string | null;
+  readonly prompt: string;
+}
+
+/** The checkpoints that are kept now, whole, the oldest first. */
+export interface CheckpointChange {
+  readonly checkpoints: readonly Checkpoint[];
+  readonly type: 'checkpoint_change';
 }
 
 /** Clear a cell's outputs and execution count. */
@@ -288,7 +309,17 @@ export interface InsertCell {
   readonly source: string;
   readonly after?: string | null;
   readonly metadata?: Readonly<Record<string, JsonValue>> | null;
+  readonly attachments?: Readonly<Record<string, JsonValue>> | null;
   readonly type: 'insert';
+}
+
+/** Keep what the agent changed: one cell of a notebook, or, with neither, all of it. */
+export interface Keep {
+  readonly id: string;
+  readonly session_id: string;
+  readonly path?: string | null;
+  readonly cell_id?: string | null;
+  readonly type: 'keep';
 }
 
 /** A provider that was asked for its models and did not answer; `message` says why. */
@@ -591,6 +622,14 @@ export interface Reply {
   readonly type: 'reply';
 }
 
+/** Put the notebooks back to before the prompt `message_id`; the person's edits stay. */
+export interface Restore {
+  readonly id: string;
+  readonly session_id: string;
+  readonly message_id: string;
+  readonly type: 'restore';
+}
+
 /** Go on with a run that a crash or a restart interrupted. */
 export interface Resume {
   readonly id: string;
@@ -610,6 +649,34 @@ export interface Retry {
 export interface RevealParams {
   readonly path: string;
   readonly cell_id: string;
+}
+
+/**
+ * A cell the agent changed, to be kept or undone.
+ *
+ * `before` is the source before the first change, `after` as the agent left it. `number` is the
+ * execution count, or the place (from 1) with `executed` False. With `conflict` the person has
+ * changed the cell since, and `current` is its source now (None: they deleted it).
+ */
+export interface ReviewCell {
+  readonly path: string;
+  readonly cell_id: string;
+  readonly kind: ReviewKind;
+  readonly cell_type: CellType;
+  readonly before: string;
+  readonly after: string;
+  readonly added: number;
+  readonly removed: number;
+  readonly number?: number | null;
+  readonly executed: boolean;
+  readonly state: ReviewState;
+  readonly current?: string | null;
+}
+
+/** These cells' review changed; those not named stay as they are. */
+export interface ReviewChange {
+  readonly cells: readonly ReviewCell[];
+  readonly type: 'review_change';
 }
 
 /** A call to this client's tab. The same `op_id` again must not act again. */
@@ -721,10 +788,11 @@ export interface SessionsChanged {
   readonly type: 'sessions_changed';
 }
 
-/** Change a cell's type, keeping id and source. */
+/** Change a cell's type, keeping id and source; `attachments` are what it has afterwards. */
 export interface SetCellType {
   readonly id: string;
   readonly cell_type: CellType;
+  readonly attachments?: Readonly<Record<string, JsonValue>> | null;
   readonly type: 'set_type';
 }
 
@@ -857,6 +925,8 @@ export interface Transcript {
   readonly approvals: readonly ApprovalStart[];
   readonly questions: readonly QuestionStart[];
   readonly queued: readonly QueuedPrompt[];
+  readonly review: readonly ReviewCell[];
+  readonly checkpoints: readonly Checkpoint[];
   readonly running: boolean;
   readonly run_id?: string | null;
   readonly run_started_at?: string | null;
@@ -879,6 +949,20 @@ export interface TurnEnd {
 export interface TurnStart {
   readonly turn: number;
   readonly type: 'turn_start';
+}
+
+/**
+ * Undo what the agent changed: one cell of a notebook, or, with neither, all of it.
+ *
+ * A cell that the person has changed since is left as it is and reported, unless `force`.
+ */
+export interface Undo {
+  readonly id: string;
+  readonly session_id: string;
+  readonly path?: string | null;
+  readonly cell_id?: string | null;
+  readonly force: boolean;
+  readonly type: 'undo';
 }
 
 /** Take a waiting prompt back. */
@@ -921,6 +1005,9 @@ export type ClientFrame =
   | Configure
   | Approve
   | Answer
+  | Keep
+  | Undo
+  | Restore
   | Notebooks
   | RpcResult
   | RpcProgress;
@@ -955,6 +1042,8 @@ export type SessionEvent =
   | ToolUpdate
   | ToolEnd
   | NotebookChange
+  | ReviewChange
+  | CheckpointChange
   | ContextCompacted
   | Retry
   | Notice

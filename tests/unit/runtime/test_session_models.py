@@ -25,7 +25,7 @@ from jupyter_agent.runtime.access import Access, ModelAccess
 from jupyter_agent.runtime.build import build_manager
 
 OVERLOADED = Fail(ErrorInfo(code="overloaded", message="No capacity.", retryable=True))
-SMALL = 8_000
+SMALL = 8_200
 
 
 @dataclass
