@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..agent.limits import Limits
@@ -90,3 +90,30 @@ def changed_cells(path: str, result: ApplyResult, changes: Sequence[Change]) -> 
         )
         for change in changes
     )
+
+
+_MODE_KEY = "mode"
+TITLE_LENGTH = 60
+
+
+def with_mode(message: Message, mode: Mode | None) -> Message:
+    """Note the mode of a prompt that has one of its own, so that a resumed run keeps to it."""
+    if mode is None:
+        return message
+    extra = {**(message.metadata.extra or {}), _MODE_KEY: mode}
+    return replace(message, metadata=replace(message.metadata, extra=extra))
+
+
+def own_mode(message: Message | None, history: Sequence[Message]) -> Mode | None:
+    """Return the mode a run has of its own: its prompt's, or of the last prompt when it goes on."""
+    if message is None:
+        message = next((one for one in reversed(history) if one.role == "user"), None)
+    noted = (message.metadata.extra or {}).get(_MODE_KEY) if message is not None else None
+    return "plan" if noted == "plan" else None
+
+
+def title_of(message: Message) -> str:
+    """Return what a session is called after its first prompt."""
+    line = " ".join(message.text.split())
+    title = line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
+    return title or "Image"

@@ -58,10 +58,18 @@ class FakeSession:
             first = Events(session_id=self.id, seq=after + 1, events=rest)
         return first, lambda: self.watchers.remove(watcher)
 
-    async def prompt(self, text: str, images: Any, *, delivery: str, op_id: str) -> None:
+    async def prompt(
+        self, text: str, images: Any, *, mentions: Any, mode: Any, delivery: str, op_id: str
+    ) -> None:
         if text == "break":
             raise RuntimeError("sk-canary-in-an-exception")
-        self.told.append(("prompt", {"text": text, "delivery": delivery, "op_id": op_id}))
+        said = {"text": text, "delivery": delivery, "op_id": op_id}
+        if mentions or mode:
+            said |= {"mentions": mentions, "mode": mode}
+        self.told.append(("prompt", said))
+
+    async def compact(self) -> None:
+        self.told.append(("compact", {}))
 
     async def stop(self) -> None:
         if self.stopping is not None:
