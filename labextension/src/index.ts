@@ -4,13 +4,15 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { agentPlugin } from './plugins/agent';
 import { cardsPlugin } from './plugins/cards';
 import { commandsPlugin } from './plugins/commands';
+import { fixButtonPlugin } from './plugins/fix-button';
 import { panelPlugin } from './plugins/panel';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   agentPlugin,
   cardsPlugin,
   panelPlugin,
-  commandsPlugin
+  commandsPlugin,
+  fixButtonPlugin
 ];
 
 export default plugins;
