@@ -24,6 +24,8 @@ _BUILT_IN = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
 
 async def list_variables(path: str, kernels: KernelDirectory | None) -> VariableList:
     """Return the variables of a notebook's kernel, or in words why there are none to choose."""
+    if not path:
+        return VariableList(problem="No notebook was named.")
     if kernels is None:
         return VariableList(problem="No kernel may be used here.")
     path = posixpath.normpath(path.replace("\\", "/")).lstrip("/")

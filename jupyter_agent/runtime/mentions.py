@@ -97,7 +97,8 @@ class MentionReader:
         return replace(message, parts=tuple(parts)) if count else message
 
     async def _read(self, mention: Mention, room: _Room, number: int) -> MentionPart:
-        told = replace(mention, text=None)
+        # A selection is kept, within its bound: the prompt may be said again.
+        told = replace(mention, text=mention.text and mention.text[:LONGEST_SELECTION])
         try:
             content = await self._within(mention, room, number)
         except UnknownCell:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Literal
@@ -309,7 +310,7 @@ class Session:
 
     def _start(self, message: Message | None, work: Work | None = None) -> None:
         self._run_id = new_id("run")
-        self._run_mode = None if work else own_mode(message, self.history)
+        self._run_mode = None if work else own_mode(message, self.journal.transcript)
         start = RunStart(
             run_id=self._run_id,
             model=self.settled.model,
@@ -370,7 +371,9 @@ class Session:
                 message=f"The agent failed on its own fault ({type(error).__name__}). "
                 "The server's log has the details.",
             )
-            _log().exception("run %s of session %s failed", run_id, self.id)
+            logging.getLogger("jupyter_agent").exception(
+                "run %s of session %s failed", run_id, self.id
+            )
             return Outcome(status="failed", error=info)
 
     async def _work(self, run_id: str) -> Outcome:
@@ -493,9 +496,3 @@ class Session:
                 await self.workspace.interrupt()
             except AgentError as error:
                 self.journal.emit(Notice(level="warning", text=error.user_message, code=error.code))
-
-
-def _log() -> Any:
-    import logging
-
-    return logging.getLogger("jupyter_agent")

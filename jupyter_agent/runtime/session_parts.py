@@ -15,6 +15,7 @@ from ..protocol.messages import Effort, Message, ToolCallPart, ToolResultPart
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import ApprovalStart
 from ..protocol.tools import CellAction, CellRef, Mode
+from ..protocol.transcript import Transcript
 from ..tools.base import Tool
 from .access import ModelAccess
 from .journal import Journal
@@ -104,10 +105,11 @@ def with_mode(message: Message, mode: Mode | None) -> Message:
     return replace(message, metadata=replace(message.metadata, extra=extra))
 
 
-def own_mode(message: Message | None, history: Sequence[Message]) -> Mode | None:
+def own_mode(message: Message | None, shown: Transcript) -> Mode | None:
     """Return the mode a run has of its own: its prompt's, or of the last prompt when it goes on."""
     if message is None:
-        message = next((one for one in reversed(history) if one.role == "user"), None)
+        said = (entry.message for entry in reversed(shown.entries) if entry.type == "message")
+        message = next((one for one in said if one.role == "user"), None)
     noted = (message.metadata.extra or {}).get(_MODE_KEY) if message is not None else None
     return "plan" if noted == "plan" else None
 

@@ -236,7 +236,7 @@ class VariablesHandler(AgentHandler):
 
         # The kernel is asked by running code in it.
         await self.require("execute", "kernels")
-        found = await (await self.manager()).variables(self.get_query_argument("notebook"))
+        found = await (await self.manager()).variables(self.get_query_argument("notebook", ""))
         self.reply(VariableList, found)
 
 
