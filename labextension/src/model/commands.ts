@@ -85,10 +85,11 @@ export function readTyped(text: string, commands: readonly Command[]): Typed {
 
 /** The command that was most likely meant, `help` when none is near. */
 export function nearestName(name: string, commands: readonly Command[]): CommandName {
+  const begun = (one: Command): boolean => name.length > 1 && one.name.startsWith(name);
   const near = commands
     .filter(one => one.offered)
-    .map(one => ({ name: one.name, away: distance(name, one.name) }))
-    .filter(one => one.away <= 2 || (name.length > 1 && one.name.startsWith(name)))
+    .map(one => ({ name: one.name, away: begun(one) ? 0 : distance(name, one.name) }))
+    .filter(one => one.away <= (name.length > 3 ? 2 : 1))
     .sort((one, other) => one.away - other.away);
   return near[0]?.name ?? 'help';
 }
