@@ -32,6 +32,7 @@ LITERALS: dict[str, Any] = {
     "Effort": messages.Effort,
     "FinishKind": usage.FinishKind,
     "GrantScope": tools.GrantScope,
+    "MentionKind": messages.MentionKind,
     "Mode": tools.Mode,
     "NoticeLevel": session_events.NoticeLevel,
     "Permission": tools.Permission,
@@ -53,8 +54,10 @@ UNIONS: dict[str, Any] = {
 }
 # Reached from none of the unions: REST bodies, and what RPC methods take and return.
 SINGLES: tuple[Any, ...] = (
+    frames.FileList,
     frames.ServerStatus,
     frames.SessionSummary,
+    frames.VariableList,
     models.ModelList,
     models.ModelOverride,
     rpc.ApplyParams,

@@ -20,7 +20,7 @@ class Waiting:
 
 
 class Inbox:
-    """Two visible pulls, one list: `take_steering` within a run, `take_next` between runs."""
+    """Two visible pulls, one list: `take_steering` within a run, `first` and `remove` between."""
 
     def __init__(self, emit: Callable[[QueueChange], None]) -> None:
         self._waiting: deque[Waiting] = deque()
@@ -39,13 +39,10 @@ class Inbox:
             self._changed()
         return taken
 
-    def take_next(self) -> Message | None:
-        """Remove and return the prompt that starts the next run."""
-        if not self._waiting:
-            return None
-        item = self._waiting.popleft()
-        self._changed()
-        return item.message
+    @property
+    def first(self) -> Message | None:
+        """The prompt that would start the next run; it waits until it is removed."""
+        return self._waiting[0].message if self._waiting else None
 
     def remove(self, message_id: str) -> bool:
         """Take a prompt back; returns whether it still waited."""

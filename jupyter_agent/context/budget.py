@@ -18,6 +18,7 @@ from ..protocol.usage import Usage
 from .compaction import (
     bounded,
     choose_cut,
+    choose_cut_now,
     digest_of,
     start_of,
     summary_request,
@@ -38,6 +39,8 @@ _WORTH = 0.05
 _MOST_OFF = 4.0
 # No answer costs more tokens than this; a larger number would not even be one to a browser.
 _MOST_TOKENS = 10**12
+# Stands in for a window that nobody knows, where a person asks for a summary.
+_ASSUMED_WINDOW = 32_000
 
 
 def request_tokens(request: Request) -> int:
@@ -141,6 +144,35 @@ class ContextBudget:
                 model=request.model,
             )
         return request
+
+    @property
+    def compactable(self) -> bool:
+        """Whether there are turns that a summary could stand for."""
+        return choose_cut_now(self.history) is not None
+
+    async def compact(
+        self,
+        make: Callable[[Sequence[Message]], Request],
+        *,
+        window: int | None,
+        summarise: Callable[[Request], Awaitable[str]],
+    ) -> int:
+        """Summarise the turns before the last one now; returns the tokens of the next question.
+
+        Takes what `request` takes.
+        """
+        window = window or _ASSUMED_WINDOW
+        prompts = int(window * _PROMPTS)
+        request = make(told(self.history, self.fence, prompt_tokens=prompts))
+        before = max(request_tokens(request), self.reported)
+        cut = choose_cut_now(self.history)
+        if cut is None:
+            return before
+        await self._compact(cut, request.model, window, summarise)
+        self.reported = 0
+        after = request_tokens(make(told(self.history, self.fence, prompt_tokens=prompts)))
+        self.emit(ContextCompacted(before=before, after=after))
+        return after
 
     def _cut(self, request: Request, window: int, off: float) -> int | None:
         """Choose the cut. `off`: how many times more tokens the provider counts than we do."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ..digest.fence import Fence
 from ..protocol.messages import (
+    MentionPart,
     Message,
     MessageMeta,
     TextPart,
@@ -28,6 +29,8 @@ _PROMPT_LENGTH = 2_000
 _LINE_LENGTH = 160
 _RESULT_LENGTH = 1_200
 _LEFT_OUT = "[…]"
+# A single turn is cut in the middle only when it is long.
+_LONG_TURN = 4_000  # tokens
 
 _TASK = """\
 You summarise the earlier part of a conversation between a user and an agent that works in Jupyter
@@ -98,6 +101,19 @@ def choose_cut(history: Sequence[Message], keep_tokens: int) -> int | None:
     first = fitting[0]
     turns = (i for i in fitting if history[i].role == "user" and after[i] * 2 >= after[first])
     return next(turns, first)
+
+
+def choose_cut_now(history: Sequence[Message]) -> int | None:
+    """Return the cut when a person asks for one: the last turn stays whole, or half of a long one.
+
+    None when there is nothing before it that could be left out.
+    """
+    start, _ = start_of(history)
+    last = max((i for i, one in enumerate(history) if one.role == "user"), default=0)
+    if last > start:
+        return last
+    size = estimate_tokens(history[start:])
+    return choose_cut(history, size // 2) if size >= _LONG_TURN else None
 
 
 def earlier_prompts(messages: Sequence[Message], tokens: int) -> str:
@@ -190,6 +206,8 @@ def _rendered(message: Message) -> str:
             lines.append(f"{message.role}: {part.text.strip()}")
         elif isinstance(part, ToolCallPart):
             lines.append(f"call {part.name} {_cut(part.arguments_raw, _RESULT_LENGTH)}")
+        elif isinstance(part, MentionPart):
+            lines.append(f"mentioned {part.mention.label}: {_cut(part.text, _RESULT_LENGTH)}")
         elif isinstance(part, ToolResultPart):
             state = "failed" if part.is_error else "result"
             lines.append(f"{state} of {part.tool_name}: {_cut(part.text, _RESULT_LENGTH)}")

@@ -1,4 +1,4 @@
-"""History → request: the system prompt in front, tool results fenced, old images replaced.
+"""History → request: the system prompt in front, what is data fenced, old images replaced.
 
 Nothing here changes the history itself: what people see is never shortened.
 """
@@ -14,6 +14,7 @@ from ..protocol.messages import (
     DocumentPart,
     Effort,
     ImagePart,
+    MentionPart,
     Message,
     Part,
     TextPart,
@@ -22,6 +23,7 @@ from ..protocol.messages import (
     system_message,
 )
 from ..protocol.models import Request, ToolDefinition
+from .mentions import with_mentions
 
 IMAGE_TOKENS = 500
 CHARACTERS_PER_TOKEN = 4
@@ -48,10 +50,10 @@ def build_request(
         tools: what the model may call.
         effort: how much to think, None for the model's own way.
         max_tokens: bound of the answer, None for the provider's.
-        keep_images: images of tool results that are sent again, the latest ones.
+        keep_images: images of results and mentions that are sent again, the latest ones.
     """
     messages = [
-        _fence_results(message, fence) if message.role == "tool" else message
+        _fence_results(message, fence) if message.role == "tool" else with_mentions(message, fence)
         for message in _drop_old_images(history, keep_images)
     ]
     return Request(
@@ -78,7 +80,7 @@ def estimate_tokens(messages: Sequence[Message]) -> int:
 
 def _size(part: Part) -> tuple[int, int]:
     """Return the characters and the images of a part."""
-    if isinstance(part, ToolResultPart):
+    if isinstance(part, (ToolResultPart, MentionPart)):
         sizes = [_size(inner) for inner in part.content]
         return sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     if isinstance(part, (ImagePart, AudioPart, DocumentPart)):
@@ -104,14 +106,14 @@ def _fence_results(message: Message, fence: Fence) -> Message:
 
 
 def _drop_old_images(history: Sequence[Message], keep: int) -> list[Message]:
-    """Replace all but the latest `keep` images of tool results by a short text."""
+    """Replace all but the latest `keep` images of results and mentions by a short text."""
     left = keep
     kept: list[Message] = []
     for message in reversed(history):
-        if message.role == "tool":
+        if message.role in ("tool", "user"):
             parts = []
             for part in reversed(message.parts):
-                if isinstance(part, ToolResultPart):
+                if isinstance(part, (ToolResultPart, MentionPart)):
                     content = []
                     for inner in reversed(part.content):
                         if isinstance(inner, ImagePart):

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from .errors import ErrorInfo
-from .messages import Effort, ImagePart
+from .messages import Effort, ImagePart, Mention
 from .session_events import SessionEvent
 from .tools import GrantScope, Mode
 from .transcript import Transcript
@@ -44,7 +44,8 @@ class Detach:
 class Prompt:
     """Say something. While a run goes on it steers (enters at the next step) or queues.
 
-    `op_id` makes a repeat after a reconnect harmless.
+    `op_id` makes a repeat after a reconnect harmless. `mode` is for this prompt alone; it can
+    only be the one that allows least.
     """
 
     id: str
@@ -52,6 +53,8 @@ class Prompt:
     session_id: str
     text: str
     images: tuple[ImagePart, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    mode: Literal["plan"] | None = None
     delivery: Literal["steer", "queue"] = "steer"
     type: Literal["prompt"] = "prompt"
 
@@ -82,6 +85,15 @@ class Resume:
     id: str
     session_id: str
     type: Literal["resume"] = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compact:
+    """Have the older turns summarised for the model now."""
+
+    id: str
+    session_id: str
+    type: Literal["compact"] = "compact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +215,7 @@ ClientFrame = Annotated[
     | Unqueue
     | Stop
     | Resume
+    | Compact
     | Configure
     | Approve
     | Answer
@@ -313,3 +326,27 @@ class ServerStatus:
     open_panel: bool
     demo_prompt: str
     looked_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A name in the kernel, and in a line what it is."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableList:
+    """The variables of a notebook's kernel; `problem` says in words why there are none."""
+
+    variables: tuple[Variable, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileList:
+    """Paths of files below the server's root that match a search; `more`: there are others."""
+
+    files: tuple[str, ...] = ()
+    more: bool = False

@@ -115,8 +115,55 @@ class ToolResultPart:
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
 
 
+MentionKind = Literal["cell", "selection", "variable", "file", "output", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """What a prompt points at; `label` is how it stands in the prompt, such as `@cell:[4]`.
+
+    `path` is the file, or the notebook of everything else; `cell_id` names the cell (`cell`,
+    `output`, `selection`), `name` the variable, `text` is what was selected.
+    """
+
+    kind: MentionKind
+    label: str
+    path: str | None = None
+    cell_id: str | None = None
+    name: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MentionPart:
+    """A mention of the prompt, with what it led to: `content` is for the model, fenced as data.
+
+    `waiting`: not looked at yet. `failed`: `problem` says why, to the person and to the model.
+    """
+
+    mention: Mention
+    status: Literal["waiting", "ok", "failed"] = "waiting"
+    content: tuple[ResultContent, ...] = ()
+    problem: str | None = None
+    provider_metadata: ProviderMetadata | None = None
+    type: Literal["mention"] = "mention"
+
+    @property
+    def text(self) -> str:
+        """What the model reads of it, without images."""
+        told = "".join(part.text for part in self.content if isinstance(part, TextPart))
+        return f"not available: {self.problem}" if self.problem else told
+
+
 Part = Annotated[
-    TextPart | ThinkingPart | ImagePart | AudioPart | DocumentPart | ToolCallPart | ToolResultPart,
+    TextPart
+    | ThinkingPart
+    | ImagePart
+    | AudioPart
+    | DocumentPart
+    | ToolCallPart
+    | ToolResultPart
+    | MentionPart,
     Field(discriminator="type"),
 ]
 

@@ -16,15 +16,17 @@ from ..notebook.frontend import BrowserChannel
 from ..policy.rules import Rule
 from ..protocol.codec import from_data, to_json
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
-from ..protocol.frames import ServerStatus, SessionSummary
+from ..protocol.frames import FileList, ServerStatus, SessionSummary, VariableList
 from ..protocol.messages import Message, new_id, now
 from ..protocol.models import ModelList
 from ..protocol.session_events import Notice
 from ..protocol.tools import Mode
 from ..store.rows import SessionRow
+from ..tools.files import Folder
 from ..tools.toolset import build_tools
 from .access import ModelAccess
 from .checkpoints import copy_records
+from .choices import find_files, list_variables
 from .export import markdown
 from .history import transcript_of
 from .journal import Journal
@@ -254,6 +256,14 @@ class SessionManager:
     async def test_provider(self, name: str, model: str | None = None) -> dict[str, Any]:
         """Ask a provider for its models, and say in words how that went."""
         return await self.access.keys.test(name, model)
+
+    async def variables(self, notebook_path: str) -> VariableList:
+        """Return the variables of a notebook's kernel that a prompt could mention."""
+        return await list_variables(notebook_path, self.world.kernels)
+
+    async def files(self, query: str) -> FileList:
+        """Return files that a prompt could mention."""
+        return await find_files(Folder(self.world.root), query)
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -7,28 +7,26 @@ told, `journal` what people see.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from ..agent.execute import Executor, Permits
 from ..agent.inbox import Inbox
 from ..agent.limits import Spent
 from ..agent.loop import Loop, Outcome
-from ..context.budget import ContextBudget, counted_usage, estimated_usage, summary_of
-from ..context.prompt import PromptFacts, system_prompt
-from ..context.request import build_request
+from ..context.budget import ContextBudget
+from ..context.prompt import PromptFacts
 from ..digest.fence import Fence
-from ..models.pricing import cost
 from ..policy.broker import Broker
 from ..protocol.codec import to_json
 from ..protocol.errors import AgentError, ErrorInfo, NotAllowed
 from ..protocol.frames import Events, Snapshot
-from ..protocol.messages import Effort, ImagePart, Message, TextPart, new_id, now
-from ..protocol.models import ModelInfo, Request
+from ..protocol.messages import Effort, ImagePart, Mention, Message, Part, TextPart, new_id, now
+from ..protocol.models import ModelInfo
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import (
-    Budget,
     MessageEnd,
     MessageStart,
     NotebookChange,
@@ -40,19 +38,29 @@ from ..protocol.session_events import (
     SessionChange,
 )
 from ..protocol.tools import GrantScope, Mode
-from ..protocol.usage import Usage
-from ..providers.base import complete
 from ..tools.base import Tool, definition
 from .answering import Answering
 from .checkpoints import Checkpoints
 from .journal import Watcher
 from .lease import Lease, Quiet
+from .mentions import MentionReader, waiting
+from .questions import Questions
 from .reviewing import Review
-from .session_parts import Intents, SessionParts, changed_cells
+from .session_parts import (
+    Intents,
+    SessionParts,
+    changed_cells,
+    guarded,
+    own_mode,
+    title_of,
+    with_mode,
+)
+from .spending import Spending
 from .workspace import AnyNotebook, SessionWorkspace
 
 STOP_DEADLINE = 0.8
-TITLE_LENGTH = 60
+
+Work = Callable[[str], Awaitable[Outcome]]
 
 
 class Session:
@@ -86,6 +94,10 @@ class Session:
         self.review = Review(
             self.checkpoints, self.journal, document=self._document, quiet=self._quiet
         )
+        self._spending = Spending(self.journal, self._context)
+        # The mode of a prompt that has one of its own, while it runs.
+        self._run_mode: Mode | None = None
+        self._mentions: MentionReader | None = None
         self.workspace: SessionWorkspace | None = None
         self.tools: dict[str, Tool[Any]] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -96,6 +108,7 @@ class Session:
         """Give the session its workspace and tools (after making it: they call back into it)."""
         self.workspace = workspace
         self.tools = {tool.name: tool for tool in (*tools, *self._parts.extra_tools)}
+        self._mentions = MentionReader(workspace, self._parts.rules)
 
     @property
     def broker(self) -> Broker:
@@ -154,12 +167,15 @@ class Session:
         text: str,
         images: Sequence[ImagePart] = (),
         *,
+        mentions: Sequence[Mention] = (),
+        mode: Literal["plan"] | None = None,
         delivery: Literal["steer", "queue"] = "steer",
         op_id: str | None = None,
     ) -> None:
         """Say something: starts a run, or steers or queues behind the one going on.
 
-        Durable when it returns. The same `op_id` again does nothing.
+        Durable when it returns. The same `op_id` again does nothing. A prompt with a mode of its
+        own has a run of its own. What is mentioned is read now, or when a queued prompt begins.
         """
         if op_id is not None:
             if op_id in self._seen:
@@ -168,11 +184,33 @@ class Session:
         text = text.strip()
         if not text and not images:
             raise NotAllowed("The prompt is empty.")
-        message = Message(role="user", parts=(TextPart(text=text), *images))
-        if self.running:
-            self._inbox.put(message, delivery)
-        else:
+        if mode is not None and mode not in self._parts.allowed_modes:
+            raise NotAllowed(f"Mode {mode} is not allowed here.")
+        parts: tuple[Part, ...] = (TextPart(text=text), *images, *waiting(mentions))
+        message = with_mode(Message(role="user", parts=parts), mode)
+        if mode is not None and self._run_mode != mode:
+            delivery = "queue"
+        if not (self.running and delivery == "queue"):
+            message = await self._read_mentions(message)
+        if not self.running:
             self._start(message)
+        else:
+            # What steers a run is said in the run's mode, also when it is resumed.
+            steers = delivery == "steer"
+            self._inbox.put(with_mode(message, self._run_mode) if steers else message, delivery)
+        await self.journal.flush()
+
+    async def compact(self) -> None:
+        """Have the turns before the last summarised for the model; a run that Stop ends.
+
+        Raises:
+            NotAllowed: something runs, or there is nothing to summarise.
+        """
+        if self.running:
+            raise NotAllowed("Older turns are summarised between runs: wait, or stop this one.")
+        if not self._context.compactable:
+            raise NotAllowed("There is nothing to summarise yet.")
+        self._start(None, self._compact)
         await self.journal.flush()
 
     async def stop(self) -> None:
@@ -242,6 +280,8 @@ class Session:
             self._parts.access.open(model)
         changes = {"model": model, "mode": mode, "effort": effort, "title": title}
         changes = {name: value for name, value in changes.items() if value is not None}
+        if mode is not None:
+            self._run_mode = None
         for name, value in changes.items():
             setattr(self.settled, name, value)
         # Auto is for now, not for ever: it is not kept beyond this process.
@@ -269,60 +309,76 @@ class Session:
 
     # -- a run ---------------------------------------------------------------------------------
 
-    def _start(self, message: Message | None) -> None:
+    @property
+    def _mode(self) -> Mode:
+        return self._run_mode or self.settled.mode
+
+    def _start(self, message: Message | None, work: Work | None = None) -> None:
         self._run_id = new_id("run")
+        self._run_mode = None if work else own_mode(message, self.journal.transcript)
         start = RunStart(
             run_id=self._run_id,
             model=self.settled.model,
-            mode=self.settled.mode,
+            mode=self._mode,
             started_at=now(),
         )
         self.journal.emit(start)
         if message is not None:
             self._show(message)
-        self._run = asyncio.get_running_loop().create_task(self._run_all(self._run_id, message))
+        running = self._run_all(self._run_id, message, work or self._work)
+        self._run = asyncio.get_running_loop().create_task(running)
         self.on_change()
+
+    async def _read_mentions(self, message: Message) -> Message:
+        if self._mentions is None:
+            return message
+        if not self.running:
+            # Whether images can be shown depends on the model that will be asked.
+            with contextlib.suppress(AgentError):
+                self._model = self._parts.access.open(self.settled.model).model
+        return await self._mentions.read(message)
 
     def _show(self, message: Message) -> None:
         self.journal.emit(MessageStart(message=message))
         self.journal.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
 
-    async def _run_all(self, run_id: str, message: Message | None) -> None:
+    async def _run_all(self, run_id: str, message: Message | None, work: Work) -> None:
         """Run a prompt, then whatever was queued behind it."""
         lease = Lease(self._store, self.id, self._parts.holder)
-        outcome = await self._run_guarded(run_id, message, lease)
+        outcome = await guarded(self._run_whole(run_id, message, lease, work), run_id)
         await self._end(run_id, outcome)
         await lease.release()
-        if outcome.status == "done" and len(self._inbox):
-            following = self._inbox.take_next()
-            if following is not None:
-                self._start(following)
+        while outcome.status == "done" and (following := self._inbox.first) is not None:
+            ready = await self._read_mentions(following)
+            # It may have been taken back meanwhile.
+            if self._inbox.remove(following.id):
+                self._start(ready)
+                return
 
-    async def _run_guarded(self, run_id: str, message: Message | None, lease: Lease) -> Outcome:
-        try:
-            await self._quiet.wait()
-            await lease.acquire()
-            self.checkpoints.begin(run_id, message or self._last_prompt())
-            await self._store.start_run(self.id, run_id)
-            if message is not None:
-                self.history.append(message)
-                await self._record(message)
-                await self._name_after(message)
-            return await self._work(run_id)
-        except asyncio.CancelledError:
-            return Outcome(status="stopped")
-        except AgentError as error:
-            return Outcome(status="failed", error=error.info())
-        except Exception as error:  # a defect of ours: shown as such, and the session lives on
-            info = ErrorInfo(
-                code="internal_error",
-                message=f"The agent failed on its own fault ({type(error).__name__}). "
-                "The server's log has the details.",
-            )
-            _log().exception("run %s of session %s failed", run_id, self.id)
-            return Outcome(status="failed", error=info)
+    async def _run_whole(
+        self, run_id: str, message: Message | None, lease: Lease, work: Work
+    ) -> Outcome:
+        await self._quiet.wait()
+        await lease.acquire()
+        self.checkpoints.begin(run_id, message or self._last_prompt())
+        await self._store.start_run(self.id, run_id)
+        if message is not None:
+            self.history.append(message)
+            await self._record(message)
+            await self._name_after(message)
+        return await work(run_id)
 
     async def _work(self, run_id: str) -> Outcome:
+        async with self._answering() as answering:
+            return await self._loop(run_id, answering).run()
+
+    async def _compact(self, run_id: str) -> Outcome:
+        async with self._answering() as answering:
+            await self._questions(answering, Spent(self._parts.limits)).compact()
+        return Outcome(status="done")
+
+    @contextlib.asynccontextmanager
+    async def _answering(self) -> AsyncIterator[Answering]:
         answering = Answering(
             self._parts.access,
             self.history,
@@ -334,7 +390,7 @@ class Session:
         )
         try:
             await answering.open(self.settled.model)
-            return await self._loop(run_id, answering).run()
+            yield answering
         finally:
             await answering.aclose()
 
@@ -360,16 +416,16 @@ class Session:
             spent=spent,
             emit=self.journal.emit,
             record=self._record,
-            build_request=self._request_builder(answering, spent),
-            on_usage=lambda usage, request: self._count(
-                usage, request, spent, answering.current.model
+            build_request=self._questions(answering, spent).build,
+            on_usage=lambda usage, request: self._spending.count(
+                usage, request, self.history[-1], spent=spent, model=answering.current.model
             ),
             fall_back=answering.fall_back,
         )
 
     def _permits(self) -> Permits:
         return Permits(
-            mode=lambda: self.settled.mode,
+            mode=lambda: self._mode,
             ask=self._parts.ask or self._broker.ask,
             rules=self._parts.rules,
             grants=lambda: self._parts.grants,
@@ -377,68 +433,20 @@ class Session:
             expires_at=self._broker.expires_at,
         )
 
-    def _request_builder(
-        self, answering: Answering, spent: Spent
-    ) -> Callable[[Sequence[Message]], Awaitable[Request]]:
-        definitions = [definition(tool) for tool in self.tools.values()]
-
-        def make(told: Sequence[Message]) -> Request:
-            model = answering.current.model
-            facts = PromptFacts(
-                mode=self.settled.mode,
+    def _questions(self, answering: Answering, spent: Spent) -> Questions:
+        return Questions(
+            answering=answering,
+            context=self._context,
+            spending=self._spending,
+            spent=spent,
+            tools=[definition(tool) for tool in self.tools.values()],
+            facts=lambda: PromptFacts(
+                mode=self._mode,
                 data_rule=self._fence.rule,
                 notebook_path=self.settled.notebook_path,
                 instructions=self._parts.instructions,
-            )
-            return build_request(
-                told,
-                model=model.name,
-                system=system_prompt(facts),
-                fence=self._fence,
-                tools=definitions if model.capabilities.tools else (),
-                effort=self.settled.effort,
-            )
-
-        async def summarise(question: Request) -> str:
-            access = answering.current
-            response = await complete(access.provider, question)
-            usage = counted_usage(response.usage, estimated_usage(question, response.message))
-            self._spend(usage, spent, access.model)
-            return summary_of(response)
-
-        async def build(_: Sequence[Message]) -> Request:
-            window = answering.current.model.context_window
-            return await self._context.request(make, window=window, summarise=summarise)
-
-        return build
-
-    def _count(self, usage: Usage | None, request: Request, spent: Spent, model: ModelInfo) -> None:
-        """Add an answer's usage; where the provider tells none that can be, an estimate stands in."""
-        usage = counted_usage(usage, estimated_usage(request, self.history[-1]))
-        self._context.reported = usage.input
-        self._spend(usage, spent, model, usage.input + usage.output)
-
-    def _spend(
-        self, usage: Usage, spent: Spent, model: ModelInfo, context_tokens: int | None = None
-    ) -> None:
-        price = cost(usage, model.price) if model.price is not None else None
-        spent.add(usage, price)
-        before = self.journal.transcript.budget
-        session_usage = (before.session_usage if before else Usage()) + usage
-        session_cost = before.session_cost if before else None
-        if price is not None:
-            session_cost = (session_cost or 0.0) + price
-        if context_tokens is None and before is not None:
-            context_tokens = before.context_tokens
-        self.journal.emit(
-            Budget(
-                usage=spent.usage,
-                session_usage=session_usage,
-                cost=spent.cost,
-                session_cost=session_cost,
-                context_tokens=context_tokens,
-                context_window=model.context_window,
-            )
+            ),
+            effort=lambda: self.settled.effort,
         )
 
     def _on_retry(self, attempt: int, delay: float, error: ErrorInfo) -> None:
@@ -454,9 +462,7 @@ class Session:
     async def _name_after(self, message: Message) -> None:
         if self.settled.title:
             return
-        line = " ".join(message.text.split())
-        title = line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
-        self.settled.title = title or "Image"
+        self.settled.title = title_of(message)
         await self._store.update_session(self.id, title=self.settled.title)
         self.journal.emit(SessionChange(title=self.settled.title))
         self.on_change()
@@ -467,6 +473,9 @@ class Session:
             return
         self._run_id = None
         self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
+        if self._run_mode is not None:
+            self._run_mode = None
+            self.journal.emit(SessionChange(mode=self.settled.mode))
         try:
             await self._store.end_run(self.id, run_id, outcome.status)
             await self.journal.checkpoint()
@@ -487,9 +496,3 @@ class Session:
                 await self.workspace.interrupt()
             except AgentError as error:
                 self.journal.emit(Notice(level="warning", text=error.user_message, code=error.code))
-
-
-def _log() -> Any:
-    import logging
-
-    return logging.getLogger("jupyter_agent")

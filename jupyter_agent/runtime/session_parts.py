@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..agent.limits import Limits
+from ..agent.loop import Outcome
 from ..policy.broker import Answer
 from ..policy.grants import Grant
 from ..policy.rules import Rule
 from ..protocol.codec import to_json
+from ..protocol.errors import AgentError, ErrorInfo
 from ..protocol.messages import Effort, Message, ToolCallPart, ToolResultPart
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import ApprovalStart
 from ..protocol.tools import CellAction, CellRef, Mode
+from ..protocol.transcript import Transcript
 from ..tools.base import Tool
 from .access import ModelAccess
 from .journal import Journal
+
+log = logging.getLogger("jupyter_agent")
 
 _ACTIONS: dict[str, CellAction] = {
     "insert": "inserted",
@@ -91,3 +98,49 @@ def changed_cells(path: str, result: ApplyResult, changes: Sequence[Change]) -> 
         )
         for change in changes
     )
+
+
+_MODE_KEY = "mode"
+TITLE_LENGTH = 60
+
+
+def with_mode(message: Message, mode: Mode | None) -> Message:
+    """Note the mode of a prompt that has one of its own, so that a resumed run keeps to it."""
+    if mode is None:
+        return message
+    extra = {**(message.metadata.extra or {}), _MODE_KEY: mode}
+    return replace(message, metadata=replace(message.metadata, extra=extra))
+
+
+def own_mode(message: Message | None, shown: Transcript) -> Mode | None:
+    """Return the mode a run has of its own: its prompt's, or of the last prompt when it goes on."""
+    if message is None:
+        said = (entry.message for entry in reversed(shown.entries) if entry.type == "message")
+        message = next((one for one in said if one.role == "user"), None)
+    noted = (message.metadata.extra or {}).get(_MODE_KEY) if message is not None else None
+    return "plan" if noted == "plan" else None
+
+
+def title_of(message: Message) -> str:
+    """Return what a session is called after its first prompt."""
+    line = " ".join(message.text.split())
+    title = line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
+    return title or "Image"
+
+
+async def guarded(work: Awaitable[Outcome], run_id: str) -> Outcome:
+    """Return how a run ended, whatever it met."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return Outcome(status="stopped")
+    except AgentError as error:
+        return Outcome(status="failed", error=error.info())
+    except Exception as error:  # a defect of ours: shown as such, and the session lives on
+        log.exception("The run %s failed", run_id)
+        info = ErrorInfo(
+            code="internal_error",
+            message=f"The agent failed on its own fault ({type(error).__name__}). "
+            "The server's log has the details.",
+        )
+        return Outcome(status="failed", error=info)

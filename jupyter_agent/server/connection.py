@@ -40,6 +40,7 @@ REQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     "attach": (("read", _AGENT),),
     "prompt": _ACT,
     "resume": _ACT,
+    "compact": _ACT,
     "approve": _ACT,
     "answer": _ACT,
     "unqueue": (("write", _AGENT),),
@@ -245,7 +246,14 @@ class Connection:
 
     async def _on_prompt(self, frame: frames.Prompt) -> None:
         session = await self._session(frame)
-        await session.prompt(frame.text, frame.images, delivery=frame.delivery, op_id=frame.op_id)
+        await session.prompt(
+            frame.text,
+            frame.images,
+            mentions=frame.mentions,
+            mode=frame.mode,
+            delivery=frame.delivery,
+            op_id=frame.op_id,
+        )
 
     async def _on_unqueue(self, frame: frames.Unqueue) -> None:
         await (await self._session(frame)).unqueue(frame.prompt_id)
@@ -255,6 +263,9 @@ class Connection:
 
     async def _on_resume(self, frame: frames.Resume) -> None:
         await (await self._session(frame)).resume()
+
+    async def _on_compact(self, frame: frames.Compact) -> None:
+        await (await self._session(frame)).compact()
 
     async def _on_configure(self, frame: frames.Configure) -> None:
         if frame.mode in UNASKED_MODES and self._client.no_approvals is not None:

@@ -40,6 +40,14 @@ class AgentHandler(APIHandler):
         """Return the sessions, built at the first request."""
         return await self.agent.manager()
 
+    async def require(self, action: str, resource: str) -> None:
+        """Refuse whoever may not do this on the server by Jupyter's own means."""
+        from jupyter_core.utils import ensure_async
+
+        allowed = self.authorizer.is_authorized(self, self.current_user, action, resource)
+        if not await ensure_async(allowed):
+            raise web.HTTPError(403, f"You may not {action} {resource} on this server.")
+
     def body(self, kind: Any) -> Any:
         """Return the request's JSON body as a dataclass of `bodies.py`."""
         from ..protocol.codec import from_json
@@ -215,6 +223,35 @@ class ExportHandler(AgentHandler):
             raise web.HTTPError(400, "Sessions are exported as markdown.")
         text = await (await self.manager()).export_markdown(session_id, owner=self.owner)
         self.finish(text, set_content_type="text/markdown; charset=utf-8")
+
+
+class VariablesHandler(AgentHandler):
+    """The variables of a notebook's kernel, for the composer's list."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return a `VariableList`."""
+        from ..protocol.frames import VariableList
+
+        # The kernel is asked by running code in it.
+        await self.require("execute", "kernels")
+        found = await (await self.manager()).variables(self.get_query_argument("notebook", ""))
+        self.reply(VariableList, found)
+
+
+class FilesHandler(AgentHandler):
+    """Files below the root, for the composer's list."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return a `FileList` of those that match `query`."""
+        from ..protocol.frames import FileList
+
+        await self.require("read", "contents")
+        found = await (await self.manager()).files(self.get_query_argument("query", ""))
+        self.reply(FileList, found)
 
 
 class ProvidersHandler(AgentHandler):

@@ -21,6 +21,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (_SESSION, rest.SessionHandler),
     (rf"{_SESSION}/fork", rest.ForkHandler),
     (rf"{_SESSION}/export", rest.ExportHandler),
+    (rf"{API}/variables", rest.VariablesHandler),
+    (rf"{API}/files", rest.FilesHandler),
     (rf"{API}/providers", rest.ProvidersHandler),
     (_PROVIDER, rest.ProviderHandler),
     (rf"{_PROVIDER}/test", rest.ProviderTestHandler),

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ..protocol.errors import KernelBusy
+from ..kernel.runner import KernelRunner
+from ..protocol.errors import AgentError, KernelBusy
 from .base import Preview, ToolCallContext, ToolOutput, text_output
 from .snippets import require_python, snippet_code, split_report
 from .workspace_tool import NotebookArguments, WorkspaceTool, join_words, printable
@@ -45,31 +46,56 @@ class InspectVariables(WorkspaceTool):
     async def run(self, arguments: InspectArguments, context: ToolCallContext) -> ToolOutput:
         path = self._workspace.notebook_path(arguments.notebook)
         runner = await self._workspace.runner(path)
-        await require_python(runner, "inspections")
-        code = snippet_code(
-            "inspection_snippet",
-            {
-                "names": arguments.names,
-                "pattern": arguments.pattern,
-                "detail": arguments.detail or len(arguments.names) == 1,
-            },
-        )
         try:
-            found = await asyncio.wait_for(runner.evaluate(code, deadline=DEADLINE), DEADLINE + 2)
-        except asyncio.TimeoutError as error:
-            raise KernelBusy("The kernel did not answer in time.", cause=error) from error
-        report, others = split_report(found.outputs)
-        if report is None or not isinstance(report.get("text"), str):
+            text = await look_at(
+                runner,
+                names=arguments.names,
+                pattern=arguments.pattern,
+                detail=arguments.detail or len(arguments.names) == 1,
+            )
+        except NoReport as error:
             return text_output(
-                "INSPECTION_FAILED: the kernel sent no report. "
-                f"{_first_error(others)}\nretryable: no\nsuggested_fix: print it in a cell",
+                f"INSPECTION_FAILED: {error.user_message}\n"
+                "retryable: no\nsuggested_fix: print it in a cell",
                 is_error=True,
                 summary="could not be inspected",
             )
-        text = printable(report["text"])
         if len(text) > LONGEST:
             text = text[:LONGEST] + "\n… cut; ask for fewer variables by name"
         return text_output(text, title=f"Looked at {_words(arguments)}")
+
+
+class NoReport(AgentError):
+    """The kernel ran the inspection and said nothing."""
+
+    code = "INSPECTION_FAILED"
+
+
+async def look_at(
+    runner: KernelRunner,
+    *,
+    names: list[str],
+    detail: bool,
+    pattern: str | None = None,
+    deadline: float = DEADLINE,
+) -> str:
+    """Return a description of a kernel's variables, all of them when none is named.
+
+    Raises:
+        NoKernel, KernelBusy, Unsupported: nothing can be inspected now.
+        NoReport: the kernel did not do it.
+    """
+    await require_python(runner, "inspections")
+    asked = {"names": names, "pattern": pattern, "detail": detail}
+    code = snippet_code("inspection_snippet", asked)
+    try:
+        found = await asyncio.wait_for(runner.evaluate(code, deadline=deadline), deadline + 2)
+    except asyncio.TimeoutError as error:
+        raise KernelBusy("The kernel did not answer in time.", cause=error) from error
+    report, others = split_report(found.outputs)
+    if report is None or not isinstance(report.get("text"), str):
+        raise NoReport(f"the kernel sent no report. {_first_error(others)}")
+    return printable(report["text"])
 
 
 def _words(arguments: InspectArguments) -> str:

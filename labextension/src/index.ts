@@ -5,6 +5,7 @@ import { agentPlugin } from './plugins/agent';
 import { cardsPlugin } from './plugins/cards';
 import { chatWidgetPlugin } from './plugins/chat-widget';
 import { commandsPlugin } from './plugins/commands';
+import { fixButtonPlugin } from './plugins/fix-button';
 import { panelPlugin } from './plugins/panel';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -12,7 +13,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   cardsPlugin,
   panelPlugin,
   commandsPlugin,
-  chatWidgetPlugin
+  chatWidgetPlugin,
+  fixButtonPlugin
 ];
 
 export default plugins;

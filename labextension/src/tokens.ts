@@ -45,6 +45,8 @@ export interface IAgentPanel {
   open(): void;
   /** Show it, with the cursor in the composer. */
   focus(): void;
+  /** Mention cells of the notebook in front in what is being written, and show it. */
+  mention(cellIds: readonly string[]): void;
 }
 
 export const IAgentPanel = new Token<IAgentPanel>(

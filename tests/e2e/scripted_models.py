@@ -200,3 +200,34 @@ def model_review(request):
         ]
         return [Call("edit_cells", {"ops": ops, "reason": "test", "run": "none"})]
     return [Say("Edited.")]
+
+
+def model_told(request):
+    """Repeats what it was told beside the person's words, without the fences' tokens."""
+    prompt, _ = since_prompt(request)
+    text = re.sub(r"data-[0-9a-f]{16}", "data", "".join(prompt.text.split("\n\n", 1)[1:]))
+    images = sum(part.type == "image" for part in prompt.parts)
+    return [Say(f"I was told: {text or 'nothing else'}. Images: {images}.")]
+
+
+def model_blind_edit(request):
+    """Edits the cell that was mentioned without reading it; says what came of it."""
+    prompt, _ = since_prompt(request)
+    if turn(request) == 0:
+        mentioned = re.search(r"id=(\S+)", prompt.text).group(1)
+        op = {"op": "str_replace", "id": mentioned, "old": "old", "new": "new"}
+        return [Call("edit_cells", {"ops": [op], "reason": "test", "run": "none"})]
+    return [last_words(request)]
+
+
+def model_repair(request):
+    """Repairs the cell that the prompt names by replacing its zero."""
+    prompt, _ = since_prompt(request)
+    named = re.search(r"id=([\w-]+)", prompt.text).group(1)
+    done = turn(request)
+    if done == 0:
+        return [Call("read_cells", {"ids": [named]})]
+    if done == 1:
+        op = {"op": "str_replace", "id": named, "old": "/ 0", "new": "/ 2"}
+        return [Call("edit_cells", {"ops": [op], "reason": "test", "run": "changed"})]
+    return [Say("It is repaired.")]

@@ -17,7 +17,15 @@ from traitlets.config import Config
 
 from jupyter_agent.protocol.codec import to_json
 from jupyter_agent.protocol.errors import NotAllowed, UnknownSession
-from jupyter_agent.protocol.frames import Events, ServerStatus, SessionSummary, Snapshot
+from jupyter_agent.protocol.frames import (
+    Events,
+    FileList,
+    ServerStatus,
+    SessionSummary,
+    Snapshot,
+    Variable,
+    VariableList,
+)
 from jupyter_agent.protocol.models import ListFailure, ModelInfo, ModelList
 from jupyter_agent.protocol.session_events import Notice, SessionEvent
 from jupyter_agent.protocol.transcript import Transcript
@@ -59,10 +67,18 @@ class FakeSession:
             first = Events(session_id=self.id, seq=after + 1, events=rest)
         return first, lambda: self.watchers.remove(watcher)
 
-    async def prompt(self, text: str, images: Any, *, delivery: str, op_id: str) -> None:
+    async def prompt(
+        self, text: str, images: Any, *, mentions: Any, mode: Any, delivery: str, op_id: str
+    ) -> None:
         if text == "break":
             raise RuntimeError("sk-canary-in-an-exception")
-        self.told.append(("prompt", {"text": text, "delivery": delivery, "op_id": op_id}))
+        said = {"text": text, "delivery": delivery, "op_id": op_id}
+        if mentions or mode:
+            said |= {"mentions": mentions, "mode": mode}
+        self.told.append(("prompt", said))
+
+    async def compact(self) -> None:
+        self.told.append(("compact", {}))
 
     async def stop(self) -> None:
         if self.stopping is not None:
@@ -113,6 +129,7 @@ class FakeManager:
     watchers: list[Callable[[], None]] = field(default_factory=list)
     called: list[tuple[str, Any]] = field(default_factory=list)
     asked_live: list[bool] = field(default_factory=list)
+    looked_for: list[tuple[str, str]] = field(default_factory=list)
     started: bool = False
     closed: bool = False
 
@@ -183,6 +200,14 @@ class FakeManager:
 
     async def override_model(self, model_id: str, said: dict[str, Any] | None) -> None:
         self.called.append(("override_model", (model_id, said)))
+
+    async def variables(self, notebook_path: str) -> VariableList:
+        self.looked_for.append(("variables", notebook_path))
+        return VariableList(variables=(Variable(name="df", summary="a table"),))
+
+    async def files(self, query: str) -> FileList:
+        self.looked_for.append(("files", query))
+        return FileList(files=("a.csv",), more=True)
 
     async def providers(self) -> list[dict[str, Any]]:
         return [{"name": "openai", "has_key": True}]

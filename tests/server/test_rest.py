@@ -69,6 +69,13 @@ async def test_providers_are_asked_only_when_that_is_wanted(manager: Any, browse
     assert manager.asked_live == [False, False, True]
 
 
+async def test_what_can_be_mentioned_is_listed(manager: Any, browser: Any) -> None:
+    found = body(await browser.fetch("variables?notebook=a%20b.ipynb"))
+    assert found["variables"] == [{"name": "df", "summary": "a table"}]
+    assert body(await browser.fetch("files?query=a")) == {"files": ["a.csv"], "more": True}
+    assert manager.looked_for == [("variables", "a b.ipynb"), ("files", "a")]
+
+
 async def test_what_a_person_says_of_a_model_is_kept_and_forgotten(
     manager: Any, browser: Any
 ) -> None:

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from tornado.websocket import WebSocketClosedError
 
+from jupyter_agent.protocol.messages import Mention
 from jupyter_agent.server.connection import MAX_BAD_FRAMES, MAX_WAITING
 from jupyter_agent.server.socket import MAX_FRAME_BYTES
+
+MENTION = {"kind": "variable", "label": "@df", "name": "df"}
 
 
 async def test_a_client_is_greeted(manager: Any, browser: Any) -> None:
@@ -78,6 +81,8 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
         {"type": "prompt", "op_id": "o", "text": "hello", "delivery": "queue"},
         {"type": "unqueue", "prompt_id": "p"},
         {"type": "resume"},
+        {"type": "compact"},
+        {"type": "prompt", "op_id": "p", "text": "@df", "mode": "plan", "mentions": [MENTION]},
         {"type": "configure", "mode": "plan"},
         {"type": "keep"},
         {"type": "undo", "path": "n.ipynb", "cell_id": "a", "force": True},
@@ -90,6 +95,17 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
         ("prompt", {"text": "hello", "delivery": "queue", "op_id": "o"}),
         ("unqueue", {"prompt_id": "p"}),
         ("resume", {}),
+        ("compact", {}),
+        (
+            "prompt",
+            {
+                "text": "@df",
+                "delivery": "steer",
+                "op_id": "p",
+                "mentions": (Mention(kind="variable", label="@df", name="df"),),
+                "mode": "plan",
+            },
+        ),
         ("configure", {"model": None, "mode": "plan", "effort": None, "title": None}),
         ("keep", {"path": None, "cell_id": None}),
         ("undo", {"path": "n.ipynb", "cell_id": "a", "force": True}),

@@ -3,7 +3,14 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type { NewSession, ProviderInfo, ProviderTest } from '../protocol/rest';
-import type { ModelList, ModelOverride, ServerStatus, SessionSummary } from '../protocol/types';
+import type {
+  FileList,
+  ModelList,
+  ModelOverride,
+  ServerStatus,
+  SessionSummary,
+  VariableList
+} from '../protocol/types';
 
 /** A call the server refused, or that never reached it (`status` 0). */
 export class ApiError extends Error {
@@ -65,6 +72,16 @@ export class AgentApi {
   async exportSession(id: string): Promise<string> {
     const path = `sessions/${encodeURIComponent(id)}/export?format=markdown`;
     return (await this.send(path, 'GET')).text();
+  }
+
+  /** The variables of a notebook's kernel. */
+  variables(notebook: string): Promise<VariableList> {
+    return this.json<VariableList>(`variables?notebook=${encodeURIComponent(notebook)}`);
+  }
+
+  /** Files below the server's root whose paths match. */
+  files(query: string): Promise<FileList> {
+    return this.json<FileList>(`files?query=${encodeURIComponent(query)}`);
   }
 
   async providers(): Promise<readonly ProviderInfo[]> {

@@ -87,6 +87,7 @@ const prompt = {
   session_id: 's',
   text: 'hello',
   images: [],
+  mentions: [],
   delivery: 'steer' as const
 };
 

@@ -1,48 +1,82 @@
 // Where one writes: Enter sends, Alt+Enter queues, Esc stops, ↑ brings the last prompt back.
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Delivery } from '../model/session';
-import type { ImagePart, Transcript } from '../protocol/types';
+import { readTyped } from '../model/commands';
+import type { Note } from '../model/draft';
+import type { Delivery, PromptOptions } from '../model/session';
+import type { ImagePart, Mention, Transcript } from '../protocol/types';
 import { IconButton } from './code-block';
+import { ComposerNote } from './composer-note';
 import { pictureIcon } from './icons';
 import { ACCEPTED_IMAGES, hasImages, readImages } from './images';
+import { DraftMentions } from './mention-chips';
 import { Meter } from './meter';
 import { ModelPicker } from './model-picker';
 import { EffortPicker, ModePicker } from './pickers';
+import { PromptField } from './prompt-field';
+import { commandsNow, runCommand } from './run-command';
 import { useServices } from './services';
+import { useSignal } from './signals';
 import { ToolImage } from './tool-card';
 
 export function Composer(props: { transcript: Transcript; disabled: boolean }): JSX.Element {
   const { transcript, disabled } = props;
-  const { model, trans, complain } = useServices();
-  const [text, setText] = React.useState('');
+  const services = useServices();
+  const { model, trans, draft, complain } = services;
   const [images, setImages] = React.useState<readonly ImagePart[]>([]);
+  useSignal(draft.changed);
   const { running } = transcript;
   React.useEffect(() => {
     const take = (): void => {
       const offered = model.takeOffered();
-      setText(now => now || offered);
+      if (offered && draft.text === '') {
+        draft.write(offered);
+      }
     };
     model.changed.connect(take);
     return () => {
       model.changed.disconnect(take);
     };
-  }, [model]);
-  const empty = text.trim() === '' && images.length === 0;
+  }, [model, draft]);
+  const empty = draft.text.trim() === '' && images.length === 0;
 
-  const send = (delivery: Delivery): void => {
-    if (empty || disabled) {
-      return;
-    }
-    setText('');
+  const prompt = (
+    text: string,
+    options: PromptOptions = {},
+    delivery: Delivery = 'steer'
+  ): void => {
+    const written = draft.text;
+    const { mentions } = draft;
+    draft.clear();
     setImages([]);
-    model.prompt(text.trim(), images, delivery).catch(error => {
+    model.prompt(text, images, delivery, { mentions, ...options }).catch(error => {
       // Nothing that was written gets lost.
-      setText(now => now || text);
+      if (draft.text === '') {
+        draft.write(written, mentions);
+      }
       setImages(now => (now.length > 0 ? now : images));
       complain(error);
     });
+  };
+  const send = (delivery: Delivery): void => {
+    const typed = readTyped(draft.text.trim(), commandsNow(services));
+    if (typed.type === 'prompt') {
+      if ((typed.text || images.length > 0) && !disabled) {
+        prompt(typed.text, {}, delivery);
+      }
+    } else if (typed.type === 'unknown') {
+      draft.say(unknownCommand(typed.name, typed.nearest, trans));
+    } else {
+      const written = draft.text;
+      runCommand(typed.command, typed.argument, services, prompt).then(note => {
+        if (draft.text === written && note?.kind !== 'problem') {
+          draft.clear();
+        }
+        draft.say(note);
+      }, complain);
+    }
   };
   const stop = (): void => void model.session?.stop().catch(complain);
   const add = (files: Iterable<File>): void => {
@@ -65,13 +99,14 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
       }}
     >
       <Queue transcript={transcript} />
+      <ComposerNote draft={draft} />
       <Attachments
         images={images}
         remove={at => setImages(images.filter((_, index) => index !== at))}
       />
-      <Field
-        text={text}
-        setText={setText}
+      <DraftMentions draft={draft} />
+      <PromptField
+        draft={draft}
         running={running}
         send={send}
         stop={stop}
@@ -106,63 +141,16 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
   );
 }
 
-function Field(props: {
-  text: string;
-  setText: (text: string) => void;
-  running: boolean;
-  send: (delivery: Delivery) => void;
-  stop: () => void;
-  paste: (files: Iterable<File>) => void;
-  recall: () => string;
-}): JSX.Element {
-  const { text, setText, running, send } = props;
-  const { trans } = useServices();
-  const field = React.useRef<HTMLTextAreaElement>(null);
-  React.useLayoutEffect(() => {
-    // As high as its text; the style sheet sets the limit.
-    if (field.current) {
-      field.current.style.height = 'auto';
-      field.current.style.height = `${field.current.scrollHeight + 2}px`;
-    }
-  }, [text]);
-  const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>): void => {
-    if (event.nativeEvent.isComposing) {
-      return;
-    }
-    if (event.key === 'Enter' && !event.shiftKey) {
-      event.preventDefault();
-      send(event.altKey && running ? 'queue' : 'steer');
-    } else if (event.key === 'Escape' && running) {
-      event.preventDefault();
-      event.stopPropagation();
-      props.stop();
-    } else if (event.key === 'ArrowUp' && text === '') {
-      const last = props.recall();
-      if (last) {
-        event.preventDefault();
-        setText(last);
-      }
-    }
+function unknownCommand(name: string, nearest: string, trans: TranslationBundle): Note {
+  return {
+    kind: 'problem',
+    text: trans.__(
+      'There is no command /%1, and nothing was sent. Did you mean /%2? To send the text as it is, write //.',
+      name,
+      nearest
+    ),
+    offer: `/${nearest} `
   };
-  return (
-    <textarea
-      ref={field}
-      className="jp-Agent-field"
-      rows={2}
-      value={text}
-      dir="auto"
-      aria-label={trans.__('Message to the agent')}
-      placeholder={running ? trans.__('Steer it while it works…') : trans.__('Ask the agent…')}
-      onChange={event => setText(event.target.value)}
-      onKeyDown={onKeyDown}
-      onPaste={event => {
-        if (hasImages(event.clipboardData.files)) {
-          event.preventDefault();
-          props.paste(event.clipboardData.files);
-        }
-      }}
-    />
-  );
 }
 
 /** Prompts that wait, each of which can be taken back. */
@@ -242,11 +230,15 @@ function ImageButton({ add }: { add: (files: Iterable<File>) => void }): JSX.Ele
   );
 }
 
-function lastPrompt(transcript: Transcript): string {
+function lastPrompt(transcript: Transcript): { text: string; mentions: readonly Mention[] } | null {
   for (const entry of [...transcript.entries].reverse()) {
     if (entry.type === 'message' && entry.message.role === 'user') {
-      return entry.message.parts.map(part => (part.type === 'text' ? part.text : '')).join('');
+      const { parts } = entry.message;
+      return {
+        text: parts.map(part => (part.type === 'text' ? part.text : '')).join(''),
+        mentions: parts.flatMap(part => (part.type === 'mention' ? [part.mention] : []))
+      };
     }
   }
-  return '';
+  return null;
 }

@@ -7,6 +7,7 @@ import type { MessageEntry, Part, ToolState, Transcript } from '../protocol/type
 import { Approval } from './approval';
 import { CopyButton, IconButton } from './code-block';
 import { Markdown } from './markdown';
+import { MentionedList } from './mention-chips';
 import { Question } from './question';
 import { Restore } from './restore';
 import { useServices } from './services';
@@ -51,6 +52,7 @@ function isSameMessage(before: MessageProps, after: MessageProps): boolean {
 }
 
 function UserParts({ entry }: { entry: MessageEntry }): JSX.Element {
+  const mentions = entry.message.parts.flatMap(part => (part.type === 'mention' ? [part] : []));
   return (
     <>
       {entry.message.parts.map((part, at) => {
@@ -63,6 +65,7 @@ function UserParts({ entry }: { entry: MessageEntry }): JSX.Element {
         }
         return part.type === 'image' ? <ToolImage key={at} image={part} /> : null;
       })}
+      <MentionedList mentions={mentions} />
     </>
   );
 }

@@ -8,6 +8,7 @@ import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
+import { Draft } from '../model/draft';
 import type { AgentConnection, AgentServer } from '../model/server';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
 import type {
@@ -144,7 +145,21 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
     rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
     highlight: null,
     cards: builtinCards(),
-    notebook: { reveal: vi.fn(), insertBelow: vi.fn(), replaceActive: vi.fn() },
+    notebook: {
+      reveal: vi.fn(),
+      insertBelow: vi.fn(),
+      replaceActive: vi.fn(),
+      promptAbout: verb => `${verb} cell [4]`
+    },
+    draft: new Draft(),
+    mentions: {
+      notebook: 'a.ipynb',
+      cells: () => [],
+      selection: () => null,
+      variables: async () => ({ variables: [] }),
+      files: async () => ({ files: [], more: false })
+    },
+    commands: { has: () => false, run: async () => undefined },
     download: vi.fn(),
     complain: error => {
       throw error;

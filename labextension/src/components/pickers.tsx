@@ -1,17 +1,23 @@
 // How much the agent may do by itself, and how hard the model thinks.
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Effort, Mode } from '../protocol/types';
 import { useServices } from './services';
 
-export function ModePicker(): JSX.Element {
-  const { model, trans, complain } = useServices();
-  const words: Record<Mode, [string, string]> = {
+/** Each mode's name, and what it means. */
+export function modeWords(trans: TranslationBundle): Record<Mode, [string, string]> {
+  return {
     plan: [trans.__('Plan'), trans.__('Reads only: nothing is changed or run')],
     ask: [trans.__('Ask'), trans.__('Asks before it changes or runs anything')],
     edits: [trans.__('Edits'), trans.__('Edits the notebook; asks before it runs anything')],
     auto: [trans.__('Auto'), trans.__('Edits and runs without asking')]
   };
+}
+
+export function ModePicker(): JSX.Element {
+  const { model, trans, complain } = useServices();
+  const words = modeWords(trans);
   const { mode } = model.choice;
   const modes = model.status?.modes ?? (['plan', 'ask', 'edits', 'auto'] as const);
   return (

@@ -4,6 +4,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { AgentModel } from '../model/agent';
+import type { Draft } from '../model/draft';
+import type { MentionSources } from '../model/mentions';
 import type { CellRef } from '../protocol/types';
 import type { IToolCards } from '../tokens';
 
@@ -15,6 +17,14 @@ export interface NotebookActions {
   insertBelow(code: string): void;
   /** Replace the active cell's source. */
   replaceActive(code: string): void;
+  /** A prompt about the active cell, null when there is none. */
+  promptAbout(verb: 'fix' | 'explain'): string | null;
+}
+
+/** Commands of the front end, by id. */
+export interface FrontEndCommands {
+  has(id: string): boolean;
+  run(id: string): Promise<unknown>;
 }
 
 export interface PanelServices {
@@ -25,6 +35,11 @@ export interface PanelServices {
   readonly highlight: ((code: string, language: string, host: HTMLElement) => Promise<void>) | null;
   readonly cards: IToolCards;
   readonly notebook: NotebookActions;
+  /** What is being written. */
+  readonly draft: Draft;
+  /** What can be mentioned in it. */
+  readonly mentions: MentionSources;
+  readonly commands: FrontEndCommands;
   /** Save a text as a file on the person's machine. */
   download(name: string, text: string): void;
   /** Tell the person that something went wrong. */

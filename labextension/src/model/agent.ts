@@ -8,7 +8,7 @@ import type { ProviderInfo } from '../protocol/rest';
 import type { Effort, ImagePart, Message, Mode, ModelInfo, ServerStatus } from '../protocol/types';
 import { ModelListing } from './model-list';
 import type { AgentConnection, AgentServer } from './server';
-import type { Delivery } from './session';
+import type { Delivery, PromptOptions } from './session';
 import { SessionModel } from './session';
 import { SessionList } from './session-list';
 
@@ -148,10 +148,11 @@ export class AgentModel {
   async prompt(
     text: string,
     images: readonly ImagePart[] = [],
-    delivery: Delivery = 'steer'
+    delivery: Delivery = 'steer',
+    options: PromptOptions = {}
   ): Promise<void> {
     const session = this._session ?? (await this.create());
-    await session.prompt(text, images, delivery);
+    await session.prompt(text, images, delivery, options);
   }
 
   /** Change model, mode or effort, now or for the session to come. */

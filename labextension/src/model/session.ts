@@ -10,6 +10,7 @@ import type {
   ErrorInfo,
   GrantScope,
   ImagePart,
+  Mention,
   ReviewCell,
   Transcript
 } from '../protocol/types';
@@ -23,6 +24,13 @@ export interface SentPrompt {
 }
 
 export type Delivery = 'steer' | 'queue';
+
+/** What goes with a prompt; `mode` holds for this prompt alone. */
+export interface PromptOptions {
+  readonly mentions?: readonly Mention[];
+  readonly mode?: 'plan';
+}
+
 export type Settings = Partial<Pick<Configure, 'model' | 'mode' | 'effort' | 'title'>>;
 
 export class SessionModel {
@@ -76,14 +84,16 @@ export class SessionModel {
   async prompt(
     text: string,
     images: readonly ImagePart[] = [],
-    delivery: Delivery = 'steer'
+    delivery: Delivery = 'steer',
+    { mentions = [], mode }: PromptOptions = {}
   ): Promise<void> {
     const prompt = { opId: `op_${UUID.uuid4()}`, text, images };
     this._sent = [...this._sent, prompt];
     this._error = null;
     this.emit();
     try {
-      await this.ask({ type: 'prompt', op_id: prompt.opId, text, images, delivery });
+      const said = { text, images, mentions, delivery, ...(mode ? { mode } : {}) };
+      await this.ask({ type: 'prompt', op_id: prompt.opId, ...said });
     } finally {
       this._sent = this._sent.filter(one => one !== prompt);
       this.emit();
@@ -115,6 +125,11 @@ export class SessionModel {
   /** Put the notebooks back to before a prompt. */
   restore(messageId: string): Promise<void> {
     return this.ask({ type: 'restore', message_id: messageId });
+  }
+
+  /** Have older turns summarised for the model now. */
+  compact(): Promise<void> {
+    return this.ask({ type: 'compact' });
   }
 
   configure(settings: Settings): Promise<void> {

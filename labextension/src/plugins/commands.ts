@@ -17,7 +17,8 @@ export const CommandIds = {
   newSession: 'jupyter-agent:new-session',
   stop: 'jupyter-agent:stop',
   fixCell: 'jupyter-agent:fix-cell',
-  explainCell: 'jupyter-agent:explain-cell'
+  explainCell: 'jupyter-agent:explain-cell',
+  mentionCell: 'jupyter-agent:mention-cell'
 };
 
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -44,7 +45,8 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
           clicked: {
             type: 'boolean',
             description: trans.__('The cell that was clicked, not the active one')
-          }
+          },
+          cellId: { type: 'string', description: trans.__('The cell with this id') }
         }
       }
     } as const;
@@ -53,7 +55,8 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
         ? app.contextMenuHitTest(element => element.classList.contains('jp-Cell'))
         : undefined;
       const cells = tracker.currentWidget?.content.widgets ?? [];
-      return cells.find(cell => cell.node === node) ?? tracker.activeCell;
+      const named = cells.find(cell => cell.node === node || cell.model.id === args.cellId);
+      return named ?? tracker.activeCell;
     };
     const complain = (error: Error): void => void Notification.error(error.message);
     const ask =
@@ -105,6 +108,13 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: describedByCell,
       isEnabled: hasCell,
       execute: ask('explain')
+    });
+    commands.addCommand(CommandIds.mentionCell, {
+      label: trans.__('Add to the Agent’s Prompt'),
+      icon: agentIcon,
+      describedBy: describedByCell,
+      isEnabled: hasCell,
+      execute: args => panel.mention([cellOf(args)?.model.id ?? ''])
     });
     const category = trans.__('Agent');
     Object.values(CommandIds).forEach(command => palette?.addItem({ command, category }));

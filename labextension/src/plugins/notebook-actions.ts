@@ -7,6 +7,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { NotebookActions } from '../components/services';
 import { NotebookBridge } from '../notebook/bridge';
 import { highlightCells } from '../notebook/highlight';
+import { aboutCell } from './cell-prompts';
 
 /** Make the actions; `current` is the path a cell without one belongs to. */
 export function notebookActions(
@@ -44,6 +45,8 @@ export function notebookActions(
       }
       cell.model.sharedModel.setSource(code);
       highlightCells(panel, [cell.model.id]);
-    }
+    },
+    promptAbout: verb =>
+      tracker.activeCell ? aboutCell(verb, tracker.activeCell, tracker, trans) : null
   };
 }

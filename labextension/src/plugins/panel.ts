@@ -11,8 +11,11 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { PanelServices } from '../components/services';
 import type { AgentModel } from '../model/agent';
+import { Draft } from '../model/draft';
+import { cellMention } from '../model/mentions';
 import { IAgent, IAgentPanel, IToolCards } from '../tokens';
 import { AgentPanel } from '../widgets/panel';
+import { NotebookMentions } from './mention-sources';
 import { notebookActions } from './notebook-actions';
 
 export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
@@ -35,6 +38,8 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     restorer: ILayoutRestorer | null
   ): IAgentPanel => {
     const trans = (translator ?? nullTranslator).load('jupyter_agent');
+    const mentions = new NotebookMentions(tracker, model.server);
+    const draft = new Draft();
     const services: PanelServices = {
       model,
       trans,
@@ -44,21 +49,36 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
         ? (code, language, host) => languages.highlight(code, languages.findBest(language), host)
         : null,
       notebook: notebookActions(tracker, documents, trans),
+      draft,
+      mentions,
+      commands: {
+        has: id => app.commands.hasCommand(id) && app.commands.isEnabled(id),
+        run: id => app.commands.execute(id)
+      },
       download,
       complain: error =>
         void Notification.error(error instanceof Error ? error.message : String(error))
     };
-    const widget = new AgentPanel(services);
+    const mention = (cellIds: readonly string[]): void => {
+      const cells = cellIds.flatMap(id => mentions.cell(id) ?? []);
+      cells.forEach(cell => draft.mention(cellMention(cell)));
+    };
+    const widget = new AgentPanel(services, mention);
     app.shell.add(widget, 'right', { rank: 600 });
     restorer?.add(widget, widget.id);
     const open = (): void => app.shell.activateById(widget.id);
     void openAtStart(app, model, settings).then(wanted => wanted && open());
+    const focus = (): void => {
+      open();
+      // The side bar shows the widget in the next turn.
+      requestAnimationFrame(() => widget.focusComposer());
+    };
     return {
       open,
-      focus: () => {
-        open();
-        // The side bar shows the widget in the next turn.
-        requestAnimationFrame(() => widget.focusComposer());
+      focus,
+      mention: cellIds => {
+        mention(cellIds);
+        focus();
       }
     };
   }

@@ -14,6 +14,8 @@ export type FinishKind =
 
 export type GrantScope = 'once' | 'session' | 'notebook';
 
+export type MentionKind = 'cell' | 'selection' | 'variable' | 'file' | 'output' | 'error';
+
 export type Mode = 'plan' | 'ask' | 'edits' | 'auto';
 
 export type NoticeLevel = 'info' | 'warning' | 'error';
@@ -219,6 +221,13 @@ export interface ClearOutputs {
   readonly type: 'clear_outputs';
 }
 
+/** Have the older turns summarised for the model now. */
+export interface Compact {
+  readonly id: string;
+  readonly session_id: string;
+  readonly type: 'compact';
+}
+
 /** Change the session's settings; None leaves as is. */
 export interface Configure {
   readonly id: string;
@@ -287,6 +296,12 @@ export interface Expected {
   readonly source: string;
 }
 
+/** Paths of files below the server's root that match a search; `more`: there are others. */
+export interface FileList {
+  readonly files: readonly string[];
+  readonly more: boolean;
+}
+
 /** Why the model stopped: our word, and the provider's own. */
 export interface Finish {
   readonly kind: FinishKind;
@@ -327,6 +342,35 @@ export interface ListFailure {
   readonly provider: string;
   readonly label: string;
   readonly message: string;
+}
+
+/**
+ * What a prompt points at; `label` is how it stands in the prompt, such as `@cell:[4]`.
+ *
+ * `path` is the file, or the notebook of everything else; `cell_id` names the cell (`cell`,
+ * `output`, `selection`), `name` the variable, `text` is what was selected.
+ */
+export interface Mention {
+  readonly kind: MentionKind;
+  readonly label: string;
+  readonly path?: string | null;
+  readonly cell_id?: string | null;
+  readonly name?: string | null;
+  readonly text?: string | null;
+}
+
+/**
+ * A mention of the prompt, with what it led to: `content` is for the model, fenced as data.
+ *
+ * `waiting`: not looked at yet. `failed`: `problem` says why, to the person and to the model.
+ */
+export interface MentionPart {
+  readonly mention: Mention;
+  readonly status: 'waiting' | 'ok' | 'failed';
+  readonly content: readonly ResultContent[];
+  readonly problem?: string | null;
+  readonly provider_metadata?: Readonly<Record<string, JsonValue>> | null;
+  readonly type: 'mention';
 }
 
 /** One message. Role `tool` carries tool results, one message for all calls of a turn. */
@@ -567,7 +611,8 @@ export interface Price {
 /**
  * Say something. While a run goes on it steers (enters at the next step) or queues.
  *
- * `op_id` makes a repeat after a reconnect harmless.
+ * `op_id` makes a repeat after a reconnect harmless. `mode` is for this prompt alone; it can
+ * only be the one that allows least.
  */
 export interface Prompt {
   readonly id: string;
@@ -575,6 +620,8 @@ export interface Prompt {
   readonly session_id: string;
   readonly text: string;
   readonly images: readonly ImagePart[];
+  readonly mentions: readonly Mention[];
+  readonly mode?: 'plan' | null;
   readonly delivery: 'steer' | 'queue';
   readonly type: 'prompt';
 }
@@ -983,6 +1030,18 @@ export interface Usage {
   readonly reasoning?: number | null;
 }
 
+/** A name in the kernel, and in a line what it is. */
+export interface Variable {
+  readonly name: string;
+  readonly summary: string;
+}
+
+/** The variables of a notebook's kernel; `problem` says in words why there are none. */
+export interface VariableList {
+  readonly variables: readonly Variable[];
+  readonly problem?: string | null;
+}
+
 /** First frame. `can_approve` False: this socket may not approve, and `reason` says why. */
 export interface Welcome {
   readonly client_id: string;
@@ -1002,6 +1061,7 @@ export type ClientFrame =
   | Unqueue
   | Stop
   | Resume
+  | Compact
   | Configure
   | Approve
   | Answer
@@ -1015,7 +1075,14 @@ export type ClientFrame =
 export type Entry = MessageEntry | NoticeEntry | RunEntry;
 
 export type Part =
-  TextPart | ThinkingPart | ImagePart | AudioPart | DocumentPart | ToolCallPart | ToolResultPart;
+  | TextPart
+  | ThinkingPart
+  | ImagePart
+  | AudioPart
+  | DocumentPart
+  | ToolCallPart
+  | ToolResultPart
+  | MentionPart;
 
 export type ResultContent = TextPart | ImagePart;
 

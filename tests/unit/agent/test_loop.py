@@ -336,7 +336,7 @@ async def test_steering_enters_before_the_next_question():
     second = rig.provider.requests[1].messages
     assert second[-1].text == "use medians"
     assert "then plot" not in [message.text for message in second]
-    assert rig.inbox.take_next().text == "then plot"
+    assert rig.inbox.first.text == "then plot"
 
 
 async def test_steering_after_the_last_answer_is_answered_too():

@@ -1,0 +1,58 @@
+"""The questions of one run: what the model is asked, and how older turns are summarised for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..agent.limits import Spent
+from ..context.budget import ContextBudget, counted_usage, estimated_usage, summary_of
+from ..context.prompt import PromptFacts, system_prompt
+from ..context.request import build_request
+from ..protocol.messages import Effort, Message
+from ..protocol.models import Request, ToolDefinition
+from ..providers.base import complete
+from .answering import Answering
+from .spending import Spending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """Asks whichever model answers now; `facts` and `effort` are those of the moment."""
+
+    answering: Answering
+    context: ContextBudget
+    spending: Spending
+    spent: Spent
+    tools: Sequence[ToolDefinition]
+    facts: Callable[[], PromptFacts]
+    effort: Callable[[], Effort | None]
+
+    async def build(self, _: Sequence[Message]) -> Request:
+        """Return the next question, with older turns summarised when the window is nearly full."""
+        window = self.answering.current.model.context_window
+        return await self.context.request(self._make, window=window, summarise=self._summarise)
+
+    async def compact(self) -> None:
+        """Summarise older turns now, and tell how much is left."""
+        window = self.answering.current.model.context_window
+        after = await self.context.compact(self._make, window=window, summarise=self._summarise)
+        self.spending.context_is(after)
+
+    def _make(self, told: Sequence[Message]) -> Request:
+        model = self.answering.current.model
+        return build_request(
+            told,
+            model=model.name,
+            system=system_prompt(self.facts()),
+            fence=self.context.fence,
+            tools=self.tools if model.capabilities.tools else (),
+            effort=self.effort(),
+        )
+
+    async def _summarise(self, question: Request) -> str:
+        access = self.answering.current
+        response = await complete(access.provider, question)
+        usage = counted_usage(response.usage, estimated_usage(question, response.message))
+        self.spending.add(usage, self.spent, access.model)
+        return summary_of(response)

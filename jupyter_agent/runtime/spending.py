@@ -1,0 +1,66 @@
+"""What a session's answers use, added up and told to its watchers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..agent.limits import Spent
+from ..context.budget import ContextBudget, counted_usage, estimated_usage
+from ..models.pricing import cost
+from ..protocol.messages import Message
+from ..protocol.models import ModelInfo, Request
+from ..protocol.session_events import Budget
+from ..protocol.usage import Usage
+from .journal import Journal
+
+
+class Spending:
+    """The tokens and the cost of one session."""
+
+    def __init__(self, journal: Journal, context: ContextBudget) -> None:
+        self._journal = journal
+        self._context = context
+
+    def count(
+        self,
+        usage: Usage | None,
+        request: Request,
+        answer: Message,
+        *,
+        spent: Spent,
+        model: ModelInfo,
+    ) -> None:
+        """Add an answer's usage; where the provider tells none that can be, an estimate stands in."""
+        usage = counted_usage(usage, estimated_usage(request, answer))
+        self._context.reported = usage.input
+        self.add(usage, spent, model, usage.input + usage.output)
+
+    def add(
+        self, usage: Usage, spent: Spent, model: ModelInfo, context_tokens: int | None = None
+    ) -> None:
+        """Add usage; `context_tokens` is what the conversation now takes, None: as before."""
+        price = cost(usage, model.price) if model.price is not None else None
+        spent.add(usage, price)
+        before = self._journal.transcript.budget
+        session_usage = (before.session_usage if before else Usage()) + usage
+        session_cost = before.session_cost if before else None
+        if price is not None:
+            session_cost = (session_cost or 0.0) + price
+        if context_tokens is None and before is not None:
+            context_tokens = before.context_tokens
+        self._journal.emit(
+            Budget(
+                usage=spent.usage,
+                session_usage=session_usage,
+                cost=spent.cost,
+                session_cost=session_cost,
+                context_tokens=context_tokens,
+                context_window=model.context_window,
+            )
+        )
+
+    def context_is(self, tokens: int) -> None:
+        """Tell how much the conversation takes now that it was summarised."""
+        budget = self._journal.transcript.budget
+        if budget is not None:
+            self._journal.emit(replace(budget, context_tokens=tokens))

@@ -1,0 +1,179 @@
+"""Prompts of a session: with mentions, in plan mode alone; and older turns summarised on request."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from session_rig import Model, manager_of, notices, of, say, start, summarised
+
+from jupyter_agent.protocol.errors import NotAllowed
+from jupyter_agent.protocol.messages import Mention
+from jupyter_agent.providers.replay import Call, Say, Wait
+
+FILE = Mention(kind="file", label="@file:a.txt", path="a.txt")
+
+
+def parts(session):
+    shown = [e.message for e in session.journal.transcript.entries if e.type == "message"]
+    return [part for message in shown for part in message.parts if part.type == "mention"]
+
+
+# -- mentions --------------------------------------------------------------------------------------
+
+
+async def test_the_model_reads_what_is_mentioned_and_people_see_a_chip(tmp_path):
+    (tmp_path / "a.txt").write_text("forty-two")
+    model = Model([Say("ok")])
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        await session.prompt("see @file:a.txt", mentions=(FILE,))
+        await session.wait()
+        assert "forty-two" in model.requests[0].messages[-1].text
+        (chip,) = parts(session)
+        assert chip.status == "ok"
+        message = of(events, "message_start")[0].message
+        assert message.text == "see @file:a.txt" and session.settled.title == message.text
+        kept = session.id
+    async with manager_of(tmp_path, first=Model([Say("ok")])) as manager:
+        (chip,) = parts(await manager.get(kept, owner="me"))
+        assert chip.mention.label == "@file:a.txt"
+
+
+async def test_the_model_and_people_are_told_of_what_is_not_there(tmp_path):
+    model = Model([Say("ok")])
+    async with manager_of(tmp_path, first=model) as manager:
+        session, _ = await start(manager)
+        await session.prompt("see @file:a.txt", mentions=(FILE,))
+        await session.wait()
+        assert "not available: There is no a.txt" in model.requests[0].messages[-1].text
+        assert parts(session)[0].problem == "There is no a.txt"
+
+
+async def test_a_queued_prompt_is_read_when_its_turn_comes(tmp_path):
+    (tmp_path / "a.txt").write_text("early")
+    going = asyncio.Event()
+
+    def script(request):
+        going.set()
+        (tmp_path / "a.txt").write_text("late")
+        return [Say("ok"), Wait(0.2)]
+
+    model = Model(script)
+    async with manager_of(tmp_path, first=model) as manager:
+        session, _ = await start(manager)
+        await session.prompt("first")
+        await going.wait()
+        going.clear()
+        await session.prompt("then @file:a.txt", mentions=(FILE,), delivery="queue")
+        await going.wait()
+        await session.wait()
+        assert "late" in model.requests[1].messages[-1].text
+
+
+# -- a prompt in plan mode -------------------------------------------------------------------------
+
+
+def writes(request):
+    if any(message.role == "tool" for message in request.messages[-1:]):
+        return [Say("done")]
+    return [Call("write_file", {"path": "made.txt", "content": "x"})]
+
+
+async def test_a_prompt_in_plan_mode_changes_nothing_and_the_next_one_may(tmp_path):
+    model = Model(writes)
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        await session.configure(mode="auto")
+        await session.prompt("write it", mode="plan")
+        await session.wait()
+        assert not (tmp_path / "made.txt").exists()
+        assert "Mode plan" in model.requests[0].messages[0].text
+        assert of(events, "run_start")[0].mode == "plan"
+        assert session.journal.transcript.mode == "auto" and session.settled.mode == "auto"
+        await session.prompt("write it")
+        await session.wait()
+        assert (tmp_path / "made.txt").exists()
+
+
+async def test_a_run_that_goes_on_stays_in_plan_mode(tmp_path):
+    going = asyncio.Event()
+
+    def script(request):
+        if not going.is_set():
+            going.set()
+            return [Wait(30), Say("never")]
+        return writes(request)
+
+    async with manager_of(tmp_path, first=Model(script)) as manager:
+        session, events = await start(manager)
+        await session.configure(mode="auto")
+        await session.prompt("write it", mode="plan")
+        await going.wait()
+        await session.stop()
+        await session.resume()
+        await session.wait()
+        assert not (tmp_path / "made.txt").exists()
+        assert [event.mode for event in of(events, "run_start")] == ["plan", "plan"]
+
+
+async def test_plan_mode_is_refused_where_it_is_not_allowed(tmp_path):
+    async with manager_of(tmp_path, first=Model([Say("ok")])) as manager:
+        session, _ = await start(manager)
+        session._parts.allowed_modes = ("ask",)
+        with pytest.raises(NotAllowed):
+            await session.prompt("x", mode="plan")
+
+
+# -- summaries on request --------------------------------------------------------------------------
+
+
+def answers(request):
+    if summarised(request):
+        return [Say("They talked.")]
+    return [Say("word " * 50)]
+
+
+async def test_older_turns_are_summarised_on_request(tmp_path):
+    model = Model(answers)
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        for number in range(3):
+            await say(session, f"question {number}: " + "why " * 100)
+        await session.compact()
+        await session.wait()
+        (compacted,) = of(events, "context_compacted")
+        assert compacted.after < compacted.before
+        assert session.journal.transcript.budget.context_tokens == compacted.after
+        assert of(events, "run_end")[-1].status == "done"
+        await say(session, "go on")
+        told = model.requests[-1].messages
+        assert "They talked." in told[1].text and "question 2" in told[1].text
+        assert len(session.history) == 8
+
+
+async def test_there_has_to_be_something_to_summarise_and_no_run(tmp_path):
+    async with manager_of(tmp_path, first=Model(answers)) as manager:
+        session, _ = await start(manager)
+        with pytest.raises(NotAllowed, match="nothing to summarise"):
+            await session.compact()
+        await session.prompt("go")
+        with pytest.raises(NotAllowed, match="between runs"):
+            await session.compact()
+        await session.wait()
+        with pytest.raises(NotAllowed, match="nothing to summarise"):
+            await session.compact()
+
+
+async def test_a_model_that_cannot_summarise_leaves_a_list(tmp_path):
+    def script(request):
+        return [] if summarised(request) else [Say("word")]
+
+    async with manager_of(tmp_path, first=Model(script)) as manager:
+        session, events = await start(manager)
+        await say(session, "one")
+        await say(session, "two")
+        await session.compact()
+        await session.wait()
+        assert "no_summary" in notices(events)
+        assert of(events, "context_compacted")
