@@ -22,12 +22,14 @@ export function ReviewRow(props: {
 }): JSX.Element {
   const { cell, session, frozen, running, perform } = props;
   const { trans, model } = useServices();
-  const [open, setOpen] = React.useState(cell.state === 'conflict');
+  const [toggled, setToggled] = React.useState(false);
   const id = React.useId();
   const reference: CellRef = { ...cell, action: 'edited' };
   const label = cellLabel(reference, trans);
   const elsewhere = cell.path === model.notebook ? '' : `${cell.path} `;
   const conflict = cell.state === 'conflict';
+  // Both texts of a conflict are shown unasked.
+  const open = toggled !== conflict;
   const undo = undoWord(cell, trans);
   return (
     <li
@@ -42,7 +44,7 @@ export function ReviewRow(props: {
           className="jp-Agent-expand"
           label={trans.__('What changed in %1', label)}
           expanded={open}
-          onClick={() => setOpen(!open)}
+          onClick={() => setToggled(!toggled)}
         />
         <span className="jp-Agent-reviewWhat">
           {elsewhere}
