@@ -344,6 +344,8 @@ class SessionManager:
             "rules": tuple(from_data(Rule, rule) for rule in settings.rules),
             "instructions": settings.instructions,
             "tool_deadlines": settings.tool_deadlines,
+            "stop_deadline": settings.stop_deadline,
+            "approval_deadline": settings.approval_deadline,
             **self._overrides,
         }
         return SessionParts(**parts)

@@ -58,8 +58,6 @@ from .session_parts import (
 from .spending import Spending
 from .workspace import AnyNotebook, SessionWorkspace
 
-STOP_DEADLINE = 0.8
-
 Work = Callable[[str], Awaitable[Outcome]]
 
 
@@ -74,7 +72,9 @@ class Session:
         self._parts = parts
         self._store = parts.store
         self._inbox = Inbox(self.journal.emit)
-        self._broker = Broker(self.journal.emit, attended=parts.attended)
+        self._broker = Broker(
+            self.journal.emit, attended=parts.attended, deadline=parts.approval_deadline
+        )
         self._fence = Fence()
         self._run: asyncio.Task[None] | None = None
         self._run_id: str | None = None
@@ -220,10 +220,10 @@ class Session:
             return
         task.cancel()
         interrupt = asyncio.ensure_future(self._interrupt())
-        await asyncio.wait({task}, timeout=STOP_DEADLINE)
+        await asyncio.wait({task}, timeout=self._parts.stop_patience)
         if not task.done() and run_id is not None:
             await self._end(run_id, Outcome(status="stopped"))
-        await asyncio.wait({interrupt}, timeout=STOP_DEADLINE)
+        await asyncio.wait({interrupt}, timeout=self._parts.stop_patience)
 
     async def resume(self) -> None:
         """Go on with a run that did not end by itself, with the conversation as it was."""

@@ -66,7 +66,14 @@ class SessionParts:
     ask: Callable[[ApprovalStart], Awaitable[Answer]] | None = None
     extra_tools: Sequence[Tool[Any]] = ()
     tool_deadlines: Mapping[str, float] = field(default_factory=dict)
+    stop_deadline: float = 1.0
+    approval_deadline: float | None = None
     grants: list[Grant] = field(default_factory=list)
+
+    @property
+    def stop_patience(self) -> float:
+        """Seconds that Stop waits for a run to end by itself: most of the time it has."""
+        return 0.8 * self.stop_deadline
 
 
 class Intents:

@@ -6,6 +6,7 @@ compares tokens in its own transaction, so a process that slept through its leas
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
@@ -35,12 +36,24 @@ class Leases:
     ) -> int:
         """Become the one writer of a session for `ttl` seconds; returns the fencing token.
 
-        `instead_of` is a holder known to be gone: its lease is taken before it runs out.
+        `instead_of` is a holder known to be gone: its lease is taken before it runs out. Cancelled,
+        nothing is held.
 
         Raises:
             SessionBusy: another holder's lease has not run out; `details["holder"]` names it.
             UnknownSession: there is no such session.
         """
+        taking = asyncio.ensure_future(self._take(session_id, holder, ttl, instead_of))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # The database takes it all the same, and nobody would give it back.
+            await asyncio.wait({taking})
+            if taking.exception() is None:
+                await self.release_lease(session_id)
+            raise
+
+    async def _take(self, session_id: str, holder: str, ttl: float, instead_of: str | None) -> int:
         now = self._clock()
 
         def change(connection: sqlite3.Connection) -> int:

@@ -57,8 +57,8 @@ class Models(ModelAccess):
 
 
 @asynccontextmanager
-async def manager_of(tmp_path, *fallbacks, **models):
-    settings = Settings(fallback_models=fallbacks, discover_local_servers=False)
+async def manager_of(tmp_path, *fallbacks, settings=None, **models):
+    settings = settings or Settings(fallback_models=fallbacks, discover_local_servers=False)
     manager = build_manager(settings, root=tmp_path, store_path=tmp_path / "sessions.db")
     manager.access = Models(settings, tmp_path, **models)
     try:

@@ -19,7 +19,8 @@ from jupyter_agent.providers.replay import (
 )
 
 OVERLOADED = Fail(ErrorInfo(code="overloaded", message="No capacity.", retryable=True))
-SMALL = 8_200
+# More than twice what the system prompt and the tools take.
+SMALL = 10_000
 
 
 def chatty(request):
@@ -63,7 +64,7 @@ async def test_the_summarys_tokens_are_counted(tmp_path):
 
     async with manager_of(tmp_path, first=Model(script, window=SMALL)) as manager:
         session, events = await start(manager)
-        await say(session, "x" * 14_000)
+        await say(session, "x" * 16_000)
         await say(session, "y" * 9_000)
         assert len(of(events, "context_compacted")) == 1
         assert of(events, "budget")[-1].session_usage.input == 3_000

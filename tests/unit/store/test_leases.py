@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,15 @@ async def test_no_lease_on_what_is_not_there(tmp_path: Path) -> None:
         await here.append_events("s1", 1, [b"1"])
     await here.aclose()
     await there.aclose()
+
+
+async def test_a_cancelled_acquisition_holds_nothing(tmp_path: Path) -> None:
+    first, second = await two_stores(tmp_path / "sessions.db", Clock())
+    taking = asyncio.create_task(first.acquire_lease("s1", "one", 10))
+    await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await second.acquire_lease("s1", "two", 10)
+    await first.aclose()
+    await second.aclose()
