@@ -67,6 +67,8 @@ def play(made):
         ask.first.click()
         expect(ask).to_have_count(0)
     panel_state(page, "idle")
+    # The panel followed to the end, past every approval that came and went.
+    expect(page.locator(".jp-Agent-toEnd")).to_have_count(0)
     return page
 
 

@@ -169,16 +169,24 @@ function useFollowing(sent: number): {
       return;
     }
     let top = box.scrollTop;
+    let height = box.scrollHeight;
+    const note = (): void => {
+      top = box.scrollTop;
+      height = box.scrollHeight;
+    };
     const onScroll = (): void => {
       const near = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-      // Only going up is leaving: content that grows scrolls nowhere by itself.
-      following.current = near || (following.current && box.scrollTop >= top);
-      top = box.scrollTop;
+      // Only going up is leaving: content that grows scrolls nowhere by itself, and where it got
+      // shorter (an answered approval goes), it was the browser that went up.
+      const left = box.scrollTop < top && box.scrollHeight >= height;
+      following.current = near || (following.current && !left);
+      note();
       setAtEnd(following.current);
     };
     const observer = new ResizeObserver(() => {
       if (following.current) {
         showEnd(box);
+        note();
       }
     });
     observer.observe(content.current);
