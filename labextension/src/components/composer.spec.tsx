@@ -90,7 +90,6 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
       variables: async () => ({ variables: [], problem: 'The kernel is busy.' }),
       files: async () => ({ files: ['a.csv'], more: false })
     },
-    commands: { has: () => false, run: vi.fn() },
     download: vi.fn(),
     complain: vi.fn()
   };

@@ -159,7 +159,6 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       variables: async () => ({ variables: [] }),
       files: async () => ({ files: [], more: false })
     },
-    commands: { has: () => false, run: async () => undefined },
     download: vi.fn(),
     complain: error => {
       throw error;

@@ -11,9 +11,6 @@ import { dollars } from './numbers';
 import type { PanelServices } from './services';
 import { useServices } from './services';
 
-/** Built elsewhere; offered where it is there. */
-export const UNDO_COMMAND = 'jupyter-agent:undo-run';
-
 /** How a prompt that a command makes is sent. */
 export type Send = (text: string, options?: PromptOptions, delivery?: Delivery) => void;
 
@@ -22,11 +19,11 @@ export function useCommands(): Command[] {
   return commandsNow(useServices());
 }
 
-export function commandsNow({ model, mentions, commands, trans }: PanelServices): Command[] {
+export function commandsNow({ model, mentions, trans }: PanelServices): Command[] {
   return allCommands(trans, {
     running: model.session?.transcript.running ?? false,
     hasCell: mentions.notebook !== null && mentions.cells().length > 0,
-    canUndo: commands.has(UNDO_COMMAND)
+    canUndo: (model.session?.transcript.review.length ?? 0) > 0
   });
 }
 
@@ -37,7 +34,7 @@ export async function runCommand(
   services: PanelServices,
   send: Send
 ): Promise<Note | null> {
-  const { model, trans, commands } = services;
+  const { model, trans } = services;
   if (!command.offered) {
     return problem(trans.__('/%1 cannot be used now.', command.name));
   }
@@ -61,7 +58,7 @@ export async function runCommand(
       await model.session?.compact();
       return model.session ? null : problem(trans.__('There is nothing to summarise yet.'));
     case 'undo':
-      await commands.run(UNDO_COMMAND);
+      await model.session?.undo();
       return null;
     case 'stop':
       await model.session?.stop();

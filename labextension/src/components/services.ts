@@ -21,12 +21,6 @@ export interface NotebookActions {
   promptAbout(verb: 'fix' | 'explain'): string | null;
 }
 
-/** Commands of the front end, by id. */
-export interface FrontEndCommands {
-  has(id: string): boolean;
-  run(id: string): Promise<unknown>;
-}
-
 export interface PanelServices {
   readonly model: AgentModel;
   readonly trans: TranslationBundle;
@@ -39,7 +33,6 @@ export interface PanelServices {
   readonly draft: Draft;
   /** What can be mentioned in it. */
   readonly mentions: MentionSources;
-  readonly commands: FrontEndCommands;
   /** Save a text as a file on the person's machine. */
   download(name: string, text: string): void;
   /** Tell the person that something went wrong. */

@@ -57,7 +57,7 @@ export function allCommands(trans: TranslationBundle, state: CommandState): Comm
     ),
     command('verify', trans.__('Check that the notebook runs from top to bottom'), hasCell),
     command('compact', trans.__('Summarise older turns for the model now'), !running),
-    command('undo', trans.__('Take back what the last run did'), canUndo && !running),
+    command('undo', trans.__('Undo all changes that wait for review'), canUndo && !running),
     command('stop', trans.__('Stop the run'), running),
     command('model', trans.__('Choose the model'), true, 'model'),
     command('mode', trans.__('Choose what the agent may do by itself'), true, 'mode'),

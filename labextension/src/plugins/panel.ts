@@ -51,10 +51,6 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
       notebook: notebookActions(tracker, documents, trans),
       draft,
       mentions,
-      commands: {
-        has: id => app.commands.hasCommand(id) && app.commands.isEnabled(id),
-        run: id => app.commands.execute(id)
-      },
       download,
       complain: error =>
         void Notification.error(error instanceof Error ? error.message : String(error))
