@@ -21,7 +21,9 @@ _GO_ON = re.compile(r"(please |ok,? |yes,? )?(continue|resume|go on|carry on|try
 _NOTEBOOK = re.compile(r"^The session's notebook: (.+)$", re.MULTILINE)
 
 # After these the script cannot trust what it knew, and looks at the notebook again.
-_START_OVER = frozenset({"INTERRUPTED", "STALE_CELL", "UNKNOWN_CELL", "UNCONFIRMED"})
+# What a call tells that Stop or a crash cut off, or kept from beginning.
+_CUT_OFF = frozenset({"INTERRUPTED", "NOT_RUN"})
+_START_OVER = _CUT_OFF | {"STALE_CELL", "UNKNOWN_CELL", "UNCONFIRMED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,12 @@ def current_task(messages: Sequence[Message]) -> Task | None:
                 {call.id: (call.name, call.arguments or {}) for call in message.tool_calls}
             )
         elif message.role == "tool" and task is not None:
+            stopped = False
             for result in message.tool_results:
                 outcome = _outcome(result, calls)
-                stopped = outcome.code == "INTERRUPTED"
-                task.add(outcome)
+                if not (stopped and outcome.code in _CUT_OFF):  # one interruption, many calls
+                    task.add(outcome)
+                stopped = outcome.code in _CUT_OFF
     return task
 
 

@@ -62,6 +62,18 @@ def no_kernel_is_left() -> Iterator[None]:
     assert kernels_running() == before
 
 
+class Unrecorded:
+    """Verifying changes nothing, so that nothing is recorded."""
+
+    async def before_changes(self, *_: Any) -> None:
+        raise AssertionError("the notebook was changed")
+
+    before_run = refused = before_changes
+
+    def changed(self, path: str) -> None:
+        raise AssertionError("the notebook was changed")
+
+
 class Rig:
     """The tool on a folder, as a session has it."""
 
@@ -78,6 +90,7 @@ class Rig:
             vision=lambda: False,
             question=nobody,
             on_change=lambda *_: None,
+            recorder=Unrecorded(),
             provenance=lambda: None,
         )
         self.tool = VerifyNotebook(self.workspace)
