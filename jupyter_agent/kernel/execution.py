@@ -25,6 +25,8 @@ END_OF_FILE = "\x04"
 _INPUTS_REFUSED = 10
 # A kernel that replies but never says idle; nothing more of the cell arrived for so long.
 _IDLE_PATIENCE = 10.0
+# Seconds that a reply may come after idle; later it does not come at all.
+REPLY_PATIENCE = 3.0
 
 
 @dataclass(slots=True)
@@ -177,7 +179,8 @@ class CellWatch:
             # Code may also show an error that it has dealt with.
             failed = (failed or str(self.reply.get("ename"))) if status == "error" else None
         if failed is None:
-            return "ok"
+            # Without a reply nobody knows whether interrupted code had begun, or had ended.
+            return "interrupted" if self.interrupted and self.reply is None else "ok"
         stopped = self.interrupted or failed == "KeyboardInterrupt"
         return "interrupted" if stopped else "error"
 
@@ -267,7 +270,17 @@ async def until_over(watch: CellWatch, connection: Connection, *, reply: bool = 
 
 
 async def _reply_and_idle(watch: CellWatch) -> None:
-    await watch.replied.wait()
+    """Wait for both. Interrupted before the code has begun, a kernel is idle and never replies."""
+    either = [asyncio.ensure_future(event.wait()) for event in (watch.replied, watch.idle)]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in either:
+            task.cancel()
+        await asyncio.gather(*either, return_exceptions=True)
+    if not watch.replied.is_set():
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(watch.replied.wait(), REPLY_PATIENCE)
     while not watch.idle.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(watch.idle.wait(), _IDLE_PATIENCE)

@@ -19,7 +19,7 @@ from ..protocol.errors import AgentError, KernelBusy
 from .client import KernelClientRunner
 from .connection import Connection
 from .directory import KernelHandle, OneKernel
-from .execution import CellWatch, Displays, until_over
+from .execution import REPLY_PATIENCE, CellWatch, Displays, until_over
 from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputLimits
 from .runner import FINAL, CellRecord, CellSource, Evaluation, KernelStatus, Run
@@ -230,19 +230,34 @@ class ObservedRunner:
         ids = [cell.cell_id for cell in run.cells]
         call = asyncio.ensure_future(self._execute(op_id, ids, stop_on_error, tab.on_progress))
         died = asyncio.ensure_future(observer.lost.wait())
+        unanswered = asyncio.ensure_future(self._unanswered(tab, run))
+        waits = (call, died, unanswered)
         try:
-            await asyncio.wait({call, died}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if call.done():
                 await tab.finish_told(call.result(), observer)
             else:
-                tab.finish_rest("kernel_died")
+                tab.finish_rest("kernel_died" if died.done() else "interrupted")
         except self._lost as error:
             log.info("The tab is gone (%s): finishing its run from the kernel.", error)
             await self._finish_without_tab(tab, run, observer, stop_on_error)
         finally:
-            for task in (call, died):
+            for task in waits:
                 task.cancel()
-            await asyncio.gather(call, died, return_exceptions=True)
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _unanswered(self, tab: _TabRun, run: Run) -> None:
+        """Return when an interrupt has left the tab's request without a reply.
+
+        A kernel interrupted before the code has begun is idle again and never replies; the tab
+        would wait for ever.
+        """
+        idle_since = time.monotonic()
+        while time.monotonic() - idle_since < REPLY_PATIENCE:
+            await asyncio.sleep(_POLL)
+            sent = tab.watches.values()
+            if run.run_id not in self._stopping or not all(w.idle.is_set() for w in sent):
+                idle_since = time.monotonic()
 
     async def _finish_without_tab(
         self, tab: _TabRun, run: Run, observer: Connection, stop_on_error: bool

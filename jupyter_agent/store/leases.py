@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..protocol.errors import SessionBusy, UnknownSession
+from ..protocol.errors import AgentError, SessionBusy, UnknownSession
 from .database import Database
 
 T = TypeVar("T")
@@ -70,11 +70,19 @@ class Leases:
                 "SET holder = excluded.holder, token = excluded.token, expires = excluded.expires",
                 (session_id, holder, token, now + ttl),
             )
+            # Here, on the database's thread: a write that follows at once must know it.
+            self._tokens[session_id] = token
             return token
 
-        token = await self._database.write(change, durable=True)
-        self._tokens[session_id] = token
-        return token
+        before = self._tokens.get(session_id)
+        try:
+            return await self._database.write(change, durable=True)
+        except AgentError:
+            if before is None:
+                self._tokens.pop(session_id, None)
+            else:
+                self._tokens[session_id] = before
+            raise
 
     async def renew_lease(self, session_id: str, ttl: float) -> None:
         """Hold the lease for `ttl` more seconds.
@@ -93,16 +101,16 @@ class Leases:
 
     async def release_lease(self, session_id: str) -> None:
         """Let go of the lease, if it is still ours."""
-        token = self._tokens.pop(session_id, None)
+        if session_id not in self._tokens:
+            return
 
         def change(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "UPDATE leases SET holder = NULL, expires = 0 WHERE session_id = ? AND token = ?",
-                (session_id, token),
+                (session_id, self._tokens.pop(session_id, None)),
             )
 
-        if token is not None:
-            await self._database.write(change)
+        await self._database.write(change)
 
     async def _fenced(
         self,
@@ -112,9 +120,10 @@ class Leases:
         durable: bool = False,
     ) -> T:
         """Make a change to a session, refused when another process has taken it over."""
-        token = self._tokens.get(session_id)
 
         def guarded(connection: sqlite3.Connection) -> T:
+            # As it is when the write's turn comes, not when it was asked for.
+            token = self._tokens.get(session_id)
             row = _lease(connection, session_id)
             if row is None and token is not None:
                 raise unknown_session(session_id)

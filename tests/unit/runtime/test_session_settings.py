@@ -65,3 +65,14 @@ async def test_stop_before_the_run_has_begun_leaves_the_session_to_be_written(tm
         await say(session, "and now?")
         assert of(events, "run_end")[-1].status == "done"
         assert session.history[-1].text == "Here."
+
+
+async def test_a_prompt_while_the_first_is_only_beginning_is_taken(tmp_path):
+    async with manager_of(tmp_path, first=Model([Say("Here.")])) as manager:
+        session, events = await start(manager)
+        for _ in range(10):
+            await asyncio.gather(session.prompt("one"), session.prompt("two"))
+            await session.wait()
+        assert {event.status for event in of(events, "run_end")} == {"done"}
+        said = [message.text for message in session.history if message.role == "user"]
+        assert said.count("one") == said.count("two") == 10
