@@ -36,6 +36,9 @@ from .session import Session
 from .session_parts import SessionParts, Settled
 from .workspace import SessionWorkspace
 
+# Between an owner and a folder; no name has a line break in it.
+_OF_FOLDER = "\n"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -135,7 +138,7 @@ class SessionManager:
         time = now().isoformat()
         row = SessionRow(
             id=new_id("ses"),
-            owner=owner,
+            owner=self._kept_for(owner),
             title=title or "",
             notebook_path=notebook_path,
             model=model,
@@ -156,7 +159,8 @@ class SessionManager:
     ) -> list[SessionSummary]:
         """Return the owner's sessions, the latest first."""
         store = await self.store()
-        return [self._summary(row) for row in await store.list_sessions(owner, notebook_path)]
+        rows = await store.list_sessions(self._kept_for(owner), notebook_path)
+        return [self._summary(row) for row in rows]
 
     async def get(self, session_id: str, *, owner: str) -> Session:
         """Return a session, loaded.
@@ -267,9 +271,13 @@ class SessionManager:
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _kept_for(self, owner: str) -> str:
+        """Return the owner as it is stored: with the folder, as one path is another notebook in each."""
+        return f"{owner}{_OF_FOLDER}{self.world.root.as_posix()}"
+
     async def _row(self, session_id: str, owner: str) -> SessionRow:
         row: SessionRow | None = await (await self.store()).session(session_id)
-        if row is None or row.owner != owner:
+        if row is None or row.owner != self._kept_for(owner):
             raise UnknownSession("There is no such session. It may have been deleted.")
         return row
 
@@ -296,7 +304,7 @@ class SessionManager:
             root=self.world.root,
             notebook=row.notebook_path,
             kernels=self.world.kernels,
-            browser=self.world.browser(row.owner) if self.world.browser else None,
+            browser=self.world.browser(_owner_of(row)) if self.world.browser else None,
             shell=self.world.shell,
             vision=lambda: session.vision,
             question=session.broker.question,
@@ -368,6 +376,10 @@ class SessionManager:
     def _changed(self) -> None:
         for watcher in tuple(self._watchers):
             watcher()
+
+
+def _owner_of(row: SessionRow) -> str:
+    return row.owner.partition(_OF_FOLDER)[0]
 
 
 def _limits(settings: Settings) -> Limits:
