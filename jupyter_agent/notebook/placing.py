@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from ..protocol.rpc import (
     CellState,
+    CellType,
     Change,
     DeleteCell,
     InsertCell,
@@ -70,7 +71,12 @@ def _content(now: CellState | None, cell: CellState) -> list[Change]:
     if now is None:
         return []
     changes: list[Change] = []
-    if now.cell_type != cell.cell_type:
+    lost = cell.attachments is not None and now.attachments != cell.attachments
+    if lost and now.cell_type == cell.cell_type:
+        # Attachments come with a change of type, and went with one there and back.
+        other: CellType = "raw" if cell.cell_type == "markdown" else "markdown"
+        changes.append(SetCellType(id=cell.id, cell_type=other))
+    if lost or now.cell_type != cell.cell_type:
         changes.append(
             SetCellType(id=cell.id, cell_type=cell.cell_type, attachments=cell.attachments)
         )
