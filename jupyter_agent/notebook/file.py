@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ from .ipynb import FileCell, NotebookFile
 LARGEST = 1 << 30  # bytes
 _REMEMBERED = 64
 _PIECE = 1 << 20  # characters or bytes
+_LOOK_AGAIN = 0.05  # seconds
 
 T = TypeVar("T")
 # Gets the notebook's data just before it is written and may change it (Jupyter's pre-save hook).
@@ -73,6 +75,7 @@ class FileNotebook:
         disk: the system calls of a save.
         before_save: hook that may change the data before it is written.
         after_save: hook that is told the file's path afterwards.
+        patience: seconds to wait for a save of Jupyter's that goes on.
     """
 
     backend: Literal["frontend", "ydoc", "file"] = "file"
@@ -85,12 +88,14 @@ class FileNotebook:
         disk: Disk | None = None,
         before_save: BeforeSave | None = None,
         after_save: AfterSave | None = None,
+        patience: float = 5.0,
     ) -> None:
         self.path = path
         self._file = file
         self._disk = disk or Disk()
         self._before_save = before_save
         self._after_save = after_save
+        self._patience = patience
         self._lock = _lock_of(file)
         self._revision = 0
         self._digest = b""
@@ -126,6 +131,29 @@ class FileNotebook:
                 raise _translated(error, self.path) from error
 
     def _load(self) -> tuple[NotebookFile, bytes]:
+        """Read and parse the file; wait while Jupyter saves it.
+
+        Jupyter empties a file before it writes it anew, and keeps the text from before beside it
+        for as long as that takes.
+        """
+        before = self._file.with_name(f".~{self._file.name}")
+        deadline = time.monotonic() + self._patience
+        while True:
+            saving = before.exists()
+            try:
+                return self._parsed()
+            except NotANotebook as error:
+                if not saving and not before.exists():
+                    # The save may have ended between the two looks.
+                    return self._parsed()
+                if time.monotonic() > deadline:
+                    raise NotANotebook(
+                        f"{error} A save of it was cut off, it seems: {before.name} beside it "
+                        "may hold the notebook as it was before."
+                    ) from error
+            time.sleep(_LOOK_AGAIN)
+
+    def _parsed(self) -> tuple[NotebookFile, bytes]:
         data = read_regular(self._file, limit=LARGEST)
         digest = self._seen(data)
         try:

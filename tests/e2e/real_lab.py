@@ -204,7 +204,25 @@ class Bench:
         return page
 
     def read(self):
-        return nbformat.read(self.file, as_version=4)
+        """Return the notebook as it is on disk, after any save that goes on.
+
+        Jupyter empties a file before it writes it anew, and until then keeps the text from
+        before beside it.
+        """
+        before = self.file.with_name(f".~{self.file.name}")
+        found = []
+
+        def whole():
+            saving = before.exists()
+            try:
+                found.append(nbformat.read(self.file, as_version=4))
+            except nbformat.reader.NotJSONError:
+                if not saving and not before.exists():
+                    found.append(nbformat.read(self.file, as_version=4))
+            return found
+
+        wait_until(whole, what="the end of a save")
+        return found[-1]
 
     def saved(self):
         """Return the notebook as it is on disk, checked to be valid."""

@@ -15,6 +15,7 @@ from real_lab import (
     script_trait,
     start_lab,
     stop_lab,
+    wait_until,
 )
 
 MESSAGE = ".jp-Agent-message[data-role='assistant']"
@@ -43,8 +44,8 @@ def test_a_killed_server_leaves_a_run_that_resumes_and_runs_no_cell_twice(own_la
     # The script, told that its call was interrupted, ends; it does not run the cell again.
     expect(page.locator(MESSAGE).last).to_contain_text("All over.")
     panel_state(page, "idle")
-    cells = [cell for cell in notebook.saved().cells if "time.sleep" in cell.source]
-    assert len(cells) == 1
+    wait_until(lambda: slow_cells(notebook), what="the cell on disk")
+    assert len(slow_cells(notebook)) == 1
 
 
 def test_a_prompt_written_while_the_server_is_away_is_answered_once_when_it_is_back(
@@ -66,6 +67,10 @@ def test_a_prompt_written_while_the_server_is_away_is_answered_once_when_it_is_b
     panel_state(page, "idle")
     mine = page.locator(".jp-Agent-message[data-role='user']", has_text="written meanwhile")
     expect(mine).to_have_count(1)
+
+
+def slow_cells(notebook):
+    return [cell for cell in notebook.saved().cells if "time.sleep" in cell.source]
 
 
 def dismiss_labs_own_dialogs(page):

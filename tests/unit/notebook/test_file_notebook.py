@@ -257,6 +257,27 @@ async def test_what_is_no_notebook_is_refused_and_left_alone(
     assert content(file).decode("utf-8") == text
 
 
+async def test_a_save_of_jupyters_that_goes_on_is_waited_for(file: Path) -> None:
+    notebook = made(code(id="one"), code(id="two"))
+    before = file.with_name(f".~{file.name}")
+    put(before, notebook)
+    document = put(file, b"")
+    reading = asyncio.ensure_future(document.read())
+    done, _ = await asyncio.wait([reading], timeout=0.2)
+    assert not done
+    put(file, notebook)
+    before.unlink()
+    assert [cell.id for cell in (await reading).cells] == ["one", "two"]
+
+
+async def test_after_a_save_that_was_cut_off_the_copy_beside_it_is_named(file: Path) -> None:
+    put(file, '{"nbformat": 4, "cells": [')
+    put(file.with_name(f".~{file.name}"), made())
+    document = FileNotebook("n.ipynb", file, patience=0.1)
+    with pytest.raises(NotANotebook, match=r"damaged.*\.~.*as it was before"):
+        await document.read()
+
+
 async def test_bytes_that_are_no_text_are_refused(file: Path) -> None:
     document = put(file, b"\xff\xfe{}")
     with pytest.raises(NotANotebook, match="UTF-8"):
