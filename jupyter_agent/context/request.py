@@ -5,7 +5,7 @@ Nothing here changes the history itself: what people see is never shortened.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..digest.fence import Fence
@@ -26,6 +26,7 @@ from ..protocol.models import Request, ToolDefinition
 from .mentions import with_mentions
 
 IMAGE_TOKENS = 500
+IMAGES_AT_A_TIME = 8
 CHARACTERS_PER_TOKEN = 4
 
 
@@ -50,7 +51,8 @@ def build_request(
         tools: what the model may call.
         effort: how much to think, None for the model's own way.
         max_tokens: bound of the answer, None for the provider's.
-        keep_images: images of results and mentions that are sent again, the latest ones.
+        keep_images: how many of the latest images of results and mentions are sent again at
+            least; up to seven more are, see `_drop_old_images`.
     """
     messages = [
         _fence_results(message, fence) if message.role == "tool" else with_mentions(message, fence)
@@ -106,23 +108,35 @@ def _fence_results(message: Message, fence: Fence) -> Message:
 
 
 def _drop_old_images(history: Sequence[Message], keep: int) -> list[Message]:
-    """Replace all but the latest `keep` images of results and mentions by a short text."""
-    left = keep
+    """Replace the oldest images of results and mentions by a short text.
+
+    They go several at a time, because each time the prompt changes from there on, and a provider's
+    cache of it is lost.
+    """
+    count = sum(
+        isinstance(inner, ImagePart) for message in history for inner in _shown_again(message)
+    )
+    dropped = max(0, count - keep) // IMAGES_AT_A_TIME * IMAGES_AT_A_TIME
+    if not dropped:
+        return list(history)
     kept: list[Message] = []
-    for message in reversed(history):
-        if message.role in ("tool", "user"):
-            parts = []
-            for part in reversed(message.parts):
-                if isinstance(part, (ToolResultPart, MentionPart)):
-                    content = []
-                    for inner in reversed(part.content):
-                        if isinstance(inner, ImagePart):
-                            if left <= 0:
-                                inner = TextPart(text="[an image you have already looked at]")
-                            left -= 1
-                        content.append(inner)
-                    part = replace(part, content=tuple(reversed(content)))
-                parts.append(part)
-            message = replace(message, parts=tuple(reversed(parts)))
-        kept.append(message)
-    return kept[::-1]
+    for message in history:
+        parts = []
+        for part in message.parts:
+            if dropped and isinstance(part, (ToolResultPart, MentionPart)):
+                content = []
+                for inner in part.content:
+                    if dropped and isinstance(inner, ImagePart):
+                        inner = TextPart(text="[an image you have already looked at]")
+                        dropped -= 1
+                    content.append(inner)
+                part = replace(part, content=tuple(content))
+            parts.append(part)
+        kept.append(replace(message, parts=tuple(parts)))
+    return kept
+
+
+def _shown_again(message: Message) -> Iterator[Part]:
+    for part in message.parts:
+        if isinstance(part, (ToolResultPart, MentionPart)):
+            yield from part.content

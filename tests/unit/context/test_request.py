@@ -53,7 +53,7 @@ def test_the_history_itself_is_never_changed():
 def test_only_the_latest_images_of_results_are_sent_again():
     history = [
         user_message("look", image("mine")),
-        *(result(str(n), TextPart(text="t"), image(n)) for n in range(6)),
+        *(result(str(n), TextPart(text="t"), image(n)) for n in range(10)),
     ]
     request = build(history, keep_images=2)
     sent = [
@@ -63,8 +63,22 @@ def test_only_the_latest_images_of_results_are_sent_again():
         for part in outcome.content
         if part.type == "image"
     ]
-    assert sent == ["image4", "image5"]
+    assert sent == ["image8", "image9"]
     assert any(part.type == "image" for part in request.messages[1].parts), "the user's own image"
+
+
+def test_old_images_go_several_at_a_time_so_that_caches_of_the_prompt_last():
+    def sent(count):
+        history = [user_message("look"), *(result(str(n), image(n)) for n in range(count))]
+        request = build(history, keep_images=4)
+        results = [outcome for message in request.messages for outcome in message.tool_results]
+        return [
+            part.data for outcome in results for part in outcome.content if part.type == "image"
+        ]
+
+    first = [sent(count)[0] for count in range(1, 21)]
+    assert first == ["image0"] * 11 + ["image8"] * 8 + ["image16"]
+    assert all(min(count, 4) <= len(sent(count)) <= 11 for count in range(21))
 
 
 def test_the_same_facts_give_the_same_prompt_so_that_caches_hold_it():
