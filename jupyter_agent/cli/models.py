@@ -7,10 +7,12 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..config import data_folder, load_settings
 from ..models.credentials import Credentials
+from ..protocol.codec import from_data
 from ..protocol.errors import ConfigError
 from ..protocol.models import Capabilities, ModelInfo, ModelList
 from . import exits
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 List the models that can be chosen, those that are ready first. Model servers on this machine are
 asked; other providers are listed from the catalogue, without a network call. With --live, every
-provider that has a key is asked for its models.
+provider that has a key is asked for its models. A provider of whose models nothing is known yet is
+listed with * for the model's name.
 
 With --providers, list the providers: how each is spoken to, what its models can do, and what is
 missing before it can be used.
@@ -31,6 +34,7 @@ also for a model that is on no list. --reset MODEL forgets it.
 
   jupyter agent models --set openai/gpt-x '{"context_window": 200000, "capabilities": {"vision": true}}'
 """
+ANY = "*"
 _ABILITIES = (
     ("vision", "sees images"),
     ("documents", "reads PDF"),
@@ -84,7 +88,7 @@ def _facts_of(text: str) -> Mapping[str, Any]:
 
 
 def _show_models(access: ModelAccess, *, live: bool, as_json: bool) -> int:
-    found = asyncio.run(access.models(live=live))
+    found = asyncio.run(_models(access, live=live))
     if as_json:
         from ..protocol.codec import to_json
 
@@ -98,6 +102,37 @@ def _show_models(access: ModelAccess, *, live: bool, as_json: bool) -> int:
     return exits.PROVIDER if live and found.failures else exits.DONE
 
 
+async def _models(access: ModelAccess, *, live: bool) -> ModelList:
+    """Return all models, and `provider/*` for each provider that none is known of."""
+    found = await access.models(live=live)
+    listed = {model.id.partition("/")[0] for model in found.models}
+    others = [
+        _any_model(access, row)
+        for row in await access.keys.rows()
+        if not row["own"] and row["name"] not in listed
+    ]
+    return replace(found, models=(*found.models, *others))
+
+
+def _any_model(access: ModelAccess, row: Mapping[str, Any]) -> ModelInfo:
+    name = row["name"]
+    twin = access.endpoints.table[name].twin
+    reason = row["reason"]
+    if row["local"]:
+        reason = f"Ready where it runs: start it at {row['base_url']}, or enter its address."
+    if twin and row["ready"]:
+        reason = f"As {twin}, by another protocol: write {name}/ and a name of {twin}'s models."
+    return ModelInfo(
+        id=f"{name}/{ANY}",
+        provider=name,
+        name=ANY,
+        label=row["label"],
+        capabilities=from_data(Capabilities, row["capabilities"]),
+        available=False,
+        reason=reason or f"Write {name}/ and the name of a model, or ask it with --live.",
+    )
+
+
 def _print_table(found: ModelList) -> None:
     from ..runtime.terminal import visible
 
@@ -109,11 +144,12 @@ def _print_table(found: ModelList) -> None:
     for model in found.models:
         if not model.available:
             key = f"{model.provider}: {model.reason}"
-            missing[key] = missing.get(key, 0) + 1
+            missing[key] = missing.get(key, 0) + (model.name != ANY)
     if missing:
         print("\nNot ready:")
     for reason, count in missing.items():
-        print(visible(f"  {reason} ({count} model{'s' if count != 1 else ''})"))
+        models = f" ({count} model{'s' if count != 1 else ''})" if count else ""
+        print(visible(f"  {reason}{models}"))
     source = "as the providers list them now" if found.live else "--live asks the providers"
     print(f"\nPrices and sizes from the catalogue of {found.dated}; {source}.")
 
@@ -143,7 +179,6 @@ def _show_providers(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
         return
-    from ..protocol.codec import from_data
     from ..runtime.terminal import visible
 
     table = [("NAME", "PROVIDER", "PROTOCOL", "KEY", "MODELS CAN", "STATE")]

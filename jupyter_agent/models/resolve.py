@@ -57,6 +57,10 @@ class ProviderRecord(Protocol):
         """The adapter for another address under this name, empty for the same."""
 
     @property
+    def twin(self) -> str:
+        """The provider whose server this is too, spoken to in another protocol; empty for none."""
+
+    @property
     def local(self) -> bool:
         """Whether it runs on the person's own machine."""
 
@@ -112,6 +116,7 @@ class Endpoint:
     key_variables: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     capabilities: Capabilities = field(default_factory=Capabilities)
+    twin: str = ""
     local: bool = False
     trusted_url: bool = True
 
@@ -214,6 +219,7 @@ def find_endpoint(
         key_variables=variables,
         headers=dict(override.headers) if override is not None else {},
         capabilities=record.capabilities,
+        twin=record.twin,
         local=record.local,
         trusted_url=trusted,
     )
@@ -245,13 +251,32 @@ def own_endpoint(base_url: str, settings: ModelSettings) -> Endpoint:
 
 def model_info(endpoint: Endpoint, name: str) -> ModelInfo:
     """Return what the catalogue knows of a model, else what its provider's models can do."""
-    own = "://" in endpoint.provider
-    known = None if own else catalogue.find(endpoint.provider, name)
+    if endpoint.twin:
+        return _model_of_twin(endpoint, name)
+    known = None if "://" in endpoint.provider else catalogue.find(endpoint.provider, name)
     if known is not None:
         if catalogue.without_date(name).lower() == known.name.lower() != name.lower():
             # A dated snapshot: the same facts under the name that was asked for.
             return replace(known, id=f"{endpoint.provider}/{name}", name=name)
         return known
+    return _unknown_model(endpoint, name)
+
+
+def _model_of_twin(endpoint: Endpoint, name: str) -> ModelInfo:
+    """Return what is known of a model under its server's first name.
+
+    Documents have no agreed place in a compatible protocol: they stay what the endpoint says.
+    """
+    info = _unknown_model(endpoint, name)
+    known = catalogue.find(endpoint.twin, name)
+    if known is None:
+        return info
+    able = replace(known.capabilities, documents=endpoint.capabilities.documents)
+    return replace(known, id=info.id, provider=info.provider, name=name, capabilities=able)
+
+
+def _unknown_model(endpoint: Endpoint, name: str) -> ModelInfo:
+    own = "://" in endpoint.provider
     return ModelInfo(
         id=f"{endpoint.provider}#{name}" if own else f"{endpoint.provider}/{name}",
         provider=OWN_SERVER if own else endpoint.provider,

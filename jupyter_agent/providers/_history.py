@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from ..protocol.errors import BadRequest
+from ..protocol.errors import BadRequest, ErrorInfo
 from ..protocol.messages import (
     Message,
     Part,
@@ -23,6 +23,7 @@ from ..protocol.messages import (
 )
 from ..protocol.models import Request
 
+_MISSING_SEAL = re.compile(r"missing.{0,20}thought.?signature", re.I)
 INTERRUPTED = "Interrupted: this call was stopped before it gave a result. It may have run in part."
 
 
@@ -79,6 +80,17 @@ def calls_in_words(
         role = "user" if message.role == "tool" and parts != message.parts else message.role
         written.append(replace(message, role=role, parts=parts))
     return tuple(written)
+
+
+def misses_seal(failure: ErrorInfo) -> bool:
+    """Whether Gemini refused calls that do not carry its signature."""
+    return bool(_MISSING_SEAL.search(failure.message))
+
+
+def retold(request: Request, is_foreign: Callable[[Message], bool]) -> Request | None:
+    """Return the request with foreign calls in words; None when it has none."""
+    messages = calls_in_words(request.messages, is_foreign)
+    return None if messages == request.messages else replace(request, messages=messages)
 
 
 def _clean(message: Message, provider: str) -> Message | None:

@@ -37,6 +37,7 @@ class Dialect:
         system_role: the role of the system message.
         models_path: the list of models, relative to the base URL.
         context_fields: fields of a listed model that hold its context size.
+        twin: the provider whose server this is too, by its own protocol.
         local: whether it runs on the user's machine.
         tools: whether its models take tools, as far as nothing better is known.
         vision: whether its models see images, as far as nothing better is known.
@@ -65,6 +66,7 @@ class Dialect:
     system_role: Literal["system", "developer"] = "system"
     models_path: str = "models"
     context_fields: tuple[str, ...] = ("context_length", "context_window", "max_model_len")
+    twin: str = ""
     local: bool = False
     tools: bool = True
     vision: bool = False
@@ -111,6 +113,15 @@ _ALL = (
         key_env=("AI_GATEWAY_API_KEY",),
         effort_field="reasoning",
         thinking_echo="reasoning_details",
+    ),
+    Dialect(
+        name="gemini-openai",
+        label="Google Gemini (OpenAI-compatible)",
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        effort_field="reasoning_effort",
+        twin="gemini",
+        vision=True,
     ),
     Dialect(
         name="deepseek",
@@ -226,6 +237,16 @@ _ALL = (
         key_env=("CEREBRAS_API_KEY",),
         max_tokens_field="max_completion_tokens",
         effort_field="reasoning_effort",
+    ),
+    Dialect(
+        name="ollama-openai",
+        label="Ollama (OpenAI-compatible)",
+        base_url="http://localhost:11434/v1",
+        key_env=("OLLAMA_API_KEY",),
+        effort_field="reasoning_effort",
+        think_tags=True,
+        twin="ollama",
+        local=True,
     ),
     Dialect(
         name="vllm",

@@ -5,9 +5,7 @@ Source: https://ai.google.dev/api/generate-content and /gemini-api/docs/thought-
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote as quote_url
 
@@ -35,7 +33,7 @@ from ._errors import error_from_response
 from ._gemini_args import PartialArguments
 from ._gemini_schema import to_gemini_schema
 from ._guards import require
-from ._history import WireNames, call_ids, calls_in_words, split_system, tool_names
+from ._history import WireNames, call_ids, misses_seal, retold, split_system, tool_names
 from ._http import Endpoint, HttpCall
 from ._json import compact_json
 from ._model_lists import model_info
@@ -55,7 +53,6 @@ _FINISH: dict[str, FinishKind] = {
     "SPII": "content_filter",
     "IMAGE_SAFETY": "content_filter",
 }
-_MISSING_SEAL = re.compile(r"missing.{0,20}thought.?signature", re.I)
 _BROKEN = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MISSING_THOUGHT_SIGNATURE")
 # For models that take a budget of tokens instead of a level.
 _BUDGET: dict[Effort, int] = {
@@ -440,10 +437,9 @@ class GeminiProvider(HttpProvider):
         Gemini 3 refuses a call of the turn under way that has no signature of its own, and one
         must not be made up: https://ai.google.dev/gemini-api/docs/thought-signatures
         """
-        if not _MISSING_SEAL.search(failure.message):
-            return super().amended(request, failure)
-        messages = calls_in_words(request.messages, _is_unsigned)
-        return None if messages == request.messages else replace(request, messages=messages)
+        if misses_seal(failure):
+            return retold(request, _is_unsigned)
+        return super().amended(request, failure)
 
     async def list_models(self) -> list[ModelInfo]:
         url = f"{self.endpoint.base_url.rstrip('/')}/models?pageSize=1000"

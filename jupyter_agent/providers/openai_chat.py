@@ -8,11 +8,11 @@ Source: https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..protocol.errors import Overloaded, ProviderError
+from ..protocol.errors import ErrorInfo, Overloaded, ProviderError
 from ..protocol.messages import ImagePart, Message, Part, TextPart, ToolCallPart
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import ProviderEvent, Response
@@ -20,6 +20,7 @@ from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
 from ._chat_media import to_wire_content, to_wire_part
+from ._chat_pieces import API, EXTRA, CallKeys, ReasoningDetails
 from ._decode import SseDecoder, decode
 from ._effort import clamp_effort
 from ._errors import error_from_response
@@ -28,7 +29,9 @@ from ._history import (
     WireNames,
     call_ids,
     conversation_key,
+    misses_seal,
     result_text,
+    retold,
     split_system,
     tool_names,
 )
@@ -37,7 +40,6 @@ from ._model_lists import read_openai_list
 from ._think_tags import ThinkTags
 from .dialects import DIALECTS, Dialect
 
-API = "openai_chat"
 # What the model is taken to have said between a tool's result and the person's next words.
 BRIDGE = "OK."
 
@@ -212,11 +214,28 @@ def _call(call: ToolCallPart, wire: Wire) -> dict[str, Any]:
     # Servers with chat templates parse the arguments: what is not JSON would be their error 500.
     usable = call.arguments is not None and call.arguments_raw.strip()
     arguments = call.arguments_raw if usable else json.dumps(call.arguments or {})
-    return {
+    written: dict[str, Any] = {
         "id": wire.ids.to_wire(call.id),
         "type": "function",
         "function": {"name": wire.names.to_wire(call.name), "arguments": arguments},
     }
+    if extra := _extra(call):
+        written[EXTRA] = extra
+    return written
+
+
+def _extra(call: ToolCallPart) -> Any:
+    """Return what Gemini wants back with a call: its signature.
+
+    Source: https://ai.google.dev/gemini-api/docs/thought-signatures
+    """
+    ours = (call.provider_metadata or {}).get(API)
+    return ours.get(EXTRA) if isinstance(ours, dict) else None
+
+
+def _is_unsigned(message: Message) -> bool:
+    """Whether it calls tools and the first call, which carries the signature, has none."""
+    return bool(message.tool_calls) and not _extra(message.tool_calls[0])
 
 
 def _tool_choice(choice: str, wire: Wire) -> str | dict[str, Any]:
@@ -282,8 +301,8 @@ class ChatDecoder(SseDecoder):
         self._readable_details = readable_details
         self._names = names
         self._tags = ThinkTags(assembler) if think_tags else None
-        self._calls = _CallKeys(assembler)
-        self._details = _ReasoningDetails()
+        self._calls = CallKeys(assembler)
+        self._details = ReasoningDetails()
         self._streamed = False
         self._refusal: list[str] = []
 
@@ -344,6 +363,8 @@ class ChatDecoder(SseDecoder):
             self._calls.add(fragment, self._names)
         if call := delta.get("function_call"):
             self._calls.add({"index": "legacy", "function": call}, self._names)
+        if extra := delta.get(EXTRA):
+            self._calls.seal(extra)
 
     def _text(self, text: str) -> None:
         if self._tags is None:
@@ -395,108 +416,6 @@ class ChatDecoder(SseDecoder):
             cache_write=prompt.get("cache_write_tokens"),
             reasoning=completion.get("reasoning_tokens"),
         )
-
-
-class _CallKeys:
-    """Finds the call a fragment belongs to, whatever the server leaves out or repeats."""
-
-    def __init__(self, assembler: Assembler) -> None:
-        self._assembler = assembler
-        self._by_index: dict[Hashable, int] = {}
-        self._by_id: dict[str, tuple[int, Hashable]] = {}
-        self._has_id: set[int] = set()
-        self._count = 0
-
-    def add(self, fragment: dict[str, Any], names: WireNames | None) -> None:
-        """Put one fragment into the assembler."""
-        function = fragment.get("function")
-        if not isinstance(function, dict):
-            return  # a tool of another kind, run elsewhere
-        index = fragment.get("index")
-        id = fragment.get("id") or ""
-        name = function.get("name") or ""
-        arguments = function.get("arguments")
-        if arguments is None:
-            arguments = ""
-        elif not isinstance(arguments, str):
-            arguments = json.dumps(arguments)
-        key = self._key(index, id, name, arguments)
-        if id:
-            self._has_id.add(key)
-            self._by_id[id] = (key, index)
-        self._by_index[index] = key
-        wire_name = names.from_wire(name) if names and name else name
-        self._assembler.call(key, id=id, name=wire_name, arguments=arguments)
-
-    def _key(self, index: Hashable, id: str, name: str, arguments: str) -> int:
-        """Return the key of a known call, or a new one.
-
-        A new id starts a new call, even at an index in use. Without an id, the index decides;
-        without either, a name after a whole call starts the next.
-        """
-        if id and id in self._by_id:
-            key, seen_at = self._by_id[id]
-            if index is None or seen_at == index:
-                return key
-        known = self._by_index.get(index)
-        if known is None and index is None and not id and not name and self._count:
-            known = self._count - 1
-        if known is None:
-            return self._new()
-        if id:
-            return self._new() if known in self._has_id else known
-        starts_over = name and arguments.lstrip().startswith("{")
-        if starts_over and self._assembler.is_whole(known):
-            return self._new()
-        return known
-
-    def _new(self) -> int:
-        self._count += 1
-        return self._count - 1
-
-
-class _ReasoningDetails:
-    """OpenRouter's `reasoning_details`, merged block by block so that they can be sent back."""
-
-    _GROWING = ("text", "summary", "data")
-
-    def __init__(self) -> None:
-        self._blocks: list[dict[str, Any]] = []
-        self._pieces: list[dict[str, list[str]]] = []
-
-    def add(self, details: Any) -> str:
-        """Take the pieces of one delta; return their readable text."""
-        text = ""
-        for piece in details if isinstance(details, list) else ():
-            if not isinstance(piece, dict):
-                continue
-            text += piece.get("text") or piece.get("summary") or ""
-            if not self._blocks or not self._continues(piece):
-                self._blocks.append({})
-                self._pieces.append({})
-            for key, value in piece.items():
-                if key in self._GROWING and isinstance(value, str):
-                    self._pieces[-1].setdefault(key, []).append(value)
-                    self._blocks[-1].setdefault(key, "")
-                elif value is not None or key not in self._blocks[-1]:
-                    self._blocks[-1][key] = value
-        return text
-
-    def _continues(self, piece: dict[str, Any]) -> bool:
-        last = self._blocks[-1]
-        return (
-            piece.get("type") == last.get("type") != "reasoning.encrypted"
-            and piece.get("index") == last.get("index")
-            and (piece.get("id") or last.get("id")) == (last.get("id") or piece.get("id"))
-            and not (last.get("signature") and piece.get("text"))
-        )
-
-    def merged(self) -> list[dict[str, Any]]:
-        """Return the whole blocks."""
-        return [
-            {**block, **{key: "".join(values) for key, values in pieces.items()}}
-            for block, pieces in zip(self._blocks, self._pieces, strict=True)
-        ]
 
 
 def new_decoder(*, provider: str = "openai", model: str = "") -> ChatDecoder:
@@ -579,6 +498,12 @@ class OpenAIChatProvider(HttpProvider):
             readable_details=True,
         )
         return call, decoder
+
+    def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
+        """Tell calls in words that Gemini, behind this API too, misses its signature on."""
+        if misses_seal(failure):
+            return retold(request, _is_unsigned)
+        return super().amended(request, failure)
 
     async def list_models(self) -> list[ModelInfo]:
         url = f"{self.endpoint.base_url.rstrip('/')}/{self._dialect.models_path}"

@@ -37,6 +37,7 @@ class ProviderEntry:
         base_url: its address; empty when only the user knows it.
         custom_api: the adapter for another address given under this name.
         key_variables: environment variables that may hold its key, the first found wins.
+        twin: the provider whose server this is too, spoken to in another protocol.
         local: whether it runs on the user's machine.
         capabilities: what its models can do as far as nothing better is known.
     """
@@ -47,6 +48,7 @@ class ProviderEntry:
     base_url: str = ""
     custom_api: str = ""
     key_variables: tuple[str, ...] = ()
+    twin: str = ""
     local: bool = False
     capabilities: Capabilities = _WITH_TOOLS
 
@@ -104,6 +106,7 @@ def _chat_entry(dialect: Dialect) -> ProviderEntry:
         api="openai_chat",
         base_url=dialect.base_url,
         key_variables=dialect.key_env,
+        twin=dialect.twin,
         local=dialect.local,
         capabilities=replace(able, vision=dialect.vision),
     )

@@ -269,9 +269,14 @@ class ModelAccess:
         return found
 
     def _expected(self, name: str) -> bool:
-        """Say whether somebody set this provider up; else it is one that may be on a usual port."""
+        """Say whether somebody set this provider up.
+
+        Else it is one that may be on a usual port, or another's server in another protocol, whose
+        models are listed once.
+        """
         entry = self.endpoints.table.get(name)
-        return entry is None or not entry.local or self.endpoints.moved(name)
+        found_anyway = entry is not None and (entry.local or entry.twin)
+        return not found_anyway or self.endpoints.moved(name)
 
     def _models_of(
         self, name: str, listing: Listing | None, reason: str | None, said: _Said

@@ -215,15 +215,17 @@ def _with_known_names(settings: Settings) -> Settings:
     Raises:
         ConfigError: one is not known.
     """
+    from ..providers.registry import PROVIDERS
+
     allowed = settings.allowed_providers
+    forbidden = set(_kept_names("forbidden_providers", tuple(settings.forbidden_providers)))
+    forbidden |= {name for name, entry in PROVIDERS.items() if entry.twin in forbidden}
     return replace(
         settings,
         allowed_providers=None
         if allowed is None
         else frozenset(_kept_names("allowed_providers", tuple(allowed))),
-        forbidden_providers=frozenset(
-            _kept_names("forbidden_providers", tuple(settings.forbidden_providers))
-        ),
+        forbidden_providers=frozenset(forbidden),
         providers=dict(
             zip(
                 _kept_names("providers", tuple(settings.providers)),

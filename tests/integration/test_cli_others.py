@@ -9,6 +9,8 @@ import urllib.parse
 
 import pytest
 
+from jupyter_agent.providers.registry import PROVIDERS
+
 DONE, USAGE = 0, 2
 
 
@@ -56,6 +58,15 @@ def test_models_lists_what_is_ready_first_and_says_what_is_missing(command):
     assert "demo" in [model["id"] for model in models if model["available"]]
     assert all(model["reason"] for model in models if not model["available"])
     assert "Not ready:" in command.run("models").stdout
+
+
+def test_models_lists_every_provider_with_what_its_models_can_do(command):
+    models = [json.loads(line) for line in command.run("models", "--json").stdout.splitlines()]
+    able = {model["provider"]: model["capabilities"] for model in models}
+    assert set(PROVIDERS) <= set(able)
+    assert all("tools" in capabilities for capabilities in able.values())
+    table = command.run("models").stdout
+    assert [name for name in PROVIDERS if f"  {name}: " not in table] == []
 
 
 ANSWER = (

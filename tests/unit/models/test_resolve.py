@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_agent.config import ProviderOverride, Settings
+from jupyter_agent.models import catalogue
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.models.resolve import ResolvedModel, resolve
 from jupyter_agent.protocol.errors import ConfigError, MissingKey, UnknownModel
@@ -22,6 +23,7 @@ class Row:
     key_variables: tuple[str, ...] = ()
     local: bool = False
     custom_api: str = ""
+    twin: str = ""
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 
@@ -44,6 +46,7 @@ TABLE = {
     ),
     "azure": Row("Azure", "", "openai_chat", ("AZURE_OPENAI_API_KEY",), capabilities=KEYED),
     "ollama": Row("Ollama", "http://127.0.0.1:11434", "ollama", local=True),
+    "gemini-openai": Row("Gemini", "https://gemini.test/openai", twin="gemini"),
 }
 
 
@@ -60,6 +63,16 @@ def found(
         find_keyring=lambda: None,
     )
     return resolve(model_id, settings or Settings(), keys, TABLE)
+
+
+def test_a_server_in_another_protocol_has_the_same_models(tmp_path: Path) -> None:
+    model = found(tmp_path, "gemini-openai/gemini-2.5-pro").info
+    plain = catalogue.find("gemini", "gemini-2.5-pro")
+    assert plain is not None
+    assert (model.id, model.provider) == ("gemini-openai/gemini-2.5-pro", "gemini-openai")
+    assert (model.context_window, model.price) == (plain.context_window, plain.price)
+    assert model.capabilities.vision and not model.capabilities.documents
+    assert found(tmp_path, "gemini-openai/unheard-of").info.label == "unheard-of"
 
 
 def test_a_known_model_comes_with_its_facts(tmp_path: Path) -> None:

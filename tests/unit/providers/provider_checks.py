@@ -175,4 +175,5 @@ CHECKS = {
     "deepseek": check_deepseek,
     "openrouter": lambda body: check_chat(body, ids=".+"),
     "mistral": lambda body: check_chat(body, ids="[A-Za-z0-9]{9}", bridge=True),
+    "gemini_openai": check_chat,
 }

@@ -55,6 +55,7 @@ WIRES = {
     "openai_chat": Wire("openai", "openai_chat"),
     "openai_responses": Wire("openai", "openai_responses"),
     "gemini": Wire("gemini", "gemini"),
+    "gemini_openai": Wire("gemini-openai", "openai_chat"),
     "ollama": Wire("ollama", "ollama"),
     "bedrock": Wire("bedrock", "bedrock", "eu.anthropic.claude-sonnet-4-6"),
     "deepseek": Wire("deepseek", "openai_chat"),
@@ -260,11 +261,13 @@ def _responses():
     )
 
 
-def _chat(*thinking, ids=("call_1", "call_2")):
+def _chat(*thinking, ids=("call_1", "call_2"), extra=None):
     calls = [
         {"index": at, "id": id, "function": {"name": name, "arguments": '{"id": "a"}'}}
         for at, (id, name) in enumerate(zip(ids, (_READ, "run"), strict=True))
     ]
+    if extra:
+        calls[0]["extra_content"] = extra
     usage = {
         "prompt_tokens": 100,
         "completion_tokens": 5,
@@ -319,6 +322,7 @@ ANSWERS = {
     "openai_chat": _chat(),
     "openai_responses": _responses(),
     "gemini": _gemini(),
+    "gemini_openai": _chat(extra={"google": {"thought_signature": "SEAL-1"}}),
     "ollama": _ollama(),
     "bedrock": _bedrock(),
     "deepseek": _chat({"reasoning_content": "THOU"}, {"reasoning_content": "GHT"}),
@@ -336,6 +340,7 @@ SEALS = {
     "openai_chat": (),
     "openai_responses": ("SEAL-1", "SEAL-2"),
     "gemini": ("SEAL-1", "SEAL-2", "SEAL-3"),
+    "gemini_openai": ("SEAL-1",),
     "ollama": (),
     "bedrock": ("SEAL-1", "SEAL-2"),
     "deepseek": (),

@@ -49,6 +49,11 @@ TAKEN = {
         "audio": {"data": "ur", "address": "ur"},
         "document": {"data": "ur", "address": "ur"},
     },
+    "gemini_openai": {
+        "image": {"data": "ur", "address": "ur"},
+        "audio": {"data": "ur"},
+        "document": {"data": "ur"},
+    },
     "ollama": {"image": {"data": "ur"}},
     "bedrock": {
         "image": {"data": "ur", "s3": "ur"},

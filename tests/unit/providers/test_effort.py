@@ -52,7 +52,7 @@ def asked(wire, body):
             return body.get("reasoning", {}).get("effort")
         case "openrouter":
             return body.get("reasoning", {}).get("effort")
-        case "openai_chat" | "mistral":
+        case "openai_chat" | "gemini_openai" | "mistral":
             return body.get("reasoning_effort")
         case "deepseek":
             off = body.get("thinking") == {"type": "disabled"}
@@ -183,6 +183,7 @@ LIMITS = {
     "deepseek": "max_tokens",
     "openrouter": "max_tokens",
     "mistral": "max_tokens",
+    "gemini_openai": "max_tokens",
     "gemini": "generationConfig.maxOutputTokens",
     "ollama": "options.num_predict",
     "bedrock": "inferenceConfig.maxTokens",

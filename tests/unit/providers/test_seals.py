@@ -87,6 +87,26 @@ async def test_seed_081_gemini_signatures_each_on_its_own_part():
     ]
 
 
+async def test_seed_081_gemini_signatures_by_its_compatible_endpoint_too():
+    first, second = (await next_body("gemini_openai"))["messages"][1]["tool_calls"]
+    assert first["extra_content"] == {"google": {"thought_signature": "SEAL-1"}}
+    assert "extra_content" not in second
+
+
+async def test_seed_081_a_signature_that_comes_after_its_call_belongs_to_it():
+    call = {"id": "c1", "function": {"name": "run", "arguments": "{}"}}
+    alone = {"extra_content": {"google": {"thought_signature": "SEAL-1"}}}
+    body = sse(
+        *({"choices": [{"delta": delta}]} for delta in ({"tool_calls": [call]}, alone)),
+        {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+    )
+    history = [user_message("Look.")]
+    last, _ = await ask("gemini_openai", history, Server([body]))
+    history += [last.response.message, results(last.response.message, "done")]
+    _, [sent] = await ask("gemini_openai", history)
+    assert sent["messages"][1]["tool_calls"][0]["extra_content"] == alone["extra_content"]
+
+
 FOREIGN = [
     (wire, other)
     for wire in WIRES
@@ -162,26 +182,33 @@ async def test_a_model_that_always_thinks_is_asked_to_think_little():
     assert asked[1]["output_config"] == {"effort": "low"}
 
 
-async def test_calls_of_another_model_in_the_turn_under_way_are_told_to_gemini_in_words():
+@pytest.mark.parametrize(
+    ("wire", "call", "talk"),
+    [("gemini", b"functionCall", "contents"), ("gemini_openai", b'"tool_calls"', "messages")],
+)
+async def test_calls_of_another_model_in_the_turn_under_way_are_told_to_gemini_in_words(
+    wire, call, talk
+):
     """Another model answers in the middle of a run, and Gemini 3 wants signatures on all calls."""
     words = "Function call is missing a thought_signature in functionCall parts."
     fault = {"error": {"code": 400, "message": words, "status": "INVALID_ARGUMENT"}}
 
     class Refusing(Server):
         def __call__(self, request):
-            refused = b"functionCall" in request.content
+            refused = call in request.content
             self.status = 400 if refused else 200
-            self.bodies = [json.dumps(fault).encode() if refused else ANSWERS["gemini"]]
+            self.bodies = [json.dumps(fault).encode() if refused else ANSWERS[wire]]
             return super().__call__(request)
 
     history = [user_message("Look.")]
     history.append(await answer("mistral", history))
     history.append(results(history[-1], "x = 1", "done"))
-    last, asked = await ask("gemini", history, Refusing())
+    last, asked = await ask(wire, history, Refusing())
     assert last.type == "done" and len(asked) == 2
-    assert [content["role"] for content in asked[1]["contents"]] == ["user", "model", "user"]
-    sent = json.dumps(asked[1]["contents"])
-    assert "x = 1" in sent and "notebook.read" in sent and "thoughtSignature" not in sent
+    model = "model" if wire == "gemini" else "assistant"
+    assert [turn["role"] for turn in asked[1][talk]] == ["user", model, "user"]
+    sent = json.dumps(asked[1][talk])
+    assert "x = 1" in sent and "notebook.read" in sent and "ignature" not in sent
 
 
 async def test_unsigned_thinking_of_ones_own_does_not_go_back():
