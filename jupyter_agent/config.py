@@ -53,7 +53,8 @@ class Limits:
     max_tokens: int | None = None
     max_cost: float | None = None
     max_seconds: float | None = None
-    max_calls: int | None = None
+    max_calls: int = 200
+    max_identical_calls: int = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,10 @@ class JupyterAgent(Configurable):
     max_tokens = Integer(None, allow_none=True, config=True, help="Tokens of one run.")
     max_cost = Float(None, allow_none=True, config=True, help="US dollars that one run may cost.")
     max_seconds = Float(None, allow_none=True, config=True, help="Seconds of one run.")
-    max_calls = Integer(None, allow_none=True, config=True, help="Tool calls of one run.")
+    max_calls = Integer(200, min=1, config=True, help="Tool calls of one run.")
+    max_identical_calls = Integer(
+        8, min=1, config=True, help="Tool calls of one run that are all the same."
+    )
     tool_deadlines = Dict(
         key_trait=Unicode(), value_trait=Float(), config=True, help="Seconds by tool name."
     )
@@ -259,6 +263,7 @@ class JupyterAgent(Configurable):
                 max_cost=self.max_cost,
                 max_seconds=self.max_seconds,
                 max_calls=self.max_calls,
+                max_identical_calls=self.max_identical_calls,
             ),
             tool_deadlines=dict(self.tool_deadlines),
             stop_deadline=self.stop_deadline,

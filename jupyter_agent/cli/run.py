@@ -52,7 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--yes", action="store_true", help="allow whatever is asked; what is denied stays denied"
     )
     parser.add_argument("--json", action="store_true", help="print one event a line, as JSON")
-    parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop after S seconds")
+    parser.add_argument("--timeout", type=_positive, metavar="S", help="stop after S seconds")
+    parser.add_argument(
+        "--max-cost", type=_positive, metavar="USD", help="stop when it has cost so many US dollars"
+    )
+    parser.add_argument(
+        "--max-turns", type=_count, metavar="N", help="stop after N questions to the model"
+    )
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -74,9 +80,16 @@ def main(arguments: argparse.Namespace) -> int:
     return asyncio.run(_Run(arguments, path).main())
 
 
-def _seconds(text: str) -> float:
+def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
         raise argparse.ArgumentTypeError("must be more than 0")
     return value
 
@@ -122,6 +135,9 @@ class _Run:
         settings = load_settings()
         if self.arguments.store is not None:
             settings = replace(settings, store=self.arguments.store)
+        own = {"max_cost": self.arguments.max_cost, "max_turns": self.arguments.max_turns}
+        own = {name: value for name, value in own.items() if value is not None}
+        settings = replace(settings, limits=replace(settings.limits, **own))
         path = settings.store_path()
         manager = build_manager(
             settings,

@@ -386,7 +386,8 @@ def _limits(settings: Settings) -> Limits:
     chosen = settings.limits
     return Limits(
         max_turns=chosen.max_turns,
-        max_calls=Limits().max_calls if chosen.max_calls is None else chosen.max_calls,
+        max_calls=chosen.max_calls,
+        max_identical_calls=chosen.max_identical_calls,
         max_tokens=chosen.max_tokens,
         max_cost=chosen.max_cost,
         max_seconds=chosen.max_seconds,

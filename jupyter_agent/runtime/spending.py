@@ -9,7 +9,7 @@ from ..context.budget import ContextBudget, counted_usage, estimated_usage
 from ..models.pricing import cost
 from ..protocol.messages import Message
 from ..protocol.models import ModelInfo, Request
-from ..protocol.session_events import Budget
+from ..protocol.session_events import Budget, Notice
 from ..protocol.usage import Usage
 from .journal import Journal
 
@@ -20,6 +20,7 @@ class Spending:
     def __init__(self, journal: Journal, context: ContextBudget) -> None:
         self._journal = journal
         self._context = context
+        self._told = False
 
     def count(
         self,
@@ -41,6 +42,17 @@ class Spending:
         """Add usage; `context_tokens` is what the conversation now takes, None: as before."""
         price = cost(usage, model.price) if model.price is not None else None
         spent.add(usage, price)
+        if price is None and spent.limits.max_cost is not None and not self._told:
+            self._told = True
+            self._journal.emit(
+                Notice(
+                    level="warning",
+                    text=f"The price of {model.id} is not known, so the limit of "
+                    f"${spent.limits.max_cost:.2f} cannot stop it. A limit of tokens (max_tokens) "
+                    "holds for every model; a price can be entered in the model's settings.",
+                    code="price_unknown",
+                )
+            )
         before = self._journal.transcript.budget
         session_usage = (before.session_usage if before else Usage()) + usage
         session_cost = before.session_cost if before else None

@@ -92,6 +92,8 @@ def test_the_prompt_may_come_from_standard_input(command):
         (["run", "work.ipynb", "-p", "x", "--mode", "yolo"], "invalid choice"),
         (["run", "work.ipynb", "-p", "x", "--timeout", "-1"], "more than 0"),
         (["run", "work.ipynb", "-p", "x", "--timeout", "soon"], "invalid"),
+        (["run", "work.ipynb", "-p", "x", "--max-cost", "0"], "more than 0"),
+        (["run", "work.ipynb", "-p", "x", "--max-turns", "0"], "more than 0"),
         (["run", "work.ipynb", "--resume"], "was interrupted"),
         (["run", "work.ipynb", "--resume", "ses_none"], "no such session"),
         (["run"], "NOTEBOOK"),
@@ -145,6 +147,20 @@ def test_a_limit_is_exit_code_4(command):
     assert outcome.returncode == LIMIT
     assert command.events(outcome.stdout)[-1]["status"] == "limit"
     assert "limit of" in outcome.stderr
+
+
+def test_limits_of_ones_own_are_exit_code_4(command):
+    outcome = run(command, "steps", "--yes", "--max-turns", "2")
+    assert outcome.returncode == LIMIT
+    assert "limit of 2 questions" in outcome.stderr
+    assert command.log() == ["step 0", "step 1"]
+
+
+def test_a_limit_of_cost_says_when_it_cannot_be_counted(command):
+    outcome = run(command, "steps", "--yes", "--json", "--max-cost", "0.5")
+    assert outcome.returncode == DONE
+    notices = [e["text"] for e in command.events(outcome.stdout) if e["type"] == "notice"]
+    assert len(notices) == 1 and "$0.50" in notices[0]
 
 
 def test_the_timeout_is_exit_code_4(command):

@@ -72,7 +72,15 @@ class Counter:
 class Endless(ModelAccess):
     """A model that calls the tool for ever, and reports what it is told to."""
 
-    def __init__(self, folder: Path, usage: Usage | None, *, same: bool, calls: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        usage: Usage | None,
+        *,
+        same: bool,
+        calls: int = 1,
+        price: Price | None = PRICE,
+    ) -> None:
         settings = Settings(discover_local_servers=False)
         super().__init__(settings, Credentials(folder, environment={}, find_keyring=lambda: None))
         numbers = count()
@@ -84,6 +92,7 @@ class Endless(ModelAccess):
                 yield Report(usage)
 
         self.provider = ScriptedProvider(script, name="endless", model="endless")
+        self._price = price
 
     def open(self, model_id: str, on_retry: Any = None) -> Access:
         info = ModelInfo(
@@ -92,7 +101,7 @@ class Endless(ModelAccess):
             name=model_id,
             label=model_id,
             capabilities=EVERYTHING,
-            price=PRICE,
+            price=self._price,
         )
         return Access(provider=self.provider, model=info)
 
@@ -139,6 +148,14 @@ async def test_tokens_and_cost_hold_whatever_the_provider_counts(
     spent = [(budget.usage.input, budget.usage.output, budget.cost) for budget in budgets]
     assert spent == sorted(spent) and all(min(each) >= 0 for each in spent)
     assert budgets[-1].usage.total <= 10**14
+
+
+async def test_a_cost_that_cannot_be_counted_is_told_once(tmp_path: Path) -> None:
+    access = Endless(tmp_path, FALSE["true"], same=False, price=None)
+    end, _, events = await run(tmp_path, access, max_cost=0.5, max_turns=3)
+    assert end.error.details == {"limit": "max_turns"}
+    told = [event.text for event in events if event.type == "notice"]
+    assert len(told) == 1 and "price" in told[0] and "$0.50" in told[0]
 
 
 @pytest.mark.parametrize("told", FALSE)
