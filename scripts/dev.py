@@ -87,6 +87,13 @@ def bench(arguments: list[str]) -> int:
     return report([name for name in names if run(PYTHON, folder / f"{name}.py")])
 
 
+def docs(arguments: list[str]) -> int:
+    """Build the documentation into `site/`; a broken link is an error."""
+    make_environment()
+    missing = run(PYTHON, "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[docs]")
+    return missing or run("mkdocs", "build", "--strict", *arguments)
+
+
 def build(_: list[str]) -> int:
     """Build the sdist and the wheel into `dist/`."""
     make_environment()
@@ -115,7 +122,7 @@ def report(failed: list[str]) -> int:
     return 1 if failed else 0
 
 
-COMMANDS = (setup, check, test, e2e, watch, lab, demo, screenshots, bench, build)
+COMMANDS = (setup, check, test, e2e, watch, lab, demo, screenshots, bench, docs, build)
 
 
 def main(arguments: list[str]) -> int:
