@@ -17,11 +17,12 @@ from typing import Any, ClassVar
 from ..protocol.errors import BadRequest, ErrorInfo, ProviderError
 from ..protocol.models import Capabilities, ModelInfo, Request
 from ..protocol.provider_events import Failed, ProviderEvent
+from ._body import Body
 from ._decode import Decoder
 from ._errors import MAX_RETRY_AFTER, error_from_response, redact
 from ._guards import check_request
 from ._history import has_seals, repair, without_seals
-from ._http import Body, Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
+from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
 
 _FIRST_DELAY = 0.5  # seconds, doubled with each retry
 _LONGEST_DELAY = 8.0

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from ..protocol.errors import ConfigError, MissingKey, UnknownModel
 from ..protocol.models import Capabilities
-from ._http import Endpoint, OnRetry, Timeouts
+from ._body import Timeouts
+from ._http import Endpoint, OnRetry
 from .base import Provider
 from .dialects import DIALECTS, Dialect
 

@@ -180,7 +180,7 @@ class Endpoints:
         Raises:
             MissingKey, ConfigError: it cannot be used as it is set up.
         """
-        from ..providers._http import Timeouts
+        from ..providers._body import Timeouts
         from ..providers.registry import ProviderSpec, make_provider
 
         settings = self.settings

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_agent.protocol.messages import user_message
 from jupyter_agent.protocol.models import Request, ToolDefinition
-from jupyter_agent.providers._http import Timeouts
+from jupyter_agent.providers._body import Timeouts
 from jupyter_agent.providers.registry import ProviderSpec, make_provider
 
 KEY = "sk-canary-0123456789abcdef"

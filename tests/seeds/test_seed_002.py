@@ -17,7 +17,7 @@ from jupyter_agent.protocol.messages import ImagePart, Message, TextPart, system
 from jupyter_agent.protocol.models import Request
 from jupyter_agent.protocol.session_events import Notice
 from jupyter_agent.protocol.shapes import llm_backend
-from jupyter_agent.providers._http import Timeouts
+from jupyter_agent.providers._body import Timeouts
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.ollama import parse_stream_events
 from jupyter_agent.providers.registry import ProviderSpec, make_provider

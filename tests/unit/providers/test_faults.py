@@ -11,8 +11,8 @@ import trustme
 from jupyter_agent.protocol.errors import ProviderError
 from jupyter_agent.protocol.messages import user_message
 from jupyter_agent.protocol.models import Request
+from jupyter_agent.providers._body import Timeouts
 from jupyter_agent.providers._faults import proxy_for, shown
-from jupyter_agent.providers._http import Timeouts
 from jupyter_agent.providers.registry import ProviderSpec, make_provider
 
 NOW = datetime.now(timezone.utc)
