@@ -79,10 +79,16 @@ def _key_environment(settings: Settings) -> dict[str, str] | None:
     """Take providers' keys out of the environment that kernels inherit, where that is set."""
     if not settings.hide_provider_variables_from_kernels:
         return None
+    kept = dict(os.environ)
+    for variable in key_variables(settings):
+        os.environ.pop(variable, None)
+    return kept
+
+
+def key_variables(settings: Settings) -> frozenset[str]:
+    """Return the variables that hold keys: the providers' usual ones, and those set instead."""
     from ..providers.registry import PROVIDERS
 
-    kept = dict(os.environ)
-    for entry in PROVIDERS.values():
-        for variable in entry.key_variables:
-            os.environ.pop(variable, None)
-    return kept
+    usual = {variable for entry in PROVIDERS.values() for variable in entry.key_variables}
+    chosen = {override.key_variable for override in settings.providers.values()}
+    return frozenset(usual | {variable for variable in chosen if variable})
