@@ -13,6 +13,7 @@ from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
 from ..models.credentials import Credentials
 from ..notebook.frontend import BrowserChannel
+from ..notebook.places import Notebooks
 from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
 from .manager import SessionManager, World
@@ -25,6 +26,7 @@ def build_manager(
     *,
     root: Path,
     store_path: Path | None,
+    notebooks: Notebooks | None = None,
     kernels: KernelDirectory | None = None,
     browser: Callable[[str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
@@ -38,6 +40,7 @@ def build_manager(
         settings: what was set.
         root: the folder that notebooks and files are confined to.
         store_path: file of the sessions, None to keep them in memory.
+        notebooks: where notebooks are that no tab has open, None for files below root.
         kernels: where kernels are found and started, None if none may be.
         browser: gives an owner's browser tabs, None if there are none.
         shell: a runner of the shell this process is in, for work without a notebook.
@@ -51,7 +54,7 @@ def build_manager(
     return SessionManager(
         settings,
         open_store=lambda: open_sessions(store_path, memory_instead=memory_instead),
-        world=World(root=root, kernels=kernels, browser=browser, shell=shell),
+        world=World(root=root, notebooks=notebooks, kernels=kernels, browser=browser, shell=shell),
         access=ModelAccess(settings, credentials),
         overrides=session_parts,
     )

@@ -13,6 +13,7 @@ from ..config import Settings
 from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
 from ..notebook.frontend import BrowserChannel
+from ..notebook.places import Notebooks
 from ..policy.rules import Rule
 from ..protocol.codec import from_data, to_json
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
@@ -45,6 +46,7 @@ class World:
     """What sessions of this process can reach. `browser` gives an owner's tabs, and only theirs."""
 
     root: Path
+    notebooks: Notebooks | None = None
     kernels: KernelDirectory | None = None
     browser: Callable[[str], BrowserChannel] | None = None
     shell: KernelRunner | None = None
@@ -304,6 +306,7 @@ class SessionManager:
             root=self.world.root,
             notebook=row.notebook_path,
             kernels=self.world.kernels,
+            notebooks=self.world.notebooks,
             browser=self.world.browser(_owner_of(row)) if self.world.browser else None,
             shell=self.world.shell,
             vision=lambda: session.vision,

@@ -1,8 +1,8 @@
 """What the tools of one session work on: notebooks and kernels, by the best means at the moment.
 
-The means are chosen anew for each operation: the browser tab that has the notebook open, else the
-file; cells run in the tab with an observer, else headless. When a tab goes away in the middle,
-the work goes on without it.
+The means are chosen anew for each operation: the browser tab that has the notebook open, else
+where it is kept; cells run in the tab with an observer, else headless. When a tab goes away in
+the middle, the work goes on without it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from ..kernel.client import KernelClientRunner
 from ..kernel.directory import KernelDirectory, KernelHandle
 from ..kernel.observed import ObservedRunner
 from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
 from ..kernel.scratch import ScratchKernel
-from ..notebook.creation import create_notebook_file
-from ..notebook.document import NotebookDocument, Outputs
-from ..notebook.file import FileNotebook
+from ..notebook.document import Backend, NotebookDocument, Outputs
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
-from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
+from ..notebook.places import FolderNotebooks, Notebooks, confined
+from ..protocol.errors import AgentError, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
 from ..tools.workspace import ReadMemory, RunRecord
 
@@ -55,38 +54,38 @@ class AnyNotebook:
     def __init__(
         self,
         path: str,
-        file: FileNotebook,
+        kept: NotebookDocument,
         browser: BrowserChannel | None,
         on_change: OnChange,
         recorder: Recorder,
     ) -> None:
         self.path = path
-        self._file = file
+        self._kept = kept
         self._browser = browser
         self._on_change = on_change
         self._recorder = recorder
 
     @property
-    def backend(self) -> Literal["frontend", "ydoc", "file"]:
+    def backend(self) -> Backend:
         """By what means it is reached right now."""
         return self._best().backend
 
     def _best(self) -> NotebookDocument:
         if self._browser is not None and self._browser.has_tab(self.path):
             return FrontendNotebook(self.path, self._browser)
-        return self._file
+        return self._kept
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
         """Return the notebook."""
         try:
             return await self._best().read(outputs)
         except TabGone:
-            return await self._file.read(outputs)
+            return await self._kept.read(outputs)
 
     async def apply(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
     ) -> ApplyResult:
-        """Apply changes. If the tab went away with them, the file decides: what the tab had
+        """Apply changes. If the tab went away with them, what is kept decides: what the tab had
         saved already makes this stale, and the model looks again.
         """
         await self._recorder.before_changes(self, changes)
@@ -113,7 +112,7 @@ class AnyNotebook:
         try:
             return await self._best().apply(changes, expect, op_id=op_id)
         except TabGone:
-            return await self._file.apply(changes, expect, op_id=op_id)
+            return await self._kept.apply(changes, expect, op_id=op_id)
 
     async def set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
@@ -122,14 +121,14 @@ class AnyNotebook:
         try:
             await self._best().set_outputs(cell_id, outputs, execution_count)
         except TabGone:
-            await self._file.set_outputs(cell_id, outputs, execution_count)
+            await self._kept.set_outputs(cell_id, outputs, execution_count)
 
     async def save(self) -> None:
         """Make it durable."""
         try:
             await self._best().save()
         except TabGone:
-            await self._file.save()
+            await self._kept.save()
 
 
 class AnyRunner:
@@ -231,6 +230,7 @@ class SessionWorkspace:
         root: folder of files and notebooks.
         notebook: the session's notebook, relative to root.
         kernels: where kernels are found and started; None: none may.
+        notebooks: where notebooks are that no tab has open; None: files below root.
         browser: the tabs; None: there are none.
         shell: a runner for code without a notebook (the shell this process is in).
         vision: whether the model can look at images, asked at each call.
@@ -246,6 +246,7 @@ class SessionWorkspace:
         root: Path,
         notebook: str | None,
         kernels: KernelDirectory | None,
+        notebooks: Notebooks | None = None,
         browser: BrowserChannel | None = None,
         shell: KernelRunner | None = None,
         vision: Callable[[], bool],
@@ -259,6 +260,7 @@ class SessionWorkspace:
         self._root = root
         self._notebook = notebook
         self._kernels = kernels
+        self._notebooks = notebooks or FolderNotebooks(root)
         self._browser = browser
         self._shell = shell
         self._vision = vision
@@ -292,9 +294,9 @@ class SessionWorkspace:
     async def document(self, path: str) -> AnyNotebook:
         """Return the notebook at a path."""
         if path not in self._documents:
-            file = FileNotebook(path, self._confined(path))
+            kept = self._notebooks.document(path)
             self._documents[path] = AnyNotebook(
-                path, file, self._browser, self._on_change, self._recorder
+                path, kept, self._browser, self._on_change, self._recorder
             )
         return self._documents[path]
 
@@ -318,14 +320,14 @@ class SessionWorkspace:
         """Return a runner of a new kernel in the notebook's folder, which ends with the context."""
         if self._kernels is None:
             raise NoKernel("No kernel may be started here.")
-        self._confined(path)
+        confined(self._root, path)
         return ScratchKernel(self._root, path, kernel_name)
 
     async def create_notebook(
         self, path: str, cells: Sequence[CellState], kernel_name: str | None
     ) -> AnyNotebook:
         """Create a notebook, and open it in the person's tab if there is one."""
-        await create_notebook_file(self._confined(path), cells, kernel_name)
+        await self._notebooks.create(path, cells, kernel_name)
         if self._notebook is None:
             self._notebook = path
         if self._browser is not None:
@@ -350,10 +352,3 @@ class SessionWorkspace:
         """Let go of kernels and tabs."""
         for runner in self._runners.values():
             await runner.aclose()
-
-    def _confined(self, path: str) -> Path:
-        root = self._root.resolve()
-        target = (root / path).resolve()
-        if not target.is_relative_to(root):
-            raise EditRefused(f"{path} lies outside the folder the agent may work in.")
-        return target
