@@ -17,6 +17,7 @@ from ..notebook.places import Notebooks
 from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
 from .manager import SessionManager, World
+from .open_tabs import refuse_open
 
 log = logging.getLogger("jupyter_agent")
 
@@ -54,7 +55,15 @@ def build_manager(
     return SessionManager(
         settings,
         open_store=lambda: open_sessions(store_path, memory_instead=memory_instead),
-        world=World(root=root, notebooks=notebooks, kernels=kernels, browser=browser, shell=shell),
+        world=World(
+            root=root,
+            notebooks=notebooks,
+            kernels=kernels,
+            browser=browser,
+            shell=shell,
+            # A server knows its tabs; whoever works without one has to ask.
+            may_write=None if browser is not None else lambda path: refuse_open(root / path),
+        ),
         access=ModelAccess(settings, credentials),
         overrides=session_parts,
     )

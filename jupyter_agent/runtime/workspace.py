@@ -29,6 +29,7 @@ from ..tools.workspace import ReadMemory, RunRecord
 NO_DEADLINE = 1e9
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
+MayWrite = Callable[[str], Awaitable[None]]
 OnChange = Callable[[str, ApplyResult, Sequence[Change]], None]
 
 
@@ -55,15 +56,18 @@ class AnyNotebook:
         self,
         path: str,
         kept: NotebookDocument,
+        *,
         browser: BrowserChannel | None,
         on_change: OnChange,
         recorder: Recorder,
+        may_write: MayWrite | None = None,
     ) -> None:
         self.path = path
         self._kept = kept
         self._browser = browser
         self._on_change = on_change
         self._recorder = recorder
+        self._may_write = may_write
 
     @property
     def backend(self) -> Backend:
@@ -102,13 +106,15 @@ class AnyNotebook:
         return result
 
     async def before_run(self, cell_ids: Iterable[str]) -> None:
-        """Have the outputs noted of cells that are about to run."""
+        """Have the outputs noted of cells that are about to run, where they may."""
+        await self._check_write()
         await self._recorder.before_run(self, cell_ids)
 
     async def put_back(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
     ) -> ApplyResult:
         """Apply changes that are the person's: nothing of it is noted or up for review."""
+        await self._check_write()
         try:
             return await self._best().apply(changes, expect, op_id=op_id)
         except TabGone:
@@ -129,6 +135,11 @@ class AnyNotebook:
             await self._best().save()
         except TabGone:
             await self._kept.save()
+
+    async def _check_write(self) -> None:
+        # Not at `set_outputs`: what a run has brought meanwhile must not be lost.
+        if self._may_write is not None:
+            await self._may_write(self.path)
 
 
 class AnyRunner:
@@ -237,6 +248,7 @@ class SessionWorkspace:
         question: asks the person.
         on_change: told of each applied batch of changes.
         recorder: told of changes and runs, before and after.
+        may_write: raises where a notebook must not be changed now.
         provenance: what is noted on cells the agent writes.
     """
 
@@ -253,6 +265,7 @@ class SessionWorkspace:
         question: Question,
         on_change: OnChange,
         recorder: Recorder,
+        may_write: MayWrite | None = None,
         provenance: Callable[[], dict[str, str] | None],
     ) -> None:
         self.memory = ReadMemory()
@@ -267,6 +280,7 @@ class SessionWorkspace:
         self._question = question
         self._on_change = on_change
         self._recorder = recorder
+        self._may_write = may_write
         self._provenance = provenance
         self._documents: dict[str, AnyNotebook] = {}
         self._runners: dict[str, AnyRunner] = {}
@@ -296,7 +310,12 @@ class SessionWorkspace:
         if path not in self._documents:
             kept = self._notebooks.document(path)
             self._documents[path] = AnyNotebook(
-                path, kept, self._browser, self._on_change, self._recorder
+                path,
+                kept,
+                browser=self._browser,
+                on_change=self._on_change,
+                recorder=self._recorder,
+                may_write=self._may_write,
             )
         return self._documents[path]
 

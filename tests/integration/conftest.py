@@ -142,9 +142,11 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """Start a Jupyter server that serves a folder, by default the one that `command` works in."""
     started: list[ServerProcess] = []
 
-    def start(*traits: str, root: Path = tmp_path, **variables: str) -> ServerProcess:
+    def start(
+        *traits: str, root: Path = tmp_path, base_url: str = "/", **variables: str
+    ) -> ServerProcess:
         environment = {**own_environment(tmp_path), **variables}
-        started.append(ServerProcess(tmp_path, root, environment, *traits))
+        started.append(ServerProcess(tmp_path, root, environment, *traits, base_url=base_url))
         return started[-1]
 
     yield start

@@ -16,8 +16,8 @@ CODE = f"import os; print(*[n for n in {VARIABLES!r} if n in os.environ])"
 
 async def run_in_kernel(server: ServerProcess, code: str) -> str:
     """Start a kernel as a page does, run code in it and return what it prints."""
-    kernel = server.http.post("/api/kernels", json={"name": "python3"}).json()["id"]
-    address = f"ws://{server.host}/api/kernels/{kernel}/channels?token={server.token}"
+    kernel = server.http.post("api/kernels", json={"name": "python3"}).json()["id"]
+    address = f"ws://{server.address}api/kernels/{kernel}/channels?token={server.token}"
     channel = await websocket_connect(address)
     header = {"msg_id": "m", "msg_type": "execute_request", "username": "", "session": "s"}
     content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
@@ -47,6 +47,6 @@ async def test_a_kernel_sees_exported_keys_unless_they_are_hidden(
     )
     assert (await run_in_kernel(server, CODE)).split() == seen
     # What kernels do not see, the agent still has.
-    rows = server.http.get("/jupyter-agent/api/providers").json()["providers"]
+    rows = server.http.get("jupyter-agent/api/providers").json()["providers"]
     openai = next(row for row in rows if row["name"] == "openai")
     assert (openai["has_key"], openai["key_variable"]) == (True, "GATEWAY_KEY")

@@ -19,13 +19,18 @@ class ServerProcess:
     """A server whose every folder lies in `folder`; `root` is what it serves."""
 
     def __init__(
-        self, folder: Path, root: Path, environment: Mapping[str, str], *traits: str
+        self,
+        folder: Path,
+        root: Path,
+        environment: Mapping[str, str],
+        *traits: str,
+        base_url: str = "/",
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.token = secrets.token_hex(16)
-        self.host = f"127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}{base_url}"
         self.log = folder / "server.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -38,6 +43,7 @@ class ServerProcess:
                     f"--ServerApp.port={port}",
                     "--ServerApp.port_retries=0",
                     f"--ServerApp.root_dir={root}",
+                    f"--ServerApp.base_url={base_url}",
                     f"--IdentityProvider.token={self.token}",
                     "--ServerApp.jpserver_extensions=jupyter_agent=True",
                     "--JupyterAgent.store=memory",
@@ -50,7 +56,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
             )
         self.http = httpx.Client(
-            base_url=f"http://{self.host}",
+            base_url=f"http://{self.address}",
             headers={"Authorization": f"token {self.token}"},
             timeout=30,
             trust_env=False,
@@ -61,7 +67,7 @@ class ServerProcess:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                self.http.get("/api/status").raise_for_status()
+                self.http.get("api/status").raise_for_status()
                 return
             except httpx.HTTPError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
