@@ -286,7 +286,9 @@ class Agent:
         kernels: ManagedKernels | None = None
         if self.notebook is not None:
             root, path = self.notebook.parent, self.notebook.name
-            await _check_notebook(self.notebook)
+            await _check_notebook(
+                self.notebook, writing=(self._mode or settings.default_mode) != "plan"
+            )
         if shell is None:
             from .kernel.managed import ManagedKernels
 
@@ -481,12 +483,16 @@ def _keep_to_shell(session: Session, shell: KernelRunner, own: Sequence[Tool[Any
     session.tools = {**shells, **kept, **{tool.name: tool for tool in own}}
 
 
-async def _check_notebook(path: Path) -> None:
-    """See that there is a notebook.
+async def _check_notebook(path: Path, *, writing: bool) -> None:
+    """See that there is a notebook, and that it may be written if it is to be.
 
     Raises:
         NotebookMissing, NotANotebook: there is none.
+        OpenInTab: a browser tab has it open.
     """
     from .notebook.file import FileNotebook
+    from .runtime.open_tabs import refuse_open
 
     await FileNotebook(path.name, path).read()
+    if writing:
+        await refuse_open(path)

@@ -27,7 +27,7 @@ from .kernel.runner import (
 )
 from .notebook.cells import output_kinds
 from .notebook.changes import apply_changes, check_expected, touched_ids
-from .notebook.document import NotebookDocument, Outputs
+from .notebook.document import Backend, NotebookDocument, Outputs
 from .protocol.errors import EditRefused, KernelBusy, NotebookMissing, NotebookReadOnly, UnknownCell
 from .protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
 from .tools.workspace import ReadMemory, RunRecord
@@ -80,7 +80,7 @@ def error(name: str, value: str) -> dict[str, Any]:
 class FakeNotebook:
     """A notebook in memory. Change it as a person would with `type_into` and `cells`."""
 
-    backend: Literal["frontend", "ydoc", "file"] = "file"
+    backend: Backend = "file"
 
     def __init__(
         self,

@@ -7,8 +7,6 @@ import asyncio
 import json
 from dataclasses import asdict
 
-from ..config import data_folder, load_settings
-from ..models.credentials import Credentials
 from ..runtime.doctor import Check, check_provider, check_setup
 from ..runtime.terminal import visible
 from . import exits
@@ -35,9 +33,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 async def _check(target: str | None, *, as_json: bool) -> int:
-    from ..runtime.access import ModelAccess
+    from .access import own_access
 
-    access = ModelAccess(load_settings(), Credentials(data_folder()))
+    access = own_access()
     failed = False
     if target is None:
         for check in await check_setup(access):

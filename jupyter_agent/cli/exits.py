@@ -11,6 +11,7 @@ from ..protocol.errors import (
     NotAllowed,
     NotANotebook,
     NotebookMissing,
+    OpenInTab,
     ProviderError,
     UnknownSession,
     error_from_info,
@@ -36,7 +37,7 @@ exit codes:
   {INTERRUPTED}  stopped by Ctrl-C ({TERMINATED}: by SIGTERM)
 """
 
-_USAGE = (ConfigError, NotAllowed, NotANotebook, NotebookMissing, UnknownSession)
+_USAGE = (ConfigError, NotAllowed, NotANotebook, NotebookMissing, OpenInTab, UnknownSession)
 
 
 def code_of(error: AgentError | ErrorInfo) -> int:

@@ -12,13 +12,12 @@ import json
 import sys
 from typing import Any
 
-from ..config import data_folder, load_settings
-from ..models.credentials import Credentials
 from ..protocol.errors import ConfigError
 from ..runtime.access import ModelAccess
 from ..runtime.provider_keys import ProviderKeys
 from ..runtime.terminal import visible
 from . import exits
+from .access import own_access
 
 DESCRIPTION = """\
 Say which providers have a key, and from where: the environment, the system's keyring, or a file
@@ -46,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Do what the arguments say."""
-    access = ModelAccess(load_settings(), Credentials(data_folder()))
+    access = own_access()
     if arguments.action == "set":
         return _set(access, arguments.provider, arguments.base_url)
     if arguments.action == "test":

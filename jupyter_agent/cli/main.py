@@ -33,6 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A terminal that knows no ✓ shows a question mark instead of ending the run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    try:
+        try:
+            return _main(argv)
+        finally:  # also when --help ends it
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone (`… | head`); nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.FAILED
+
+
+def _main(argv: Sequence[str] | None) -> int:
     chosen = _parser().parse_args(argv)
     if chosen.command is None:
         _parser().print_help()
@@ -78,17 +90,12 @@ def _call(name: str, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         code: int = command.main(arguments)
-        sys.stdout.flush()
         return code
     except AgentError as error:
         print(f"jupyter agent {name}: {error.user_message}", file=sys.stderr)
         return exits.code_of(error)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`… | head`); nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.FAILED
 
 
 if __name__ == "__main__":

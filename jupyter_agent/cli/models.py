@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..config import data_folder, load_settings
-from ..models.credentials import Credentials
 from ..protocol.codec import from_data
 from ..protocol.errors import ConfigError
 from ..protocol.models import Capabilities, ModelInfo, ModelList
@@ -57,9 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Do what the arguments say."""
-    from ..runtime.access import ModelAccess
+    from .access import own_access
 
-    access = ModelAccess(load_settings(), Credentials(data_folder()))
+    access = own_access()
     if arguments.set is not None:
         model, facts = arguments.set
         asyncio.run(access.say(model, _facts_of(facts)))

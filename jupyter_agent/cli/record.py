@@ -9,14 +9,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import data_folder, load_settings
-from ..models.credentials import Credentials
+from ..config import load_settings
 from ..protocol.errors import ErrorInfo, NotAllowed
 from ..protocol.messages import user_message
 from ..protocol.models import Request, ToolDefinition
-from ..runtime.access import ModelAccess
 from ..runtime.terminal import visible
 from . import exits
+from .access import own_access
 
 DESCRIPTION = """\
 Ask a model one question and write what was asked and what came back into a folder, without keys:
@@ -75,7 +74,7 @@ def _files(folder: Path) -> set[Path]:
 async def _ask(arguments: argparse.Namespace, folder: Path) -> ErrorInfo | None:
     """Put the question; returns the error that the answer ended in."""
     settings = replace(load_settings(), record_to=str(folder))
-    access = ModelAccess(settings, Credentials(data_folder())).open(arguments.model)
+    access = own_access(settings).open(arguments.model)
     request = Request(
         model=access.model.name,
         messages=(user_message(arguments.prompt),),

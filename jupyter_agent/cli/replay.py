@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..protocol.errors import NotAllowed
 from . import exits
@@ -25,14 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print a line for each recording. An error that was recorded is a result like any other."""
-    from ..providers.replay import read_recordings
-
     for path in arguments.paths:
         if not Path(path).exists():
             raise NotAllowed(f"There is nothing at {path}.")
-        try:
-            for found in read_recordings(path, api=arguments.api):
-                print(json.dumps(found, ensure_ascii=False))
-        except (OSError, ValueError) as error:
-            raise NotAllowed(f"{path} cannot be read: {error}") from error
+        for found in _readings(path, arguments.api):
+            print(json.dumps(found, ensure_ascii=False))
     return exits.DONE
+
+
+def _readings(path: str, api: str | None) -> Iterator[dict[str, Any]]:
+    from ..providers.replay import read_recordings
+
+    # Around the reading alone: that nobody reads what we print is no fault of a recording.
+    try:
+        yield from read_recordings(path, api=api)
+    except (OSError, ValueError) as error:
+        raise NotAllowed(f"{path} cannot be read: {error}") from error

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import MODES, load_settings
+from ..config import MODES, Settings, load_settings
 from ..kernel.managed import ManagedKernels
 from ..notebook.file import FileNotebook
 from ..policy.broker import Answer
@@ -25,6 +25,7 @@ from ..protocol.errors import NotAllowed, SessionBusy, UnknownModel
 from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent
 from ..runtime.build import build_manager
 from ..runtime.manager import SessionManager
+from ..runtime.open_tabs import refuse_open
 from ..runtime.session import Session
 from ..runtime.terminal import Progress, visible
 from . import exits
@@ -108,10 +109,12 @@ class _Run:
 
     async def main(self) -> int:
         path = self.path
-        prompt = self._prompt()
+        prompt, settings = self._prompt(), load_settings()
         await FileNotebook(path.name, path).read()
+        if (self.arguments.mode or settings.default_mode) != "plan":
+            await refuse_open(path)
         kernels = ManagedKernels(path.parent)
-        manager = await self._manager(kernels)
+        manager = await self._manager(settings, kernels)
         try:
             session = await self._session(manager)
             _say(f"Session {session.id}, model {session.settled.model}")
@@ -131,8 +134,7 @@ class _Run:
             raise NotAllowed("Say what to do, with -p PROMPT.")
         return prompt
 
-    async def _manager(self, kernels: ManagedKernels) -> SessionManager:
-        settings = load_settings()
+    async def _manager(self, settings: Settings, kernels: ManagedKernels) -> SessionManager:
         if self.arguments.store is not None:
             settings = replace(settings, store=self.arguments.store)
         own = {"max_cost": self.arguments.max_cost, "max_turns": self.arguments.max_turns}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Take back what the last run of `jupyter agent run` did to a notebook: sources, cells, their order,
 outputs. Once more goes back to before the run before it. Cells that were changed since are not
-overwritten: then nothing is undone, unless with --force. Close the notebook in the browser first.
+overwritten: then nothing is undone, unless with --force. A notebook that a browser tab has open is refused: close it there first.
 """
 
 
@@ -50,6 +50,7 @@ async def _undo(path: Path, arguments: argparse.Namespace) -> TakenBack:
 
     from ..config import load_settings
     from ..runtime.build import build_manager
+    from ..runtime.open_tabs import refuse_open
 
     settings = load_settings()
     if arguments.store is not None:
@@ -57,6 +58,7 @@ async def _undo(path: Path, arguments: argparse.Namespace) -> TakenBack:
     store = settings.store_path()
     if store is None or not store.exists():
         raise _nothing(path)  # looking must not make a file
+    await refuse_open(path)
     manager = build_manager(settings, root=path.parent, store_path=store)
     try:
         session = await _session(manager, path, arguments.session)

@@ -328,9 +328,11 @@ def _unknown(wanted: str, providers: Mapping[str, ProviderRecord]) -> UnknownMod
 
 def _missing_key(endpoint: Endpoint) -> MissingKey:
     if endpoint.trusted_url and endpoint.key_variables:
-        where = f"Set {endpoint.key_variables[0]}, or enter one in the agent's settings."
+        where = f"Set {endpoint.key_variables[0]}, or enter one"
     else:
-        where = f"Enter one for {endpoint.base_url} in the agent's settings."
+        where = f"Enter one for {endpoint.base_url}"
+    # Panel, kernel and command line show the same sentence.
+    where += f" in the panel's settings or with `jupyter agent keys set {endpoint.provider}`."
     return MissingKey(
         f"{endpoint.label} needs a key. {where}", details={"provider": endpoint.provider}
     )

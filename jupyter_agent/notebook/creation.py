@@ -1,4 +1,4 @@
-"""Making a notebook file that was not there before."""
+"""Making a notebook that was not there before."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ..protocol.errors import EditRefused, NotebookReadOnly
 from ..protocol.rpc import CellState
+from .lines import split_texts
 
 
 async def create_notebook_file(
@@ -23,7 +24,9 @@ async def create_notebook_file(
     """
     if file.suffix != ".ipynb":
         raise EditRefused(f"{file.name} is not a notebook's name: it must end in .ipynb.")
-    text = json.dumps(_content(cells, kernel_name), indent=1, ensure_ascii=False) + "\n"
+    content = new_notebook(cells, kernel_name)
+    split_texts(content)
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     await asyncio.to_thread(_write_new, file, text)
 
 
@@ -44,7 +47,8 @@ def _write_new(file: Path, text: str) -> None:
         ) from error
 
 
-def _content(cells: Sequence[CellState], kernel_name: str | None) -> dict[str, Any]:
+def new_notebook(cells: Sequence[CellState], kernel_name: str | None) -> dict[str, Any]:
+    """Return the data of a new notebook of format 4.5, with its texts as strings."""
     metadata: dict[str, Any] = {}
     if kernel_name:
         metadata["kernelspec"] = {"name": kernel_name, "display_name": kernel_name}
@@ -61,7 +65,7 @@ def _cell(cell: CellState) -> dict[str, Any]:
         "cell_type": cell.cell_type,
         "id": cell.id,
         "metadata": dict(cell.metadata or {}),
-        "source": cell.source.splitlines(keepends=True),
+        "source": cell.source,
     }
     if cell.cell_type == "code":
         made["execution_count"] = None

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from ..protocol.rpc import ApplyResult, Change, Expected, NotebookState
 
 Outputs = Literal["none", "all"] | tuple[str, ...]
+Backend = Literal["frontend", "ydoc", "file", "contents"]
 
 
 class NotebookDocument(Protocol):
@@ -22,7 +23,7 @@ class NotebookDocument(Protocol):
         """Path as the contents manager knows it."""
 
     @property
-    def backend(self) -> Literal["frontend", "ydoc", "file"]:
+    def backend(self) -> Backend:
         """By what means this document is reached."""
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:

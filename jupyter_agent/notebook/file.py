@@ -8,46 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import copy
 import errno
 import hashlib
 import json
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ..protocol.errors import (
-    EditRefused,
     NotANotebook,
     NotebookError,
     NotebookMissing,
     NotebookReadOnly,
     StaleCells,
     Unconfirmed,
-    UnknownCell,
 )
-from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
+from ..protocol.rpc import ApplyResult, Change, Expected, NotebookState
 from . import ipynb
-from .changes import apply_changes, check_expected, touched_ids
 from .disk import Disk, NotRegular, TooLarge, read_regular, write_atomically
-from .document import Outputs
-from .ipynb import FileCell, NotebookFile
+from .document import Backend, Outputs
+from .ipynb import NotebookFile
+from .rewriting import AppliedOnce, apply_result, change_notebook, notebook_state, put_outputs
 
 LARGEST = 1 << 30  # bytes
-_REMEMBERED = 64
 _PIECE = 1 << 20  # characters or bytes
 _LOOK_AGAIN = 0.05  # seconds
 
 T = TypeVar("T")
-# Gets the notebook's data just before it is written and may change it (Jupyter's pre-save hook).
-BeforeSave = Callable[[dict[str, Any]], None]
-# Gets the file's path once it is written (Jupyter's post-save hook).
-AfterSave = Callable[[str], None]
+# Gets the notebook's data just before it is written (Jupyter's pre-save hook); returns what is to
+# be written instead, None for the same. What it raises stops the save.
+BeforeSave = Callable[[dict[str, Any]], "dict[str, Any] | None"]
+# Gets the file's path once it is written (Jupyter's post-save hook); returns what went wrong.
+AfterSave = Callable[[str], "str | None"]
 
 
 class _PathLock:
@@ -73,12 +69,12 @@ class FileNotebook:
         path: the path as the contents manager knows it.
         file: where it is on disk.
         disk: the system calls of a save.
-        before_save: hook that may change the data before it is written.
-        after_save: hook that is told the file's path afterwards.
+        before_save: hook that may put other data in the place of what is written.
+        after_save: hook that is told the file's path afterwards, and returns what people must know.
         patience: seconds to wait for a save of Jupyter's that goes on.
     """
 
-    backend: Literal["frontend", "ydoc", "file"] = "file"
+    backend: Backend = "file"
 
     def __init__(
         self,
@@ -99,7 +95,7 @@ class FileNotebook:
         self._lock = _lock_of(file)
         self._revision = 0
         self._digest = b""
-        self._applied: OrderedDict[str, ApplyResult] = OrderedDict()
+        self._applied = AppliedOnce()
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
         return await asyncio.to_thread(self._guarded, lambda: self._read(outputs))
@@ -171,98 +167,67 @@ class FileNotebook:
 
     def _read(self, outputs: Outputs) -> NotebookState:
         notebook, _ = self._load()
-        kernelspec = _dict(notebook.metadata.get("kernelspec"))
-        language = kernelspec.get("language") or _dict(notebook.metadata.get("language_info")).get(
-            "name"
-        )
-        name = kernelspec.get("name")
-        return NotebookState(
-            path=self.path,
+        return notebook_state(
+            notebook,
+            self.path,
             revision=self._revision,
-            cells=tuple(
-                ipynb.state_of(cell, outputs=outputs == "all" or cell.id in outputs)
-                for cell in notebook.cells
-            ),
-            kernel_name=name if isinstance(name, str) else None,
-            language=language.lower() if isinstance(language, str) else None,
+            outputs=outputs,
             read_only=not os.access(self._file, os.W_OK),
-            metadata=notebook.metadata,
         )
 
     def _apply(
         self, changes: tuple[Change, ...], expect: tuple[Expected, ...], op_id: str
     ) -> ApplyResult:
-        if op_id in self._applied:
-            return self._applied[op_id]
+        known = self._applied.get(op_id)
+        if known is not None:
+            return known
         notebook, digest = self._load()
-        before = _states(notebook)
-        check_expected(before, expect)
-        after = apply_changes(before, changes)
-        if before and not after:
-            raise EditRefused("A notebook is never left without a cell. Nothing was applied.")
-        touched = touched_ids(changes)
-        _require_ids(notebook, touched)
-        _carry_out(notebook, changes)
-        self._write(notebook, digest)
-        cells = {cell.id: cell for cell in notebook.cells}
-        result = ApplyResult(
-            revision=self._revision,
-            cells=tuple(
-                ipynb.state_of(cells[cell_id], outputs=False)
-                for cell_id in touched
-                if cell_id in cells
-            ),
-            order=tuple(cells),
-            saved=True,
-            notes=tuple(notebook.repairs),
-        )
-        self._remember(op_id, result)
+        change_notebook(notebook, changes, expect)
+        written = self._write(notebook, digest)
+        result = apply_result(written, changes, revision=self._revision, notes=notebook.repairs)
+        self._applied.put(op_id, result)
         return result
-
-    def _remember(self, op_id: str, result: ApplyResult) -> None:
-        self._applied[op_id] = result
-        while len(self._applied) > _REMEMBERED:
-            self._applied.popitem(last=False)
 
     def _set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
     ) -> None:
         notebook, digest = self._load()
-        cell = next((cell for cell in notebook.cells if cell.id == cell_id), None)
-        if cell is None or cell.data.get("cell_type") != "code":
-            raise UnknownCell(f"There is no code cell {cell_id!r}.")
-        _require_ids(notebook, (cell_id,))
-        cell.touch()
-        cell.data["outputs"] = [ipynb.split_output(output) for output in outputs]
-        cell.data["execution_count"] = execution_count
+        put_outputs(notebook, cell_id, outputs, execution_count)
         self._write(notebook, digest)
 
-    def _write(self, notebook: NotebookFile, digest: bytes) -> None:
-        data = _encoded(self._hooked(notebook))
+    def _write(self, notebook: NotebookFile, digest: bytes) -> NotebookFile:
+        """Replace the file; returns the notebook as it is in the file then."""
+        changed = self._changed_by_hook(notebook)
+        data = _encoded(ipynb.pieces(notebook) if changed is None else [changed])
         if hashlib.sha256(read_regular(self._file, limit=LARGEST)).digest() != digest:
             raise StaleCells(
                 f"{self.path} was changed on disk at this very moment. Nothing was applied."
             )
         write_atomically(self._file, data, disk=self._disk)
-        if self._after_save is not None:
-            self._after_save(str(self._file))
+        problem = self._after_save(str(self._file)) if self._after_save is not None else None
+        if problem is not None:
+            notebook.repairs.append(problem)
         found = read_regular(self._file, limit=LARGEST)
         if self._seen(found) != _digest(data):
             raise Unconfirmed(
                 f"{self.path} was saved, and changed by something else right after it."
             )
+        return notebook if changed is None else ipynb.parse(changed)
 
-    def _hooked(self, notebook: NotebookFile) -> Iterable[str]:
-        """Let the pre-save hook see, and perhaps change, what is to be written."""
+    def _changed_by_hook(self, notebook: NotebookFile) -> str | None:
+        """Let the pre-save hook see what is to be written; returns what it made of it, if it did.
+
+        Raises:
+            NotANotebook: what it made is none.
+        """
         if self._before_save is None:
-            return ipynb.pieces(notebook)
-        text = ipynb.render(notebook)
-        data = json.loads(text)
-        original = copy.deepcopy(data)
-        self._before_save(data)
-        if data == original:
-            return [text]
-        return [json.dumps(data, ensure_ascii=False, indent=1) + "\n"]
+            return None
+        data = self._before_save(json.loads(ipynb.render(notebook)))
+        if data is None:
+            return None
+        changed = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        ipynb.parse(changed)
+        return changed
 
 
 # A large text is decoded and encoded in pieces: in one, Python could do nothing else meanwhile,
@@ -294,80 +259,6 @@ def _digest(data: Iterable[bytes]) -> bytes:
     for piece in data:
         digest.update(piece)
     return digest.digest()
-
-
-def _states(notebook: NotebookFile) -> tuple[CellState, ...]:
-    return tuple(ipynb.state_of(cell, outputs=False) for cell in notebook.cells)
-
-
-def _require_ids(notebook: NotebookFile, touched: Sequence[str]) -> None:
-    """Give ids to all cells of an old notebook, and to the touched ones of any other."""
-    ipynb.require_ids(notebook)
-    for cell in notebook.cells:
-        if cell.made_up and cell.id in touched:
-            cell.touch()
-            notebook.repairs.append(f"Gave cell {cell.id} an id of its own.")
-
-
-def _carry_out(notebook: NotebookFile, changes: Sequence[Change]) -> None:
-    """Do to the file's cells what `apply_changes` has found possible."""
-    cells = notebook.cells
-    for change in changes:
-        if change.type == "insert":
-            made = ipynb.new_cell(
-                change.id,
-                change.cell_type,
-                change.source,
-                dict(change.metadata or {}),
-                change.attachments,
-            )
-            cells.insert(_place(cells, change.after), made)
-            continue
-        index = _index(cells, change.id)
-        if change.type == "delete":
-            del cells[index]
-        elif change.type == "move":
-            cell = cells.pop(index)
-            cells.insert(_place(cells, change.after), cell)
-        else:
-            _change_cell(cells[index], change)
-
-
-def _change_cell(cell: FileCell, change: Change) -> None:
-    cell.touch()
-    data = cell.data
-    if change.type == "set_source":
-        data["source"] = ipynb.split_lines(change.source)
-        if change.metadata is not None:
-            merged = {**_dict(data.get("metadata")), **change.metadata}
-            data["metadata"] = {
-                key: value
-                for key, value in merged.items()
-                if change.metadata.get(key, 0) is not None
-            }
-    elif change.type == "set_type" and data.get("cell_type") != change.cell_type:
-        for key in ("outputs", "execution_count", "attachments"):
-            data.pop(key, None)
-        data["cell_type"] = change.cell_type
-        if change.cell_type == "code":
-            data.update(outputs=[], execution_count=None)
-        elif change.attachments is not None:
-            data["attachments"] = change.attachments
-        cell.data = dict(sorted(data.items()))
-    elif change.type == "clear_outputs" and data.get("cell_type") == "code":
-        data.update(outputs=[], execution_count=None)
-
-
-def _index(cells: Sequence[FileCell], cell_id: str) -> int:
-    return next(index for index, cell in enumerate(cells) if cell.id == cell_id)
-
-
-def _place(cells: Sequence[FileCell], after: str | None) -> int:
-    return 0 if after is None else _index(cells, after) + 1
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _translated(error: OSError, path: str) -> NotebookError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from ..protocol.codec import from_data, to_data
 from ..protocol.errors import BadFrame, NotebookError, Unconfirmed
@@ -23,7 +23,7 @@ from ..protocol.rpc import (
     ReadParams,
     SetOutputsParams,
 )
-from .document import Outputs
+from .document import Backend, Outputs
 
 # Large notebooks take seconds to save; a tab in the background is slowed down by its browser.
 READ_DEADLINE = 15.0
@@ -73,7 +73,7 @@ class BrowserChannel(Protocol):
 class FrontendNotebook:
     """A notebook document over a browser tab."""
 
-    backend: Literal["frontend", "ydoc", "file"] = "frontend"
+    backend: Backend = "frontend"
 
     def __init__(
         self,

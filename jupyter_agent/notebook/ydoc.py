@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from ..protocol.errors import EditRefused, UnknownCell
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState, SetSource
 from .cells import fingerprint
 from .changes import apply_changes, check_expected, touched_ids
-from .document import Outputs
+from .document import Backend, Outputs
 from .ipynb import FileCell, state_of
 
 _REMEMBERED = 64
@@ -30,7 +30,7 @@ class YdocNotebook:
         save: writes it to disk; without one, its room saves it within about a second.
     """
 
-    backend: Literal["frontend", "ydoc", "file"] = "ydoc"
+    backend: Backend = "ydoc"
 
     def __init__(
         self,

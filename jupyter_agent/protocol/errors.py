@@ -7,7 +7,7 @@ AgentError
 │   └── UnsupportedCapability
 ├── ConfigError: MissingKey, UnknownModel
 ├── NotebookError: NotebookMissing, NotANotebook, NotebookReadOnly, StaleCells, UnknownCell,
-│   EditRefused, Unconfirmed
+│   OpenInTab, EditRefused, Unconfirmed
 ├── KernelError: KernelStartFailed, KernelDied, KernelBusy, NoKernel
 ├── StoreError: UnknownSession, SessionBusy, StoreUnavailable
 ├── BudgetExceeded
@@ -225,6 +225,12 @@ class NotebookReadOnly(NotebookError):
     """The notebook cannot be written."""
 
     code = "NOTEBOOK_READ_ONLY"
+
+
+class OpenInTab(NotebookError):
+    """A browser tab has the notebook open, which cannot be reached from here."""
+
+    code = "OPEN_IN_TAB"
 
 
 class StaleCells(NotebookError):

@@ -81,10 +81,11 @@ class ModelAccess:
         settings: Settings,
         credentials: Credentials,
         *,
+        command_line: bool = False,
         refine_seconds: float = REFINE_SECONDS,
         ask_seconds: float = ASK_SECONDS,
     ) -> None:
-        self.endpoints = Endpoints(settings, credentials)
+        self.endpoints = Endpoints(settings, credentials, command_line=command_line)
         self.overrides = ModelOverrides(credentials.folder, settings.models)
         self._refine_seconds = refine_seconds
         self._live = LiveModels(self.endpoints, seconds=ask_seconds)

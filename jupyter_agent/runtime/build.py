@@ -13,9 +13,11 @@ from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
 from ..models.credentials import Credentials
 from ..notebook.frontend import BrowserChannel
+from ..notebook.places import Notebooks
 from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
 from .manager import SessionManager, World
+from .open_tabs import refuse_open
 
 log = logging.getLogger("jupyter_agent")
 
@@ -25,6 +27,7 @@ def build_manager(
     *,
     root: Path,
     store_path: Path | None,
+    notebooks: Notebooks | None = None,
     kernels: KernelDirectory | None = None,
     browser: Callable[[str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
@@ -38,6 +41,7 @@ def build_manager(
         settings: what was set.
         root: the folder that notebooks and files are confined to.
         store_path: file of the sessions, None to keep them in memory.
+        notebooks: where notebooks are that no tab has open, None for files below root.
         kernels: where kernels are found and started, None if none may be.
         browser: gives an owner's browser tabs, None if there are none.
         shell: a runner of the shell this process is in, for work without a notebook.
@@ -51,7 +55,15 @@ def build_manager(
     return SessionManager(
         settings,
         open_store=lambda: open_sessions(store_path, memory_instead=memory_instead),
-        world=World(root=root, kernels=kernels, browser=browser, shell=shell),
+        world=World(
+            root=root,
+            notebooks=notebooks,
+            kernels=kernels,
+            browser=browser,
+            shell=shell,
+            # A server knows its tabs; whoever works without one has to ask.
+            may_write=None if browser is not None else lambda path: refuse_open(root / path),
+        ),
         access=ModelAccess(settings, credentials),
         overrides=session_parts,
     )
@@ -79,10 +91,16 @@ def _key_environment(settings: Settings) -> dict[str, str] | None:
     """Take providers' keys out of the environment that kernels inherit, where that is set."""
     if not settings.hide_provider_variables_from_kernels:
         return None
+    kept = dict(os.environ)
+    for variable in key_variables(settings):
+        os.environ.pop(variable, None)
+    return kept
+
+
+def key_variables(settings: Settings) -> frozenset[str]:
+    """Return the variables that hold keys: the providers' usual ones, and those set instead."""
     from ..providers.registry import PROVIDERS
 
-    kept = dict(os.environ)
-    for entry in PROVIDERS.values():
-        for variable in entry.key_variables:
-            os.environ.pop(variable, None)
-    return kept
+    usual = {variable for entry in PROVIDERS.values() for variable in entry.key_variables}
+    chosen = {override.key_variable for override in settings.providers.values()}
+    return frozenset(usual | {variable for variable in chosen if variable})

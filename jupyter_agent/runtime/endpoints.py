@@ -43,13 +43,21 @@ OnRetry = Callable[[int, float, ErrorInfo], None]
 class Endpoints:
     """The providers of a process.
 
+    Args:
+        settings: what was set.
+        credentials: where keys are found.
+        command_line: what is missing is told to somebody at a terminal, not in the panel.
+
     Raises:
         ConfigError: a setting names a provider that does not exist; it might have been forbidden.
     """
 
-    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+    def __init__(
+        self, settings: Settings, credentials: Credentials, *, command_line: bool = False
+    ) -> None:
         self.settings = _with_known_names(settings)
         self.credentials = credentials
+        self._command_line = command_line
 
     @property
     def table(self) -> Mapping[str, ProviderEntry]:
@@ -128,9 +136,10 @@ class Endpoints:
             needed = endpoint.capabilities.requires_key
         if not needed or self.key(endpoint) is not None:
             return None
+        how = f"run `jupyter agent keys set {name}`" if self._command_line else "enter one here"
         if not endpoint.trusted_url or not endpoint.key_variables:
-            return f"Needs a key for {endpoint.base_url}: enter one here."
-        return f"Needs a key: enter one here, or set {endpoint.key_variables[0]}."
+            return f"Needs a key for {endpoint.base_url}: {how}."
+        return f"Needs a key: {how}, or set {endpoint.key_variables[0]}."
 
     def resolve(self, model_id: str) -> ResolvedModel:
         """Find a model by its id; its provider by any of its names.

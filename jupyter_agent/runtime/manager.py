@@ -13,6 +13,7 @@ from ..config import Settings
 from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
 from ..notebook.frontend import BrowserChannel
+from ..notebook.places import Notebooks
 from ..policy.rules import Rule
 from ..protocol.codec import from_data, to_json
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
@@ -34,7 +35,7 @@ from .lease import Lease, holder_name
 from .recovery import load_history, load_journal, recover
 from .session import Session
 from .session_parts import SessionParts, Settled
-from .workspace import SessionWorkspace
+from .workspace import MayWrite, SessionWorkspace
 
 # Between an owner and a folder; no name has a line break in it.
 _OF_FOLDER = "\n"
@@ -42,12 +43,18 @@ _OF_FOLDER = "\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What sessions of this process can reach. `browser` gives an owner's tabs, and only theirs."""
+    """What sessions of this process can reach.
+
+    `browser` gives an owner's tabs, and only theirs. `may_write` raises where a notebook must not
+    be written that no tab of those has open.
+    """
 
     root: Path
+    notebooks: Notebooks | None = None
     kernels: KernelDirectory | None = None
     browser: Callable[[str], BrowserChannel] | None = None
     shell: KernelRunner | None = None
+    may_write: MayWrite | None = None
 
 
 class SessionManager:
@@ -304,12 +311,14 @@ class SessionManager:
             root=self.world.root,
             notebook=row.notebook_path,
             kernels=self.world.kernels,
+            notebooks=self.world.notebooks,
             browser=self.world.browser(_owner_of(row)) if self.world.browser else None,
             shell=self.world.shell,
             vision=lambda: session.vision,
             question=session.broker.question,
             on_change=session.notebook_changed,
             recorder=session.review,
+            may_write=self.world.may_write,
             provenance=session.provenance if self.settings.provenance else lambda: None,
         )
         session.equip(workspace, build_tools(workspace, checkpoints=session.review))

@@ -1,8 +1,8 @@
 """What the tools of one session work on: notebooks and kernels, by the best means at the moment.
 
-The means are chosen anew for each operation: the browser tab that has the notebook open, else the
-file; cells run in the tab with an observer, else headless. When a tab goes away in the middle,
-the work goes on without it.
+The means are chosen anew for each operation: the browser tab that has the notebook open, else
+where it is kept; cells run in the tab with an observer, else headless. When a tab goes away in
+the middle, the work goes on without it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from ..kernel.client import KernelClientRunner
 from ..kernel.directory import KernelDirectory, KernelHandle
 from ..kernel.observed import ObservedRunner
 from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
 from ..kernel.scratch import ScratchKernel
-from ..notebook.creation import create_notebook_file
-from ..notebook.document import NotebookDocument, Outputs
-from ..notebook.file import FileNotebook
+from ..notebook.document import Backend, NotebookDocument, Outputs
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
-from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
+from ..notebook.places import FolderNotebooks, Notebooks, confined
+from ..protocol.errors import AgentError, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
 from ..tools.workspace import ReadMemory, RunRecord
 
@@ -30,6 +29,7 @@ from ..tools.workspace import ReadMemory, RunRecord
 NO_DEADLINE = 1e9
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
+MayWrite = Callable[[str], Awaitable[None]]
 OnChange = Callable[[str, ApplyResult, Sequence[Change]], None]
 
 
@@ -55,38 +55,41 @@ class AnyNotebook:
     def __init__(
         self,
         path: str,
-        file: FileNotebook,
+        kept: NotebookDocument,
+        *,
         browser: BrowserChannel | None,
         on_change: OnChange,
         recorder: Recorder,
+        may_write: MayWrite | None = None,
     ) -> None:
         self.path = path
-        self._file = file
+        self._kept = kept
         self._browser = browser
         self._on_change = on_change
         self._recorder = recorder
+        self._may_write = may_write
 
     @property
-    def backend(self) -> Literal["frontend", "ydoc", "file"]:
+    def backend(self) -> Backend:
         """By what means it is reached right now."""
         return self._best().backend
 
     def _best(self) -> NotebookDocument:
         if self._browser is not None and self._browser.has_tab(self.path):
             return FrontendNotebook(self.path, self._browser)
-        return self._file
+        return self._kept
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
         """Return the notebook."""
         try:
             return await self._best().read(outputs)
         except TabGone:
-            return await self._file.read(outputs)
+            return await self._kept.read(outputs)
 
     async def apply(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
     ) -> ApplyResult:
-        """Apply changes. If the tab went away with them, the file decides: what the tab had
+        """Apply changes. If the tab went away with them, what is kept decides: what the tab had
         saved already makes this stale, and the model looks again.
         """
         await self._recorder.before_changes(self, changes)
@@ -103,17 +106,19 @@ class AnyNotebook:
         return result
 
     async def before_run(self, cell_ids: Iterable[str]) -> None:
-        """Have the outputs noted of cells that are about to run."""
+        """Have the outputs noted of cells that are about to run, where they may."""
+        await self._check_write()
         await self._recorder.before_run(self, cell_ids)
 
     async def put_back(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
     ) -> ApplyResult:
         """Apply changes that are the person's: nothing of it is noted or up for review."""
+        await self._check_write()
         try:
             return await self._best().apply(changes, expect, op_id=op_id)
         except TabGone:
-            return await self._file.apply(changes, expect, op_id=op_id)
+            return await self._kept.apply(changes, expect, op_id=op_id)
 
     async def set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
@@ -122,14 +127,19 @@ class AnyNotebook:
         try:
             await self._best().set_outputs(cell_id, outputs, execution_count)
         except TabGone:
-            await self._file.set_outputs(cell_id, outputs, execution_count)
+            await self._kept.set_outputs(cell_id, outputs, execution_count)
 
     async def save(self) -> None:
         """Make it durable."""
         try:
             await self._best().save()
         except TabGone:
-            await self._file.save()
+            await self._kept.save()
+
+    async def _check_write(self) -> None:
+        # Not at `set_outputs`: what a run has brought meanwhile must not be lost.
+        if self._may_write is not None:
+            await self._may_write(self.path)
 
 
 class AnyRunner:
@@ -231,12 +241,14 @@ class SessionWorkspace:
         root: folder of files and notebooks.
         notebook: the session's notebook, relative to root.
         kernels: where kernels are found and started; None: none may.
+        notebooks: where notebooks are that no tab has open; None: files below root.
         browser: the tabs; None: there are none.
         shell: a runner for code without a notebook (the shell this process is in).
         vision: whether the model can look at images, asked at each call.
         question: asks the person.
         on_change: told of each applied batch of changes.
         recorder: told of changes and runs, before and after.
+        may_write: raises where a notebook must not be changed now.
         provenance: what is noted on cells the agent writes.
     """
 
@@ -246,12 +258,14 @@ class SessionWorkspace:
         root: Path,
         notebook: str | None,
         kernels: KernelDirectory | None,
+        notebooks: Notebooks | None = None,
         browser: BrowserChannel | None = None,
         shell: KernelRunner | None = None,
         vision: Callable[[], bool],
         question: Question,
         on_change: OnChange,
         recorder: Recorder,
+        may_write: MayWrite | None = None,
         provenance: Callable[[], dict[str, str] | None],
     ) -> None:
         self.memory = ReadMemory()
@@ -259,12 +273,14 @@ class SessionWorkspace:
         self._root = root
         self._notebook = notebook
         self._kernels = kernels
+        self._notebooks = notebooks or FolderNotebooks(root)
         self._browser = browser
         self._shell = shell
         self._vision = vision
         self._question = question
         self._on_change = on_change
         self._recorder = recorder
+        self._may_write = may_write
         self._provenance = provenance
         self._documents: dict[str, AnyNotebook] = {}
         self._runners: dict[str, AnyRunner] = {}
@@ -292,9 +308,14 @@ class SessionWorkspace:
     async def document(self, path: str) -> AnyNotebook:
         """Return the notebook at a path."""
         if path not in self._documents:
-            file = FileNotebook(path, self._confined(path))
+            kept = self._notebooks.document(path)
             self._documents[path] = AnyNotebook(
-                path, file, self._browser, self._on_change, self._recorder
+                path,
+                kept,
+                browser=self._browser,
+                on_change=self._on_change,
+                recorder=self._recorder,
+                may_write=self._may_write,
             )
         return self._documents[path]
 
@@ -318,14 +339,14 @@ class SessionWorkspace:
         """Return a runner of a new kernel in the notebook's folder, which ends with the context."""
         if self._kernels is None:
             raise NoKernel("No kernel may be started here.")
-        self._confined(path)
+        confined(self._root, path)
         return ScratchKernel(self._root, path, kernel_name)
 
     async def create_notebook(
         self, path: str, cells: Sequence[CellState], kernel_name: str | None
     ) -> AnyNotebook:
         """Create a notebook, and open it in the person's tab if there is one."""
-        await create_notebook_file(self._confined(path), cells, kernel_name)
+        await self._notebooks.create(path, cells, kernel_name)
         if self._notebook is None:
             self._notebook = path
         if self._browser is not None:
@@ -350,10 +371,3 @@ class SessionWorkspace:
         """Let go of kernels and tabs."""
         for runner in self._runners.values():
             await runner.aclose()
-
-    def _confined(self, path: str) -> Path:
-        root = self._root.resolve()
-        target = (root / path).resolve()
-        if not target.is_relative_to(root):
-            raise EditRefused(f"{path} lies outside the folder the agent may work in.")
-        return target

@@ -99,6 +99,10 @@ class Tabs:
                 found, focused_at = tab, notebook.focused_at
         return found
 
+    def paths(self) -> set[str]:
+        """Return the notebooks that any tab has open."""
+        return {path for notebooks in self._open.values() for path in notebooks}
+
     def latest(self, owner: str | None) -> Tab | None:
         """Return the tab that was focused last, with whatever notebook, or else connected last."""
         found: Tab | None = None

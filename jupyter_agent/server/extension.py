@@ -118,6 +118,7 @@ class JupyterAgentApp(ExtensionApp):
 def build(app: JupyterAgentApp) -> SessionManager:
     """Put the agent together from what this server has."""
     from ..runtime.build import build_manager
+    from .contents import notebooks_of
     from .kernels import ServerKernels
 
     server = app.serverapp
@@ -127,6 +128,7 @@ def build(app: JupyterAgentApp) -> SessionManager:
         settings,
         root=Path(server.root_dir),
         store_path=settings.store_path(),
+        notebooks=notebooks_of(server.contents_manager, Path(server.root_dir)),
         kernels=ServerKernels(server.session_manager, server.kernel_manager),
         browser=app.tabs.for_owner,
         memory_instead=True,

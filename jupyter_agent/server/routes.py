@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import rest
+from .open_tabs import OpenTabsHandler
 from .socket import AgentSocket
 
 API = r"/jupyter-agent/api"
@@ -23,6 +24,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"{_SESSION}/export", rest.ExportHandler),
     (rf"{API}/variables", rest.VariablesHandler),
     (rf"{API}/files", rest.FilesHandler),
+    (rf"{API}/open-tabs", OpenTabsHandler),
     (rf"{API}/providers", rest.ProvidersHandler),
     (_PROVIDER, rest.ProviderHandler),
     (rf"{_PROVIDER}/test", rest.ProviderTestHandler),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from memory_contents import AsyncMemoryContents, MemoryContents
 
 from jupyter_agent.notebook.document import NotebookDocument
 from jupyter_agent.notebook.file import FileNotebook
@@ -40,6 +42,7 @@ from jupyter_agent.protocol.rpc import (
     SetOutputsParams,
     SetSource,
 )
+from jupyter_agent.server.contents import notebooks_of
 from jupyter_agent.testing import FakeNotebook, code_cell, markdown_cell, stream
 
 START = (
@@ -195,11 +198,44 @@ class YdocStand:
         return cells
 
 
+class ContentsStand:
+    """A notebook that a contents manager keeps: one that blocks and one that is awaited."""
+
+    def __init__(self, tmp_path: Path, manager: Any = None) -> None:
+        manager = manager or MemoryContents()
+        self.memory: MemoryContents = getattr(manager, "inner", manager)
+        cells = [as_data(cell) for cell in START]
+        notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        self.memory.kept = {"notebook.ipynb": notebook}
+        notebooks = notebooks_of(manager, tmp_path)
+        self.document: NotebookDocument = notebooks.document("notebook.ipynb")
+
+    def type_into(self, cell_id: str, source: str) -> None:
+        cells = self.cells()
+        for cell in cells:
+            if cell["id"] == cell_id:
+                cell["source"] = source
+        self.memory.kept = {
+            "notebook.ipynb": {**self.memory.kept["notebook.ipynb"], "cells": cells}
+        }
+
+    def cells(self) -> list[dict[str, Any]]:
+        cells: list[dict[str, Any]] = copy.deepcopy(self.memory.kept["notebook.ipynb"]["cells"])
+        return cells
+
+
+class AsyncContentsStand(ContentsStand):
+    def __init__(self, tmp_path: Path) -> None:
+        super().__init__(tmp_path, AsyncMemoryContents())
+
+
 STANDS: dict[str, Callable[[Path], Stand]] = {
     "fake": FakeStand,
     "file": FileStand,
     "frontend": FrontendStand,
     "ydoc": YdocStand,
+    "contents": ContentsStand,
+    "async-contents": AsyncContentsStand,
 }
 
 

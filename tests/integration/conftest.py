@@ -15,6 +15,7 @@ import nbformat
 import pytest
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
+from server_process import ServerProcess
 
 HERE = Path(__file__).parent
 SCRIPTS = ("says", "edits", "steps", "hesitates", "sleeps", "saves", "loops", "waits", "asks")
@@ -27,11 +28,13 @@ def own_environment(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.endswith(("_API_KEY", "_TOKEN")) and not name.startswith("JUPYTER_")
     }
+    inherited = filter(None, [os.environ.get("PYTHONPATH")])
     return kept | {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "PYTHONPATH": str(HERE),
+        "PYTHONPATH": os.pathsep.join([str(HERE), *inherited]),
         "PYTHONWARNINGS": "default",
     }
 
@@ -132,6 +135,23 @@ def command(tmp_path: Path) -> Iterator[Command]:
     made.write_notebook()
     yield made
     made.end_children()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
+    """Start a Jupyter server that serves a folder, by default the one that `command` works in."""
+    started: list[ServerProcess] = []
+
+    def start(
+        *traits: str, root: Path = tmp_path, base_url: str = "/", **variables: str
+    ) -> ServerProcess:
+        environment = {**own_environment(tmp_path), **variables}
+        started.append(ServerProcess(tmp_path, root, environment, *traits, base_url=base_url))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_agent.providers.registry import PROVIDERS
 
-DONE, USAGE = 0, 2
+DONE, FAILED, USAGE = 0, 1, 2
 
 
 def test_help_lists_commands_and_exit_codes(command):
@@ -57,7 +57,9 @@ def test_models_lists_what_is_ready_first_and_says_what_is_missing(command):
     assert ready == sorted(ready, reverse=True)
     assert "demo" in [model["id"] for model in models if model["available"]]
     assert all(model["reason"] for model in models if not model["available"])
-    assert "Not ready:" in command.run("models").stdout
+    shown = command.run("models").stdout
+    assert "Not ready:" in shown and "enter one here" not in shown
+    assert "run `jupyter agent keys set openai`, or set OPENAI_API_KEY" in shown
 
 
 def test_models_lists_every_provider_with_what_its_models_can_do(command):
@@ -117,3 +119,42 @@ def test_demo_opens_a_fresh_copy_and_ends_at_ctrl_c(command):
     assert (mine / "penguins.ipynb").read_text() == "mine"
     copied = command.folder / "jupyter-agent-demo-2"
     assert sorted(os.listdir(copied)) == ["penguins.csv", "penguins.ipynb"]
+
+
+def closed_early(command, *arguments):
+    """Run a command whose reader leaves before it reads anything; return code and errors."""
+    child = command.start(*arguments)
+    child.stdout.close()
+    errors = child.stderr.read().decode()
+    return child.wait(60), errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("run", "--help"),
+        ("replay", "openai_chat"),
+        ("models",),
+        ("models", "--json"),
+        ("models", "--providers"),
+        ("keys",),
+        ("keys", "--json"),
+        ("doctor",),
+        ("doctor", "--json"),
+        ("sessions", "--json"),
+        ("undo", "work.ipynb"),
+        ("verify", "work.ipynb"),
+    ],
+    ids=" ".join,
+)
+def test_nobody_left_to_read_the_output_is_no_fault(command, arguments):
+    folder = command.folder / "openai_chat"
+    folder.mkdir()
+    (folder / "whole.sse").write_text(ANSWER)
+    run = ("run", "work.ipynb", "-p", "go", "--model", "script/edits", "--yes", "--json")
+    if arguments[0] in ("undo", "sessions"):
+        assert command.run(*run).returncode == DONE
+    code, errors = closed_early(command, *arguments)
+    assert code in (DONE, FAILED), errors
+    assert "pipe" not in errors.lower() and "Traceback" not in errors

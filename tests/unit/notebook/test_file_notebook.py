@@ -354,14 +354,16 @@ async def test_hooks_run_and_may_change_what_is_written(file: Path) -> None:
     put(file, made(code("x", id="x", execution_count=3)))
     saved: list[str] = []
 
-    def clear_counts(notebook: dict[str, Any]) -> None:
+    def clear_counts(notebook: dict[str, Any]) -> dict[str, Any]:
         for cell in notebook["cells"]:
             cell["execution_count"] = None
+        return notebook
 
     document = FileNotebook("n.ipynb", file, before_save=clear_counts, after_save=saved.append)
-    await document.apply([SetSource(id="x", source="y")], [], op_id="1")
+    result = await document.apply([SetSource(id="x", source="y")], [], op_id="1")
     cell = (await document.read()).cells[0]
     assert (cell.source, cell.execution_count) == ("y", None)
+    assert result.cells[0] == cell  # what is reported is what was written
     assert saved == [str(file)]
 
 

@@ -1,0 +1,26 @@
+"""Whether a browser tab has a file open: asked by the command line before it writes one."""
+
+from __future__ import annotations
+
+import os
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from .rest import AgentHandler
+
+
+class OpenTabsHandler(AgentHandler):
+    """The notebooks that tabs have open, by their files."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return `{open}` for a `file`, an absolute path: a tab may have it by way of a link."""
+        asked = _real(self.get_query_argument("file", ""))
+        root = self.settings["serverapp"].root_dir
+        self.finish({"open": any(_real(root, path) == asked for path in self.agent.tabs.paths())})
+
+
+def _real(*steps: str) -> str:
+    return os.path.normcase(os.path.realpath(os.path.join(*steps)))
