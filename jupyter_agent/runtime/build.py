@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..notebook.frontend import BrowserChannel
 from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
 from .manager import SessionManager, World
+from .served import ModelServer
 
 log = logging.getLogger("jupyter_agent")
 
@@ -29,6 +30,8 @@ def build_manager(
     browser: Callable[[str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
     credentials: Credentials | None = None,
+    server: ModelServer | None = None,
+    own: Iterable[str] = (),
     memory_instead: bool = False,
     **session_parts: Any,
 ) -> SessionManager:
@@ -42,6 +45,8 @@ def build_manager(
         browser: gives an owner's browser tabs, None if there are none.
         shell: a runner of the shell this process is in, for work without a notebook.
         credentials: where keys are found, None for the person's own.
+        server: reaches models for this process, None when there is none.
+        own: providers whose address was given for this process alone.
         memory_instead: go on in memory, and say so, when the store cannot be used.
         session_parts: other `SessionParts` for every session, such as `ask`.
     """
@@ -52,7 +57,7 @@ def build_manager(
         settings,
         open_store=lambda: open_sessions(store_path, memory_instead=memory_instead),
         world=World(root=root, kernels=kernels, browser=browser, shell=shell),
-        access=ModelAccess(settings, credentials),
+        access=ModelAccess(settings, credentials, server=server, own=own),
         overrides=session_parts,
     )
 
