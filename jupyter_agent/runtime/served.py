@@ -75,7 +75,7 @@ class Served:
 
     async def learn(self) -> None:
         """Ask the server what it has, unless that is known since a moment ago."""
-        if self._known is None or time.monotonic() > self._known_until:
+        if time.monotonic() >= self._known_until:
             await self._ask()
 
     async def models(self, own: ModelList, *, live: bool = False) -> ModelList:
