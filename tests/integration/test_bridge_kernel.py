@@ -216,17 +216,25 @@ async def lab(tmp_path: Path, model: Model, settings: dict[str, Any]) -> AsyncIt
         "IPYTHONDIR": str(tmp_path / "ipython"),
     }
     command = [sys.executable, "-m", "jupyter_server", f"--port={port}", "--ip=127.0.0.1"]
-    command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.base_url=/a b/", "--no-browser"]
+    command += [
+        f"--IdentityProvider.token={TOKEN}",
+        "--ServerApp.base_url=/user/ada/",
+        "--no-browser",
+    ]
     command += ["--allow-root", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={tmp_path}"]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
-    made = Lab(tmp_path, f"http://127.0.0.1:{port}/a%20b/", process)
+    process = start(command, environment, tmp_path)
+    made = Lab(tmp_path, f"http://127.0.0.1:{port}/user/ada/", process)
     try:
         await until_it_answers(made)
         await made.start_kernel()
         yield made
     finally:
         await made.end()
+
+
+def start(command: list[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / "server.log").open("wb") as log:
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
 
 
 async def until_it_answers(lab: Lab) -> None:
@@ -238,7 +246,7 @@ async def until_it_answers(lab: Lab) -> None:
         except httpx.TransportError:
             pass
         await asyncio.sleep(0.1)
-    raise AssertionError("the server did not start")
+    raise AssertionError((lab.folder / "server.log").read_text())
 
 
 ASK = "%agent --model openai-compatible/parrot"

@@ -100,14 +100,15 @@ async def test_nothing_answers_without_credentials(
 @pytest.mark.R(1, 2, 37)
 @pytest.mark.parametrize("door", ["open", "closed"])
 async def test_a_users_credentials_do_not_open_the_bridge(
-    jp_serverapp: ServerApp, agent_app: Any, manager: Any, stranger: Any, browser: Any, door: str
+    agent_app: Any, manager: Any, stranger: Any, browser: Any, door: str
 ) -> None:
     """Nobody but who has the bridge's own secret; nor is anybody told why."""
-    routes = bridge_routes(jp_serverapp)
+    server = agent_app.serverapp
+    routes = bridge_routes(server)
     assert len(routes) == 3
     if door == "open":
-        agent_app.bridge.open(jp_serverapp)
-    token = jp_serverapp.identity_provider.token
+        agent_app.bridge.open(server)
+    token = server.identity_provider.token
     for path, _ in routes:
         for method in (*METHODS, "OPTIONS"):
             body: Any = {} if method in WITH_BODY else None

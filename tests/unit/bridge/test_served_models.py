@@ -204,7 +204,7 @@ class TestUnreachable:
         assert not (await opened(access, "xai/grok-4.5")).served
         assert any(m.available for m in (await access.models()).models if m.provider == "xai")
         assert (await access.default_model() or "").startswith("xai/")
-        with pytest.raises(MissingKey, match="Could not connect.*kernel does not read them"):
+        with pytest.raises(MissingKey, match=r"Could not connect.*kernel does not read them"):
             await opened(access, "anthropic/claude-sonnet-5")
 
     async def test_it_is_asked_once_in_a_while(self, tmp_path: Path) -> None:
