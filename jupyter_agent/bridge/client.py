@@ -83,13 +83,15 @@ class Bridge:
             return None
         return self._failure[1]
 
-    async def models(self, *, live: bool = False) -> ServedModels:
-        """Return the models it reaches; `live`: it asks the providers.
+    async def models(self, *, live: bool = False, listed: bool = True) -> ServedModels:
+        """Return the models it reaches; `live`: it asks the providers; `listed`: else it asks nobody.
 
         Raises:
             AgentError: it does not answer.
         """
-        found: ServedModels = await self._ask(ServedModels, f"models?live={int(live)}")
+        found: ServedModels = await self._ask(
+            ServedModels, f"models?live={int(live)}&listed={int(listed)}"
+        )
         return found
 
     async def describe(self, model_id: str) -> ModelInfo:

@@ -31,8 +31,8 @@ class ModelServer(Protocol):
     def problem(self) -> str | None:
         """Why it does not answer, in a sentence; None as far as is known it does."""
 
-    async def models(self, *, live: bool = False) -> ServedModels:
-        """Return the models it reaches; `live`: it asks the providers.
+    async def models(self, *, live: bool = False, listed: bool = True) -> ServedModels:
+        """Return the models it reaches; `live`: it asks the providers; `listed`: else it asks nobody.
 
         Raises:
             AgentError: it does not answer.
@@ -76,7 +76,9 @@ class Served:
     async def learn(self) -> None:
         """Ask the server what it has, unless that is known since a moment ago."""
         if time.monotonic() >= self._known_until:
-            await self._ask()
+            listed = self._known.models if self._known is not None else ModelList(models=())
+            known = await self._ask(listed=False)
+            self._known = known and replace(known, models=listed)
 
     async def models(self, own: ModelList, *, live: bool = False) -> ModelList:
         """Return the models of both, those that are ready first, the demo last among them.
@@ -152,9 +154,9 @@ class Served:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    async def _ask(self, *, live: bool = False) -> ServedModels | None:
+    async def _ask(self, *, live: bool = False, listed: bool = True) -> ServedModels | None:
         try:
-            self._known = await self._server.models(live=live)
+            self._known = await self._server.models(live=live, listed=listed)
         except AgentError:
             self._known = None
         self._known_until = time.monotonic() + KEEP_SECONDS

@@ -21,7 +21,7 @@ from ..models.pricing import cost
 from ..protocol.bridge import AskingAgain, BridgeLine, ModelQuestion, ServedModels, Waiting
 from ..protocol.bridge_address import HEARTBEAT
 from ..protocol.errors import ErrorInfo, Overloaded, TimedOut, UnknownModel
-from ..protocol.models import ModelInfo
+from ..protocol.models import ModelInfo, ModelList
 from ..protocol.provider_events import Done, Failed
 from .access import Access, ModelAccess
 from .endpoints import OnRetry
@@ -61,10 +61,13 @@ class ModelServing:
         self._runs: OrderedDict[str, Spent] = OrderedDict()
         self._answering = 0
 
-    async def models(self, *, live: bool = False) -> ServedModels:
-        """Return what can be reached from here; `live` asks the providers."""
+    async def models(self, *, live: bool = False, listed: bool = True) -> ServedModels:
+        """Return what can be reached from here; `live` asks the providers.
+
+        Without `listed` the models are left out, and nobody is asked anything.
+        """
         endpoints = self._access.endpoints
-        models = await self._access.models(live=live)
+        models = await self._access.models(live=live) if listed else ModelList(models=())
         names = await asyncio.to_thread(endpoints.names)
         stored = await asyncio.to_thread(endpoints.credentials.names)
         return ServedModels(
@@ -156,7 +159,11 @@ class ModelServing:
                 yield Failed(error=_too_long(question).info())
                 return
             try:
-                line = await asyncio.wait_for(lines.get(), min(self._heartbeat, left))
+                line = (
+                    await asyncio.wait_for(lines.get(), min(self._heartbeat, left))
+                    if lines.empty()
+                    else lines.get_nowait()
+                )
             except asyncio.TimeoutError:
                 yield Waiting()
                 continue

@@ -96,11 +96,17 @@ class BridgeModelsHandler(BridgeHandler):
 
     @for_kernels
     async def get(self) -> None:
-        """Return `ServedModels`; with `live=1` the providers that are ready are asked."""
+        """Return `ServedModels`.
+
+        With `live=1` the providers that are ready are asked; with `listed=0` nobody is, and no
+        models are listed.
+        """
         from ..protocol.bridge import ServedModels
 
         live = self.get_query_argument("live", "0") == "1"
-        self.reply(ServedModels, await (await self.manager()).serving.models(live=live))
+        listed = self.get_query_argument("listed", "1") == "1"
+        serving = (await self.manager()).serving
+        self.reply(ServedModels, await serving.models(live=live, listed=listed))
 
 
 class BridgeModelHandler(BridgeHandler):

@@ -31,7 +31,8 @@ def own_environment(folder: Path) -> dict[str, str]:
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "PYTHONPATH": str(HERE),
+        # Beside what this very process was given, so that a child tests the same package.
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH")))),
         "PYTHONWARNINGS": "default",
     }
 

@@ -120,7 +120,7 @@ class Lab:
 
     folder: Path
     url: str
-    process: subprocess.Popen[bytes]
+    process: Any
     kernel_id: str = ""
     client: AsyncKernelClient | None = None
 
@@ -303,8 +303,14 @@ async def test_the_answer_comes_and_the_key_stays(lab: Lab, model: Model) -> Non
     assert CANARY not in (lab.folder / "server.log").read_text()
 
 
+@pytest.fixture
+def default_model(settings: dict[str, Any]) -> None:
+    settings["default_model"] = "openai-compatible/parrot"
+
+
 @pytest.mark.R(37)
 @pytest.mark.slow
+@pytest.mark.usefixtures("default_model", "lab")
 async def test_python_api_and_widget_use_the_same_way(lab: Lab, model: Model) -> None:
     code = (
         "from jupyter_agent import Agent\n"
@@ -317,7 +323,7 @@ async def test_python_api_and_widget_use_the_same_way(lab: Lab, model: Model) ->
         "await (await agent.open_session()).wait()\n"
         "print(len((await agent.open_session()).history))\n"
         "print(Agent('openai-compatible/parrot').run_sync('three').text)\n"
-        "print(Agent(discover_local_servers=False)._model, (await Agent().run('four')).text)"
+        "print((await Agent(discover_local_servers=False).run('four')).text)"
     )
     cell = await lab.run(code)
     assert cell.status == "ok", cell.error
@@ -346,10 +352,25 @@ async def test_a_server_that_dies_in_the_middle_is_a_broken_stream(lab: Lab, mod
     assert cell.status == "error"
     assert "broke" in cell.error and "try again" in cell.error
     assert cell.seconds < 10
-    # And what needs no server goes on.
-    begun = time.monotonic()
-    after = await lab.run(f"{ASK} Hello")
-    assert after.status == "error" and time.monotonic() - begun < 10
+
+
+@pytest.mark.R(37)
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "10.255.255.1:8888"])
+async def test_an_address_that_leads_nowhere_holds_nothing_up(kernel: Any, host: str) -> None:
+    """A kernel on another machine that was given this one's environment."""
+    lab = Lab(kernel.folder, "", kernel.manager, client=kernel.client)
+    setup = (
+        "import os\n"
+        f"os.environ['JUPYTER_AGENT_BRIDGE_URL'] = 'http://{host}/'\n"
+        "os.environ['JUPYTER_AGENT_BRIDGE_SECRET'] = 's'\n"
+        "%load_ext jupyter_agent"
+    )
+    assert (await lab.run(setup)).status == "ok"
+    asked = await lab.run("%agent --model anthropic/claude-sonnet-5 Hello")
+    assert asked.status == "error" and asked.seconds < 10
+    assert "Could not connect" in asked.error and "kernel does not read them" in asked.error
+    again = await lab.run("%agent Hello")
+    assert again.status == "error" and again.seconds < 2
     assert "I am the demo" in (await lab.run("%agent --model demo Hello")).text
 
 

@@ -31,7 +31,7 @@ from jupyter_agent.protocol.errors import (
     error_from_info,
 )
 from jupyter_agent.protocol.messages import user_message
-from jupyter_agent.protocol.models import ModelInfo, Request, ToolDefinition
+from jupyter_agent.protocol.models import ModelInfo, ModelList, Request, ToolDefinition
 from jupyter_agent.protocol.provider_events import ProviderEvent
 from jupyter_agent.providers.replay import ScriptedProvider
 from jupyter_agent.server import bridge as routes
@@ -196,6 +196,8 @@ async def test_models_are_listed_without_a_key(bridge: Bridge) -> None:
     assert any(m.available for m in ids.values() if m.provider == "xai")
     assert not any(m.available for m in ids.values() if m.provider == "anthropic")
     assert (found.stored, found.moved) == (("xai",), ())
+    brief = await bridge.models(listed=False)
+    assert brief == replace(found, models=ModelList(models=()))
     for path in ("models", "models?live=0", "model?id=xai%2Fgrok-4.5"):
         response = await fetch(bridge, path)
         assert response.code == 200

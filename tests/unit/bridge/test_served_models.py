@@ -42,12 +42,12 @@ class FakeServer:
         self.failure: AgentError | None = None
         self.asked: list[str] = []
 
-    async def models(self, *, live: bool = False) -> ServedModels:
-        self.asked.append("models")
+    async def models(self, *, live: bool = False, listed: bool = True) -> ServedModels:
+        self.asked.append("models" if listed else "what it has")
         if self.failure is not None:
             self.problem = self.failure.user_message
             raise self.failure
-        return self.served
+        return self.served if listed else replace(self.served, models=ModelList(models=()))
 
     async def describe(self, model_id: str) -> ModelInfo:
         self.asked.append(model_id)
@@ -213,7 +213,7 @@ class TestUnreachable:
         access = access_in_kernel(tmp_path, server)
         for _ in range(3):
             await access.learn("xai/x")
-        assert server.asked == ["models"]
+        assert server.asked == ["what it has"]
 
     async def test_an_address_that_leads_nowhere_costs_seconds_at_most(
         self, tmp_path: Path
