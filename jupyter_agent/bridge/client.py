@@ -44,7 +44,8 @@ from .provider import ServerProvider
 
 SERVER = "The Jupyter server"
 CONNECT_SECONDS = 2.0
-LIST_SECONDS = 8.0
+ANSWER_SECONDS = 4.0
+LIST_SECONDS = 8.0  # providers may be asked, each for five
 # A server that did not answer is not waited for again before this.
 _FORGIVEN_AFTER = 20.0
 
@@ -56,7 +57,7 @@ class Bridge:
         url: the server's base URL.
         secret: what the server gave to its kernels; good for the bridge alone.
         connect: seconds to connect.
-        answer: seconds until a list of models must have begun.
+        answer: seconds until an answer must have begun, where no provider is asked.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Bridge:
         secret: str,
         *,
         connect: float = CONNECT_SECONDS,
-        answer: float = LIST_SECONDS,
+        answer: float = ANSWER_SECONDS,
     ) -> None:
         self.url = f"{url.rstrip('/')}/{BRIDGE_PATH}"
         self._secret = secret
@@ -90,7 +91,9 @@ class Bridge:
             AgentError: it does not answer.
         """
         found: ServedModels = await self._ask(
-            ServedModels, f"models?live={int(live)}&listed={int(listed)}"
+            ServedModels,
+            f"models?live={int(live)}&listed={int(listed)}",
+            seconds=LIST_SECONDS if listed else None,
         )
         return found
 
@@ -122,11 +125,11 @@ class Bridge:
             return _refused(refusal.status)
         return error
 
-    async def _ask(self, kind: Any, what: str) -> Any:
+    async def _ask(self, kind: Any, what: str, *, seconds: float | None = None) -> Any:
         problem = self.problem
         if problem is not None:
             raise ConnectionFailed(problem)
-        client = self._client(self._answer)
+        client = self._client(seconds or self._answer)
         try:
             call = HttpCall(url=f"{self.url}/{what}", method="GET")
             found = from_data(kind, await client.get_json(call, self.headers()))
