@@ -278,9 +278,11 @@ class Agent:
         return self._core.session
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> _Core:
+        from .bridge.surroundings import look_around
         from .runtime.build import build_manager
 
         settings = self._settings()
+        around = look_around()
         shell = None if self.notebook is not None else _shell_runner()
         root, path = Path.cwd(), None
         kernels: ManagedKernels | None = None
@@ -299,6 +301,9 @@ class Agent:
             store_path=None,
             kernels=kernels,
             shell=shell,
+            credentials=around.credentials,
+            server=around.bridge,
+            own=self._changes.get("providers", ()),
             ask=self._ask,
             attended=lambda: self.answered_by_events or _ipython() is not None,
             extra_tools=self._tools,
@@ -309,7 +314,7 @@ class Agent:
             raise UnknownModel(
                 'No model is ready. Pass one, as in Agent("anthropic/…"), set a provider\'s key, '
                 "or start a local server; `jupyter agent models` lists what can be reached. "
-                'Agent("demo") needs neither.'
+                f'Agent("demo") needs neither.{around.unused_keys()}'
             )
         summary = await manager.create(
             owner=OWNER, notebook_path=path, model=model, mode=self._mode

@@ -80,6 +80,7 @@ class Settings:
     approval_deadline: float | None = 3600.0
     allow_token_approvals: bool = False
     hide_provider_variables_from_kernels: bool = False
+    bridge: bool = True
     provenance: bool = True
     open_panel: bool = True
     demo_pace: float = 1.0
@@ -198,6 +199,12 @@ class JupyterAgent(Configurable):
     hide_provider_variables_from_kernels = Bool(
         False, config=True, help="Remove providers' key variables from new kernels' environments."
     )
+    bridge = Bool(
+        True,
+        config=True,
+        help="Let `%agent`, `Agent` and the widget in this server's kernels reach models through "
+        "the server, which keeps the keys. Off: they have the keys of their environment alone.",
+    )
     provenance = Bool(True, config=True, help="Note in a cell's metadata that the agent wrote it.")
     open_panel = Bool(
         True, config=True, help="Open the panel when JupyterLab starts for the first time."
@@ -270,6 +277,7 @@ class JupyterAgent(Configurable):
             approval_deadline=self.approval_deadline,
             allow_token_approvals=self.allow_token_approvals,
             hide_provider_variables_from_kernels=self.hide_provider_variables_from_kernels,
+            bridge=self.bridge,
             provenance=self.provenance,
             open_panel=self.open_panel,
             demo_pace=self.demo_pace,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..protocol.errors import ConfigError
-from .keyfile import KeyFile, StoredProvider
+from .keyfile import KeyFile, NoKeyFile, StoredProvider
 
 KeySource = Literal["environment", "keyring", "file"]
 
@@ -50,7 +50,14 @@ class Keyring(Protocol):
 
 
 class Credentials:
-    """The keys and base URLs a person has entered, and those of the environment."""
+    """The keys and base URLs a person has entered, and those of the environment.
+
+    Args:
+        folder: where the file of keys is.
+        environment: variables that may hold keys, None for those of this process.
+        find_keyring: returns the keyring, None for the system's.
+        stored: False in a kernel: what was entered is never read there, neither file nor keyring.
+    """
 
     def __init__(
         self,
@@ -58,11 +65,13 @@ class Credentials:
         *,
         environment: Mapping[str, str] | None = None,
         find_keyring: Callable[[], Keyring | None] | None = None,
+        stored: bool = True,
     ) -> None:
         self.folder = folder
-        self._file = KeyFile(folder / "credentials.json")
+        self.stored = stored
+        self._file = KeyFile(folder / "credentials.json") if stored else NoKeyFile()
         self._environment = os.environ if environment is None else environment
-        self._find_keyring = find_keyring or system_keyring
+        self._find_keyring = (find_keyring or system_keyring) if stored else _no_keyring
         self._keyring: Keyring | None = None
         self._looked = False
 
@@ -174,6 +183,10 @@ class Credentials:
             self._keyring = self._find_keyring()
             self._looked = True
         return self._keyring
+
+
+def _no_keyring() -> Keyring | None:
+    return None
 
 
 def system_keyring() -> Keyring | None:

@@ -20,6 +20,37 @@ class StoredProvider:
     key: str | None = field(default=None, repr=False)
 
 
+class NoKeyFile:
+    """Stands where the file of keys must not be read: nothing is in it, and nothing goes in."""
+
+    def get(self, provider: str) -> StoredProvider:
+        """Return that nothing was entered."""
+        return StoredProvider()
+
+    def names(self) -> list[str]:
+        """Return no provider."""
+        return []
+
+    def put(self, provider: str, entry: StoredProvider) -> None:
+        """Refuse an entry.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            "Keys are not stored from inside a kernel. Enter them in the panel, or with "
+            "`jupyter agent keys` in a terminal."
+        )
+
+    def remove(self, provider: str) -> None:
+        """Refuse to forget.
+
+        Raises:
+            ConfigError: always.
+        """
+        self.put(provider, StoredProvider())
+
+
 class KeyFile:
     """A JSON file of `StoredProvider`s by name, made when first needed."""
 

@@ -19,6 +19,8 @@ from . import catalogue
 from .credentials import Credentials, check_url, normal_url
 
 DEMO = "demo"
+# Models played by a script that the settings name.
+SCRIPT_PREFIX = "script/"
 # The name by which an administrator allows or forbids addresses of people's own.
 OWN_SERVER = "custom"
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -166,7 +168,7 @@ def resolve(
         provider, endpoint.key_variables, endpoint.base_url, trusted_url=endpoint.trusted_url
     )
     if key is None and endpoint.capabilities.requires_key:
-        raise _missing_key(endpoint)
+        raise _missing_key(endpoint, credentials)
     return resolved(endpoint, model_info(endpoint, name), key.text if key else None)
 
 
@@ -326,13 +328,22 @@ def _unknown(wanted: str, providers: Mapping[str, ProviderRecord]) -> UnknownMod
     return UnknownModel(f"There is no model {wanted!r}.{hint}", details={"nearest": near})
 
 
-def _missing_key(endpoint: Endpoint) -> MissingKey:
-    if endpoint.trusted_url and endpoint.key_variables:
-        where = f"Set {endpoint.key_variables[0]}, or enter one"
+def _missing_key(endpoint: Endpoint, credentials: Credentials) -> MissingKey:
+    if not credentials.stored:
+        variable = next(iter(endpoint.key_variables), None)
+        here = f"set {variable} in the kernel's environment, or " if variable else ""
+        where = (
+            "Keys that were stored are never read inside a kernel; the Jupyter server uses them "
+            f"for its kernels, where it has jupyter-agent. There is no such server here: {here}"
+            "work in a kernel of one."
+        )
     else:
-        where = f"Enter one for {endpoint.base_url}"
-    # Panel, kernel and command line show the same sentence.
-    where += f" in the panel's settings or with `jupyter agent keys set {endpoint.provider}`."
+        if endpoint.trusted_url and endpoint.key_variables:
+            where = f"Set {endpoint.key_variables[0]}, or enter one"
+        else:
+            where = f"Enter one for {endpoint.base_url}"
+        # Panel and command line show the same sentence.
+        where += f" in the panel's settings or with `jupyter agent keys set {endpoint.provider}`."
     return MissingKey(
         f"{endpoint.label} needs a key. {where}", details={"provider": endpoint.provider}
     )

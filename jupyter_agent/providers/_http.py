@@ -47,6 +47,7 @@ class Endpoint:
     on_retry: OnRetry | None = None
     transport: httpx.AsyncBaseTransport | None = None
     record_to: str | None = None  # a folder that gets a copy of every answer
+    direct: bool = False  # never through a proxy, whatever the environment says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,8 @@ class HttpClient:
                 call.method, call.url, headers=headers, content=call.content or None
             )
         except Exception as error:
-            proxy = proxy_for(call.url, self._endpoint.proxy)
+            direct = self._endpoint.direct
+            proxy = None if direct else proxy_for(call.url, self._endpoint.proxy)
             raise translate(error, whom, reading=False, proxy=proxy) from error
 
     async def _read(self, request: httpx.Request, body: Body, recording: Recording | None) -> None:
@@ -202,6 +204,7 @@ class HttpClient:
                 proxy=endpoint.proxy,
                 verify=_tls(endpoint.ca_bundle),
                 follow_redirects=False,
+                trust_env=not endpoint.direct,
                 timeout=httpx.Timeout(None, connect=endpoint.timeouts.connect),
                 mounts=None if endpoint.proxy else dict.fromkeys(_LOOPBACK),
             )

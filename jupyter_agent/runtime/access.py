@@ -25,6 +25,7 @@ from ..models.resolve import (
     DEMO,
     LOOPBACK_HOSTS,
     OWN_SERVER,
+    SCRIPT_PREFIX,
     ResolvedModel,
     check_allowed,
     model_info,
@@ -36,8 +37,8 @@ from ..providers.base import Provider
 from .endpoints import NO_ADDRESS, Endpoints, OnRetry
 from .live_models import ASK_SECONDS, KEEP_BRIEFLY, Listing, LiveModels
 from .provider_keys import ProviderKeys
+from .served import ModelServer, Served
 
-SCRIPT_PREFIX = "script/"
 REFINE_SECONDS = 3.0
 
 _SCRIPTED = Capabilities(
@@ -56,19 +57,29 @@ _DEMO_WORD = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """An open way to a model."""
+    """An open way to a model; `served`: through a running server, which has the key."""
 
     provider: Provider
     model: ModelInfo
     api: str = ""
     local: bool = False
+    served: bool = False
 
 
 class ModelAccess:
     """Opens models by name, and says which there are.
 
     `demo` is the scripted model. `script/NAME` is one that an administrator, a course or a test
-    has named in the settings. All others are resolved against settings, credentials, catalogue.
+    has named in the settings. All others are resolved against settings, credentials, catalogue,
+    and, in a kernel, against the server that started it.
+
+    Args:
+        settings: what was set.
+        credentials: where keys are found.
+        server: reaches models for this process, None when there is none.
+        own: providers whose address was given for this process alone, not for the server.
+        refine_seconds: bounds what a local server is asked before a run.
+        ask_seconds: bounds each provider's list of models.
 
     Attributes:
         endpoints: where providers are reached.
@@ -82,6 +93,8 @@ class ModelAccess:
         credentials: Credentials,
         *,
         command_line: bool = False,
+        server: ModelServer | None = None,
+        own: Iterable[str] = (),
         refine_seconds: float = REFINE_SECONDS,
         ask_seconds: float = ASK_SECONDS,
     ) -> None:
@@ -91,6 +104,7 @@ class ModelAccess:
         self._live = LiveModels(self.endpoints, seconds=ask_seconds)
         self.keys = ProviderKeys(self.endpoints, self._live, self._forget)
         self._refined: dict[str, tuple[float, ModelInfo]] = {}
+        self._served = None if server is None else Served(server, self.endpoints, tuple(own))
 
     @property
     def settings(self) -> Settings:
@@ -114,9 +128,15 @@ class ModelAccess:
             return self._scripted(DEMO, "Demo", demo_script)
         if model_id.startswith(SCRIPT_PREFIX):
             target = self.settings.scripts.get(model_id.removeprefix(SCRIPT_PREFIX))
-            if target is None:
+            if target is not None:
+                return self._scripted(model_id, model_id, _load(target))
+            if self._served is None:
                 raise UnknownModel(f"No script is configured for the model {model_id!r}.")
-            return self._scripted(model_id, model_id, _load(target))
+        served = self._served.find(model_id) if self._served is not None else None
+        if served is not None and self._served is not None:
+            info = apply_override(served, self.overrides.find(served.id))
+            provider = self._served.provider(info, on_retry)
+            return Access(provider=provider, model=info, served=True)
         found = self.endpoints.resolve(model_id)
         local = found.local or urlsplit(found.base_url).hostname in LOOPBACK_HOSTS
         said = self.overrides.find(found.info.id)
@@ -140,14 +160,23 @@ class ModelAccess:
             info = replace(merged, context_window=window)
         return info
 
+    async def learn(self, model_id: str) -> None:
+        """Ask the server, where there is one, what it has: that decides how a model is reached."""
+        if self._served is not None and model_id.strip().lower() != DEMO:
+            await self._served.learn()
+
     async def refine(self, access: Access) -> Access:
         """Ask a server on this machine what its model can do; others are known well enough.
 
         A server that does not answer soon leaves it at what is known.
         """
+        known = access.model
+        if access.served and self._served is not None:
+            told = await self._served.describe(known)
+            said = self.overrides.find(known.id)
+            return replace(access, model=apply_override(told, said))
         if not access.local:
             return access
-        known = access.model
         kept = self._refined.get(known.id)
         if kept is not None and time.monotonic() - kept[0] < KEEP_BRIEFLY:
             return replace(access, model=kept[1])
@@ -199,9 +228,10 @@ class ModelAccess:
             # What else may listen on a usual port is not told: nobody said that it is a model server.
             if it.failure is not None and self._expected(name)
         )
-        return ModelList(
+        own = ModelList(
             models=tuple(ready + missing), failures=failures, live=live, dated=catalogue.date()
         )
+        return own if self._served is None else await self._served.models(own, live=live)
 
     async def default_model(self) -> str | None:
         """Return the model of new sessions: the one set, else the first ready one that uses tools.
@@ -211,6 +241,8 @@ class ModelAccess:
         if self.settings.default_model:
             return self.settings.default_model
         ready = [m for m in (await self.models()).models if m.available and m.id != DEMO]
+        if self._served is not None and self._served.default_model:
+            return self._served.default_model
         able = (model.id for model in ready if model.capabilities.tools)
         return next(able, ready[0].id if ready else None)
 

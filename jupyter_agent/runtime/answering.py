@@ -116,6 +116,7 @@ class Answering:
         return None
 
     async def _open(self, model_id: str) -> Access:
+        await self._access.learn(model_id)
         access = self._access.open(model_id, self._on_retry)
         self._opened.append(access.provider)
         return await self._access.refine(access)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
 from .manager import SessionManager, World
 from .open_tabs import refuse_open
+from .served import ModelServer
 
 log = logging.getLogger("jupyter_agent")
 
@@ -32,6 +33,8 @@ def build_manager(
     browser: Callable[[str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
     credentials: Credentials | None = None,
+    server: ModelServer | None = None,
+    own: Iterable[str] = (),
     memory_instead: bool = False,
     **session_parts: Any,
 ) -> SessionManager:
@@ -46,6 +49,8 @@ def build_manager(
         browser: gives an owner's browser tabs, None if there are none.
         shell: a runner of the shell this process is in, for work without a notebook.
         credentials: where keys are found, None for the person's own.
+        server: reaches models for this process, None when there is none.
+        own: providers whose address was given for this process alone.
         memory_instead: go on in memory, and say so, when the store cannot be used.
         session_parts: other `SessionParts` for every session, such as `ask`.
     """
@@ -64,7 +69,7 @@ def build_manager(
             # A server knows its tabs; whoever works without one has to ask.
             may_write=None if browser is not None else lambda path: refuse_open(root / path),
         ),
-        access=ModelAccess(settings, credentials),
+        access=ModelAccess(settings, credentials, server=server, own=own),
         overrides=session_parts,
     )
 

@@ -33,6 +33,7 @@ from .history import transcript_of
 from .journal import Journal
 from .lease import Lease, holder_name
 from .recovery import load_history, load_journal, recover
+from .serving import ModelServing
 from .session import Session
 from .session_parts import SessionParts, Settled
 from .workspace import MayWrite, SessionWorkspace
@@ -64,7 +65,7 @@ class SessionManager:
         settings: what the administrator and the person chose.
         store: opened at first use by `open_store()`.
         world: what the sessions can reach.
-        access: opens models.
+        access: opens models; `serving` answers loops outside this process with them.
         overrides: more or other `SessionParts` for every session (the command line's and the
             API's way to ask a person).
     """
@@ -81,6 +82,7 @@ class SessionManager:
         self.settings = settings
         self.world = world
         self.access = access
+        self.serving = ModelServing(access, _limits(settings))
         self._open_store = open_store
         self._overrides = overrides or {}
         self._store: Any = None

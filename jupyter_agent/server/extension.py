@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.extension.application import ExtensionApp
 
 from ..config import JupyterAgent, Settings, read_settings
+from .bridge_door import BridgeDoor
 from .routes import ROUTES
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class JupyterAgentApp(ExtensionApp):
         self.sockets: set[AgentSocket] = set()
         # A port: tests put another maker of managers here.
         self.make_manager: Callable[[JupyterAgentApp], SessionManager] = build
+        # What kernels of this server may use; closed until the server listens.
+        self.bridge = BridgeDoor()
         self._manager: SessionManager | None = None
         self._making = asyncio.Lock()
 
@@ -85,8 +88,11 @@ class JupyterAgentApp(ExtensionApp):
         settings["log_function"] = after_request
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        """Put the agent together at once where that takes keys out of kernels' environments."""
+        """Tell kernels of the bridge, and take keys out of their environment where that is set."""
+        self.bridge.close()
         try:
+            if self.agent_settings.bridge and (problem := self.bridge.open(serverapp)):
+                self.log.info("Kernels cannot reach models through this server: %s", problem)
             if self.agent_settings.hide_provider_variables_from_kernels:
                 await self.manager()
         except Exception:
@@ -102,7 +108,8 @@ class JupyterAgentApp(ExtensionApp):
             return self._manager
 
     async def stop_extension(self) -> None:
-        """Close the sockets, end all runs, write everything."""
+        """Close the sockets and the bridge, end all runs, write everything."""
+        self.bridge.close()
         for socket in tuple(self.sockets):
             socket.end(1001, "the server is shutting down")
         if self._manager is not None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import rest
+from ..protocol.bridge_address import BRIDGE_PATH
+from . import bridge, rest
 from .open_tabs import OpenTabsHandler
 from .socket import AgentSocket
 
 API = r"/jupyter-agent/api"
+# For loops in kernels: another secret, other routes.
+BRIDGE = rf"/{BRIDGE_PATH}"
 _SESSION = rf"{API}/sessions/([^/]+)"
 _PROVIDER = rf"{API}/providers/([^/]+)"
 
@@ -28,4 +31,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"{API}/providers", rest.ProvidersHandler),
     (_PROVIDER, rest.ProviderHandler),
     (rf"{_PROVIDER}/test", rest.ProviderTestHandler),
+    (rf"{BRIDGE}/models", bridge.BridgeModelsHandler),
+    (rf"{BRIDGE}/model", bridge.BridgeModelHandler),
+    (rf"{BRIDGE}/answer", bridge.BridgeAnswerHandler),
 )

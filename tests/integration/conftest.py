@@ -34,6 +34,7 @@ def own_environment(folder: Path) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
+        # Beside what this very process was given, so that a child tests the same package.
         "PYTHONPATH": os.pathsep.join([str(HERE), *inherited]),
         "PYTHONWARNINGS": "default",
     }

@@ -41,6 +41,9 @@ class Cells:
         finally:
             answering.cancel()
         reply = await self.client.get_shell_msg(timeout=DEADLINE)
+        # Of a kernel that was slow to start, answers to earlier questions may still come.
+        while reply["parent_header"].get("msg_id") != sent:
+            reply = await self.client.get_shell_msg(timeout=DEADLINE)
         outcome.status = reply["content"]["status"]
         return outcome
 

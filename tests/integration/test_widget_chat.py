@@ -27,6 +27,9 @@ class Chat:
             if about == sent and message["content"].get("execution_state") == "idle":
                 break
         reply = await self.client.get_shell_msg(timeout=DEADLINE)
+        # Of a kernel that was slow to start, answers to earlier questions may still come.
+        while reply["parent_header"].get("msg_id") != sent:
+            reply = await self.client.get_shell_msg(timeout=DEADLINE)
         return reply["content"]["status"]
 
     async def next(self) -> dict:

@@ -1,4 +1,7 @@
-"""R1, R2, R4, R5, R8: every route and socket of ours, walked from the live router, asks who is there."""
+"""R1, R2, R4, R5, R8: every route and socket of ours, walked from the live router, asks who is there.
+
+Those of the bridge ask for its secret, and for no user: see also `tests/server/test_bridge.py`.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,35 @@ from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 from traitlets.config import Config
 
+from jupyter_agent.server.bridge import BridgeHandler
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def our_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
     """Walk the router; returns a path below `jupyter-agent/api/` and the handler of each route."""
+    return [found for found in all_routes(server) if not issubclass(found[1], BridgeHandler)]
+
+
+def bridge_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
+    """Return the routes for kernels, as paths below the server's base URL."""
+    return [found for found in all_routes(server) if issubclass(found[1], BridgeHandler)]
+
+
+def all_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
+    """Return each route of ours: a path in its place, and its handler."""
     found = []
     for rule in walk(server.web_app.default_router.rules):
         handler = rule.target
         if isinstance(handler, type) and handler.__module__.startswith("jupyter_agent"):
             pattern = rule.matcher.regex.pattern
             path = re.sub(r"\([^)]*\)", "x", pattern.rstrip("$")).replace("\\", "")
-            base, _, rest = path.partition("jupyter-agent/api/")
-            assert base, f"a route of ours outside its place: {pattern}"
-            found.append((rest, handler))
+            for_kernels = issubclass(handler, BridgeHandler)
+            place = "jupyter-agent/bridge/" if for_kernels else "jupyter-agent/api/"
+            base, found_place, rest = path.partition(place)
+            assert base and found_place, f"a route of ours outside its place: {pattern}"
+            found.append((f"{place}{rest}" if for_kernels else rest, handler))
     return found
 
 
@@ -80,6 +97,32 @@ async def test_nothing_answers_without_credentials(
     assert not manager.started and not manager.called
 
 
+@pytest.mark.R(1, 2, 37)
+@pytest.mark.parametrize("door", ["open", "closed"])
+async def test_a_users_credentials_do_not_open_the_bridge(
+    agent_app: Any, manager: Any, stranger: Any, browser: Any, door: str
+) -> None:
+    """Nobody but who has the bridge's own secret; nor is anybody told why."""
+    server = agent_app.serverapp
+    routes = bridge_routes(server)
+    assert len(routes) == 3
+    if door == "open":
+        agent_app.bridge.open(server)
+    token = server.identity_provider.token
+    for path, _ in routes:
+        for method in (*METHODS, "OPTIONS"):
+            body: Any = {} if method in WITH_BODY else None
+            tries = [
+                await stranger.fetch(f"/{path}", method, body),
+                await browser.fetch(f"/{path}", method, body),
+                await stranger.fetch(f"/{path}", method, body, Authorization=f"token {token}"),
+                await stranger.fetch(f"/{path}?token={token}", method, body),
+            ]
+            assert [response.code for response in tries] == [403] * len(tries), (method, path)
+    assert not manager.started and not manager.called
+    agent_app.bridge.close()
+
+
 @pytest.mark.R(2)
 async def test_no_socket_opens_without_credentials(
     jp_serverapp: ServerApp, manager: Any, stranger: Any
@@ -118,7 +161,7 @@ def test_the_server_finds_no_handler_without_a_decorator(
     assert our_routes(server)
     texts = [str(w.message) for w in caught if issubclass(w.category, JupyterServerAuthWarning)]
     assert not [text for text in texts if "jupyter-agent" in text or "jupyter_agent" in text]
-    for _, handler in our_routes(server):
+    for _, handler in all_routes(server):
         assert handler.auth_resource == "jupyter_agent"
 
 

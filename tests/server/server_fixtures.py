@@ -252,7 +252,9 @@ class Browser:
         return {"Cookie": cookie} if cookie else {}
 
     def url(self, path: str, scheme: str = "http") -> str:
-        return f"{scheme}://{self.host}{self.server.base_url}jupyter-agent/api/{path}"
+        """Return the address of a path below `jupyter-agent/api/`, or of one that begins with /."""
+        below = path[1:] if path.startswith("/") else f"jupyter-agent/api/{path}"
+        return f"{scheme}://{self.host}{self.server.base_url}{below}"
 
     async def fetch(
         self,
