@@ -33,6 +33,7 @@ from .history import transcript_of
 from .journal import Journal
 from .lease import Lease, holder_name
 from .recovery import load_history, load_journal, recover
+from .redacting import Redactor
 from .session import Session
 from .session_parts import SessionParts, Settled
 from .workspace import MayWrite, SessionWorkspace
@@ -358,6 +359,7 @@ class SessionManager:
             "access": self.access,
             "limits": _limits(settings),
             "allowed_modes": settings.allowed_modes,
+            "redactor": Redactor(self.access.endpoints.secrets),
             "rules": tuple(from_data(Rule, rule) for rule in settings.rules),
             "instructions": settings.instructions,
             "tool_deadlines": settings.tool_deadlines,
