@@ -28,7 +28,7 @@ from ..tools.toolset import build_tools
 from .access import ModelAccess
 from .checkpoints import copy_records
 from .choices import find_files, list_variables
-from .export import markdown
+from .export import markdown, notebook
 from .history import transcript_of
 from .journal import Journal
 from .lease import Lease, holder_name
@@ -227,6 +227,11 @@ class SessionManager:
         """Return the conversation as Markdown."""
         session = await self.get(session_id, owner=owner)
         return markdown(session.journal.transcript)
+
+    async def export_notebook(self, session_id: str, *, owner: str) -> str:
+        """Return the conversation as the text of a notebook, with the code it led to."""
+        session = await self.get(session_id, owner=owner)
+        return notebook(session.journal.transcript)
 
     async def status(self) -> ServerStatus:
         """Return what the panel needs to know when it starts."""
