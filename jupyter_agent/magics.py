@@ -26,6 +26,7 @@ from .config import MODES
 from .protocol.errors import AgentError, ConfigError
 from .protocol.messages import new_id
 from .protocol.session_events import RunEnd, SessionEvent
+from .runtime.inert import inert_markdown
 from .runtime.terminal import Progress, visible
 
 USAGE = """\
@@ -217,23 +218,6 @@ class CellView:
             transient={"display_id": display_id},
             update=not new,
         )
-
-
-def inert_markdown(text: str) -> str:
-    """Return Markdown that loads nothing by being shown: no images, no HTML that has a source.
-
-    A cell's output is rendered by the front end, and an image's address can carry data away.
-    """
-    if any(mark in text for mark in ("](", "][", "]:")):
-        text = text.replace("![", "!\\[")
-    return _LOADING_HTML.sub("&lt;", text)
-
-
-_LOADING_HTML = re.compile(
-    r"<(?=(?:img|image|audio|video|source|track|input|svg|iframe|frame|object|embed|applet|link|"
-    r"style|script|base|meta|body|table|t[dhr]|portal|math)\b|[a-z][^<>]*\b(?:style|background)\s*=)",
-    re.IGNORECASE,
-)
 
 
 def _plain(text: str) -> str:

@@ -24,7 +24,16 @@ from ..protocol.errors import AgentError
 from ..protocol.messages import TextPart, ToolCallPart, ToolResultPart, new_id
 from ..protocol.session_events import ApprovalStart, SessionEvent, ToolEnd, ToolStart, ToolUpdate
 from ..protocol.tools import GrantScope, Mode
-from ..tools.base import Preview, Tool, ToolCallContext, ToolOutput, failure, text_output
+from ..tools.base import (
+    Preview,
+    Tool,
+    ToolCallContext,
+    ToolOutput,
+    failure,
+    redacted_blocks,
+    redacted_output,
+    text_output,
+)
 from .limits import Spent
 
 log = logging.getLogger(__name__)
@@ -80,6 +89,7 @@ class Executor:
         intents: durable notes around each call.
         spent: the run's limits.
         deadlines: seconds by tool name, where they are not the tool's own.
+        redact: takes keys out of what a call brings, before anybody is told or it is kept.
     """
 
     def __init__(
@@ -92,6 +102,7 @@ class Executor:
         intents: IntentLog,
         spent: Spent,
         deadlines: Mapping[str, float] | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._run_id = run_id
         self._tools = tools
@@ -100,6 +111,7 @@ class Executor:
         self._intents = intents
         self._spent = spent
         self._deadlines = deadlines or {}
+        self._redact = redact
 
     async def run_calls(
         self,
@@ -265,7 +277,7 @@ class Executor:
             call_id=call.id,
             run_id=self._run_id,
             update=lambda text, cells: self._emit(
-                ToolUpdate(call_id=call.id, text=text, cells=tuple(cells))
+                ToolUpdate(call_id=call.id, text=self._redact(text), cells=tuple(cells))
             ),
         )
         deadline = self._deadlines.get(call.name, tool.deadline)
@@ -306,16 +318,18 @@ class Executor:
         duration: float | None = None,
         preview: Preview | None = None,
     ) -> ToolResultPart:
+        output = redacted_output(output, self._redact)
         result = _result(call, output, rejected=rejected)
+        shown = output.preview or redacted_blocks(preview.blocks if preview else (), self._redact)
         self._emit(
             ToolEnd(
                 call_id=call.id,
                 tool_name=call.name,
                 result=result,
-                title=output.title or title or call.name,
+                title=output.title or self._redact(title or call.name),
                 summary=output.summary,
                 cells=output.cells,
-                preview=output.preview or (preview.blocks if preview else ()),
+                preview=shown,
                 duration=duration,
             )
         )

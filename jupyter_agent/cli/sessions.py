@@ -1,4 +1,7 @@
-"""`jupyter agent sessions`: the conversations that `jupyter agent run` has kept for a folder."""
+"""`jupyter agent sessions`: the conversations that `jupyter agent run` has kept for a folder.
+
+One of them is printed as a document with `--export`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,20 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..protocol.errors import UnknownSession
 from ..protocol.frames import SessionSummary
 from . import exits
 
+if TYPE_CHECKING:
+    from ..runtime.manager import SessionManager
+
 DESCRIPTION = """\
 List the conversations about the notebooks of a folder, the latest first. They are those that
-`jupyter agent run` has had; those of the panel are in the panel.
+`jupyter agent run` has had; those of the panel are in the panel. With --export SESSION, print one
+as Markdown, or with --format notebook as a notebook: prompts and answers in Markdown cells, the
+code that was written in code cells.
 """
 
 
@@ -28,11 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one session a line, as JSON")
     parser.add_argument("--store", metavar="PATH", help="file of the sessions")
+    parser.add_argument("--export", metavar="SESSION", help="print this one instead")
+    parser.add_argument(
+        "--format", choices=("markdown", "notebook"), default="markdown", help="of --export"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """List the sessions."""
+    """List the sessions, or print one."""
     folder = Path(arguments.folder).expanduser().resolve()
+    if arguments.export is not None:
+        sys.stdout.write(asyncio.run(_export(folder, arguments)))
+        return exits.DONE
     found, checkpoints = asyncio.run(_list(folder, arguments.store))
     if arguments.json:
         from ..protocol.codec import to_json
@@ -57,6 +74,31 @@ async def _list(
     folder: Path, store_name: str | None
 ) -> tuple[list[SessionSummary], dict[str, int]]:
     """Return the sessions, and how many checkpoints each has."""
+    manager = _manager(folder, store_name)
+    if manager is None:
+        return [], {}
+    try:
+        found = await manager.sessions(owner=owner_of(folder))
+        kept = await manager.store()
+        return found, {one.id: len(await kept.checkpoints(one.id)) for one in found}
+    finally:
+        await manager.aclose()
+
+
+async def _export(folder: Path, arguments: argparse.Namespace) -> str:
+    manager = _manager(folder, arguments.store)
+    if manager is None:
+        raise UnknownSession("There is no such session: none was kept yet.")
+    try:
+        if arguments.format == "notebook":
+            return await manager.export_notebook(arguments.export, owner=owner_of(folder))
+        return await manager.export_markdown(arguments.export, owner=owner_of(folder))
+    finally:
+        await manager.aclose()
+
+
+def _manager(folder: Path, store_name: str | None) -> SessionManager | None:
+    """Return the sessions of a folder, None when none was kept: looking must not make a file."""
     from dataclasses import replace
 
     from ..config import load_settings
@@ -67,11 +109,5 @@ async def _list(
         settings = replace(settings, store=store_name)
     store = settings.store_path()
     if store is None or not store.exists():
-        return [], {}  # looking must not make a file
-    manager = build_manager(settings, root=folder, store_path=store)
-    try:
-        found = await manager.sessions(owner=owner_of(folder))
-        kept = await manager.store()
-        return found, {one.id: len(await kept.checkpoints(one.id)) for one in found}
-    finally:
-        await manager.aclose()
+        return None
+    return build_manager(settings, root=folder, store_path=store)

@@ -153,6 +153,7 @@ def _head(found: Sequence[Row], size: int) -> tuple[str, int]:
         if used + cost > size:
             rest = size - used
             if rest > size // 2:  # one endless line: part of it
+                rest = _word_end(row.text, rest)
                 taken.append(row.text[:rest])
                 return "\n".join(fold(taken)), row.start + (rest if row.plain else 0)
             return "\n".join(fold(taken)), row.start
@@ -174,6 +175,7 @@ def _tail(text: str, offset: int, size: int, window: int) -> tuple[str, int]:
         if used + cost > size:
             rest = size - used
             if rest > size // 2:
+                rest = len(row.text) - _word_start(row.text, len(row.text) - rest)
                 taken.append(row.text[-rest:])
                 start = row.end - rest if row.plain else row.start
             break
@@ -186,10 +188,40 @@ def _tail(text: str, offset: int, size: int, window: int) -> tuple[str, int]:
 
 def read_on(text: str, offset: int, length: int) -> tuple[str, int]:
     """Return the cleaned text from a raw offset, and the raw offset where it ends."""
-    piece = text[max(offset, 0) : max(offset, 0) + length]
-    if offset + len(piece) < len(text) and (unfinished := _UNFINISHED_ESCAPE.search(piece)):
-        piece = piece[: unfinished.start()] or piece
-    return clean(piece), max(offset, 0) + len(piece)
+    start = max(offset, 0)
+    piece = text[start : start + length]
+    if start + len(piece) < len(text):
+        if unfinished := _UNFINISHED_ESCAPE.search(piece):
+            piece = piece[: unfinished.start()] or piece
+        shorter = text[start : _word_end(text, start + len(piece))]
+        if shorter and not _UNFINISHED_ESCAPE.search(shorter):
+            piece = shorter
+    return clean(piece), start + len(piece)
+
+
+# A key that is cut in two is known by neither half, so cuts are made between words.
+_LONGEST_WORD = 400
+_WORD = re.compile(r"[\w.~+/=-]")
+
+
+def _word_end(text: str, at: int) -> int:
+    """Return the end of the last word before a place; the place itself in what has no words."""
+    if at < len(text) and _WORD.match(text[at]) is None:
+        return at
+    end = at
+    while end > max(0, at - _LONGEST_WORD):
+        if _WORD.match(text[end - 1]) is None:
+            return end
+        end -= 1
+    return at
+
+
+def _word_start(text: str, at: int) -> int:
+    """Return where the first word behind a place begins; the place itself in what has no words."""
+    for start in range(at, min(len(text), at + _LONGEST_WORD)):
+        if _WORD.match(text[start]) is None:
+            return start
+    return at
 
 
 def one_line(text: str, limit: int) -> str:

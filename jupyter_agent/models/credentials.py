@@ -88,6 +88,16 @@ class Credentials:
         """Return the providers for which something was entered."""
         return self._file.names()
 
+    def stored(self) -> dict[str, str]:
+        """Return the keys that were entered, by their text, with the provider of each."""
+        found = {}
+        for name in self._file.names():
+            entry = self._file.get(name)
+            text = entry.key or (self._from_keyring(name, entry.key_url) if entry.key_url else None)
+            if text:
+                found[text] = name
+        return found
+
     def lookup(
         self, provider: str, variables: Sequence[str], base_url: str, *, trusted_url: bool = True
     ) -> Key | None:

@@ -29,7 +29,7 @@ from .cells import expected, label, resolve_id, same
 from .changes import Cells, apply_changes
 from .diff import count_lines
 from .operations import EditOp
-from .refusals import check_source
+from .refusals import check_markers, check_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +272,7 @@ class _Planner:
         if not old:
             raise EditRefused("`old` is empty; give the text to replace.")
         if count == 0:
+            check_markers(old, cell.source)
             raise EditRefused(
                 f"`old` does not occur in {self._label(cell.id)}; its source is shown here.",
                 details={"cells": {cell.id: cell.source}},

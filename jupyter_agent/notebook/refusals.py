@@ -6,6 +6,7 @@ import json
 import re
 
 from ..protocol.errors import EditRefused
+from ..protocol.redaction import markers
 
 _COMMENT = re.compile(
     r"^\s*(?:#|//|--|%|;|/\*|<!--|\"\"\")\s*(?P<text>.*?)\s*(?:\*/|-->|\"\"\")?\s*$"
@@ -56,6 +57,21 @@ def is_notebook_json(source: str) -> bool:
     )
 
 
+def check_markers(text: str, before: str = "") -> None:
+    """Refuse a text with a marker that stands for a key: written, it would replace the key.
+
+    Raises:
+        EditRefused: there is one that was not there before.
+    """
+    found = next((found for found in markers(text) if found not in before), None)
+    if found is not None:
+        raise EditRefused(
+            f"The text contains {found}, which stands for a key that you are not shown. Written, it "
+            "would take the place of the key. Leave those lines as they are and change others with "
+            "str_replace, or read the key from the environment. Nothing was written."
+        )
+
+
 def check_source(source: str, cell_type: str, before: str = "") -> None:
     """Refuse a source that is not the text of a cell.
 
@@ -68,6 +84,7 @@ def check_source(source: str, cell_type: str, before: str = "") -> None:
         )
     if cell_type == "code" and source.lstrip().startswith("```"):
         raise EditRefused("The source is fenced with ```. Give the code alone, without fences.")
+    check_markers(source, before)
     line = placeholder(source, before)
     if line is not None:
         raise EditRefused(

@@ -26,6 +26,7 @@ from ..protocol.errors import (
     TimedOut,
     Unauthorized,
 )
+from ..protocol.redaction import KEY_PREFIXES
 from ._json import compact_json, parse_json
 from .dialects import LABELS
 
@@ -70,8 +71,9 @@ _OVERLOAD = re.compile(
     re.I,
 )
 _SERVER = re.compile(r"internal[ _]?(server)?[ _]?(error|failure)|server_error|api_error", re.I)
+# An error's words are no data of the person's: here rather too much is taken for a key.
 _SECRET = re.compile(
-    r"\b(sk|pk|rk|gsk|xai|key|AIza|AKIA|ASIA|ghp|hf|pplx|fw|csk|tgp|nvapi)[-_]?[A-Za-z0-9_*\-]{12,}"
+    rf"\b({'|'.join(KEY_PREFIXES)})[-_]?[A-Za-z0-9_*\-]{{12,}}"
     r"|\bBearer\s+\S+|([?&]key=)[^&\s]+",
 )
 

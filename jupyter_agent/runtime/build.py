@@ -16,6 +16,7 @@ from ..notebook.frontend import BrowserChannel
 from ..notebook.places import Notebooks
 from ..protocol.errors import StoreUnavailable
 from .access import ModelAccess
+from .endpoints import key_variables
 from .manager import SessionManager, World
 from .open_tabs import refuse_open
 from .served import ModelServer
@@ -100,12 +101,3 @@ def _key_environment(settings: Settings) -> dict[str, str] | None:
     for variable in key_variables(settings):
         os.environ.pop(variable, None)
     return kept
-
-
-def key_variables(settings: Settings) -> frozenset[str]:
-    """Return the variables that hold keys: the providers' usual ones, and those set instead."""
-    from ..providers.registry import PROVIDERS
-
-    usual = {variable for entry in PROVIDERS.values() for variable in entry.key_variables}
-    chosen = {override.key_variable for override in settings.providers.values()}
-    return frozenset(usual | {variable for variable in chosen if variable})

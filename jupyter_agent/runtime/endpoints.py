@@ -7,6 +7,7 @@ keyring): call `key`, `why_not` and `to_list` from a thread where an event loop 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
 from ..protocol.models import ModelOverride
 from ..protocol.overrides import apply_capabilities
 from ..providers.base import Provider
+from .redacting import secrets_in
 
 if TYPE_CHECKING:
     from ..providers.registry import ProviderEntry
@@ -141,6 +143,13 @@ class Endpoints:
             return f"Needs a key for {endpoint.base_url}: {how}."
         return f"Needs a key: {how}, or set {endpoint.key_variables[0]}."
 
+    def secrets(self) -> dict[str, str]:
+        """Return every key that is known, by its text, with what it is called. It may block."""
+        found: dict[str, str] = {}
+        with suppress(ConfigError):  # a damaged file of keys is told where keys are used
+            found = {text: f"key of {name}" for text, name in self.credentials.stored().items()}
+        return found | secrets_in(self.credentials.environment, key_variables(self.settings))
+
     def resolve(self, model_id: str) -> ResolvedModel:
         """Find a model by its id; its provider by any of its names.
 
@@ -216,6 +225,15 @@ class Endpoints:
                 on_retry=on_retry,
             )
         )
+
+
+def key_variables(settings: Settings) -> frozenset[str]:
+    """Return the variables that hold keys: the providers' usual ones, and those set instead."""
+    from ..providers.registry import PROVIDERS
+
+    usual = {variable for entry in PROVIDERS.values() for variable in entry.key_variables}
+    chosen = {override.key_variable for override in settings.providers.values()}
+    return frozenset(usual | {variable for variable in chosen if variable})
 
 
 def _with_known_names(settings: Settings) -> Settings:

@@ -28,11 +28,12 @@ from ..tools.toolset import build_tools
 from .access import ModelAccess
 from .checkpoints import copy_records
 from .choices import find_files, list_variables
-from .export import markdown
+from .export import markdown, notebook
 from .history import transcript_of
 from .journal import Journal
 from .lease import Lease, holder_name
 from .recovery import load_history, load_journal, recover
+from .redacting import Redactor
 from .serving import ModelServing
 from .session import Session
 from .session_parts import SessionParts, Settled
@@ -229,6 +230,11 @@ class SessionManager:
         session = await self.get(session_id, owner=owner)
         return markdown(session.journal.transcript)
 
+    async def export_notebook(self, session_id: str, *, owner: str) -> str:
+        """Return the conversation as the text of a notebook, with the code it led to."""
+        session = await self.get(session_id, owner=owner)
+        return notebook(session.journal.transcript)
+
     async def status(self) -> ServerStatus:
         """Return what the panel needs to know when it starts."""
         from .. import __version__
@@ -360,6 +366,7 @@ class SessionManager:
             "access": self.access,
             "limits": _limits(settings),
             "allowed_modes": settings.allowed_modes,
+            "redactor": Redactor(self.access.endpoints.secrets),
             "rules": tuple(from_data(Rule, rule) for rule in settings.rules),
             "instructions": settings.instructions,
             "tool_deadlines": settings.tool_deadlines,

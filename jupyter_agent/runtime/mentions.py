@@ -33,6 +33,7 @@ from ..tools.read_cells import ReadCells
 from ..tools.read_file import ReadFile
 from ..tools.workspace import Workspace
 from ..tools.workspace_tool import printable
+from .redacting import Redactor
 
 MOST = 20  # mentions of one prompt
 ROOM = 60_000  # characters after which no further mention is read
@@ -70,11 +71,18 @@ class MentionReader:
     Args:
         workspace: where they lead.
         rules: what the agent may not use, it may not be handed this way either.
+        redact: takes keys out of what is read.
     """
 
-    def __init__(self, workspace: Workspace, rules: Sequence[Rule] = ()) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        rules: Sequence[Rule] = (),
+        redact: Redactor | None = None,
+    ) -> None:
         self._workspace = workspace
         self._rules = rules
+        self._redact = redact or Redactor(dict)
         tools: tuple[Tool[Any], ...] = (
             ReadCells(workspace),
             InspectVariables(workspace),
@@ -85,6 +93,7 @@ class MentionReader:
 
     async def read(self, message: Message) -> Message:
         """Return the message with the mentions that wait read, one after another."""
+        await self._redact.refresh()
         now = asyncio.get_running_loop().time()
         room = _Room(ROOM, IMAGES, now + ALL_PATIENCE)
         parts: list[Part] = []
@@ -98,6 +107,7 @@ class MentionReader:
 
     async def _read(self, mention: Mention, room: _Room, number: int) -> MentionPart:
         # A selection is kept, within its bound: the prompt may be said again.
+        mention = replace(mention, text=mention.text and self._redact(mention.text))
         told = replace(mention, text=mention.text and mention.text[:LONGEST_SELECTION])
         try:
             content = await self._within(mention, room, number)
@@ -110,7 +120,8 @@ class MentionReader:
         except Exception as error:  # a defect of ours: the prompt is worth more than the mention
             logging.getLogger("jupyter_agent").exception("a mention could not be read")
             return _failed(told, f"it could not be read ({type(error).__name__})")
-        return MentionPart(mention=told, status="ok", content=_within_room(content, room))
+        content = _within_room(self._redact.content(content), room)
+        return MentionPart(mention=told, status="ok", content=content)
 
     async def _within(
         self, mention: Mention, room: _Room, number: int

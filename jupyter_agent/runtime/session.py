@@ -108,7 +108,7 @@ class Session:
         """Give the session its workspace and tools (after making it: they call back into it)."""
         self.workspace = workspace
         self.tools = {tool.name: tool for tool in (*tools, *self._parts.extra_tools)}
-        self._mentions = MentionReader(workspace, self._parts.rules)
+        self._mentions = MentionReader(workspace, self._parts.rules, self._parts.redactor)
 
     @property
     def broker(self) -> Broker:
@@ -360,6 +360,7 @@ class Session:
     ) -> Outcome:
         await self._quiet.wait()
         await lease.acquire()
+        await self._parts.redactor.refresh()
         self.checkpoints.begin(run_id, message or self._last_prompt())
         await self._store.start_run(self.id, run_id)
         if message is not None:
@@ -407,6 +408,7 @@ class Session:
             intents=Intents(self._store, self.id, run_id),
             spent=spent,
             deadlines=self._parts.tool_deadlines,
+            redact=self._parts.redactor,
         )
         return Loop(
             provider=answering.current.provider,

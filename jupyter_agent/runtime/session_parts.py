@@ -23,6 +23,7 @@ from ..protocol.transcript import Transcript
 from ..tools.base import Tool
 from .access import ModelAccess
 from .journal import Journal
+from .redacting import Redactor
 
 log = logging.getLogger("jupyter_agent")
 
@@ -69,6 +70,7 @@ class SessionParts:
     stop_deadline: float = 1.0
     approval_deadline: float | None = None
     grants: list[Grant] = field(default_factory=list)
+    redactor: Redactor = field(default_factory=lambda: Redactor(dict))
 
     @property
     def stop_patience(self) -> float:

@@ -218,11 +218,17 @@ class ExportHandler(AgentHandler):
     @web.authenticated
     @authorized
     async def get(self, session_id: str) -> None:
-        """Return it as Markdown."""
-        if self.get_query_argument("format", "markdown") != "markdown":
-            raise web.HTTPError(400, "Sessions are exported as markdown.")
-        text = await (await self.manager()).export_markdown(session_id, owner=self.owner)
-        self.finish(text, set_content_type="text/markdown; charset=utf-8")
+        """Return it as Markdown, or with `format=notebook` as a notebook."""
+        wanted = self.get_query_argument("format", "markdown")
+        if wanted not in ("markdown", "notebook"):
+            raise web.HTTPError(400, "Sessions are exported as markdown or notebook.")
+        manager = await self.manager()
+        if wanted == "notebook":
+            text = await manager.export_notebook(session_id, owner=self.owner)
+            self.finish(text, set_content_type="application/x-ipynb+json; charset=utf-8")
+        else:
+            text = await manager.export_markdown(session_id, owner=self.owner)
+            self.finish(text, set_content_type="text/markdown; charset=utf-8")
 
 
 class VariablesHandler(AgentHandler):

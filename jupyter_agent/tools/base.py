@@ -7,7 +7,7 @@ call may run is decided in `agent/execute.py` alone: a tool only says what it wo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -152,6 +152,30 @@ def _plain(schema: Any, shared: dict[str, Any], *, top: bool = False) -> Any:
 def text_output(text: str, *, is_error: bool = False, summary: str = "", **more: Any) -> ToolOutput:
     """Return an output of text alone."""
     return ToolOutput(content=(TextPart(text=text),), is_error=is_error, summary=summary, **more)
+
+
+def redacted_output(output: ToolOutput, redact: Callable[[str], str]) -> ToolOutput:
+    """Return an output with every text of it gone through `redact`."""
+    return replace(
+        output,
+        content=tuple(
+            replace(part, text=redact(part.text)) if isinstance(part, TextPart) else part
+            for part in output.content
+        ),
+        title=output.title and redact(output.title),
+        summary=redact(output.summary),
+        preview=redacted_blocks(output.preview, redact),
+    )
+
+
+def redacted_blocks(
+    blocks: Sequence[PreviewBlock], redact: Callable[[str], str]
+) -> tuple[PreviewBlock, ...]:
+    """Return what is shown of a call with every text of it gone through `redact`."""
+    return tuple(
+        replace(block, text=redact(block.text), before=block.before and redact(block.before))
+        for block in blocks
+    )
 
 
 # What a model can do about an error, by its code.

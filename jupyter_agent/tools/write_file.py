@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..notebook.diff import count_lines, counts
+from ..notebook.refusals import check_markers
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import FileMissing, FileRefused, Folder, Target
@@ -48,6 +49,7 @@ class WriteFile(WorkspaceTool):
         folder = Folder(self._workspace.root)
         target = _target(folder, arguments)
         before = await asyncio.to_thread(_before, folder, target)
+        check_markers(arguments.content, before or "")
         block = PreviewBlock(
             kind="text" if before is None else "diff",
             text=arguments.content,
@@ -65,6 +67,7 @@ class WriteFile(WorkspaceTool):
         folder = Folder(self._workspace.root)
         target = _target(folder, arguments)
         before = await asyncio.to_thread(_before, folder, target)
+        check_markers(arguments.content, before or "")
         data = arguments.content.encode("utf-8")
         await asyncio.to_thread(folder.write, target, data)
         added, removed = count_lines(before or "", arguments.content)

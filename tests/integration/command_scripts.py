@@ -94,3 +94,18 @@ def asks(request: Request) -> Iterator[Step]:
         yield Say(f"Heard: {answers[-1]}")
     else:
         yield Call("ask_user", {"question": "Which colour?", "options": ["red", "blue"]})
+
+
+def leaks(request: Request) -> Iterator[Step]:
+    """Run all cells, read them, and write back what was read of the first."""
+    done = len(_results(request))
+    if done == 0:
+        yield Call("run_cells", {"scope": "all"})
+    elif done == 1:
+        yield Call("read_cells", {"ids": ["first"], "outputs": "full"})
+    elif done == 2:
+        line = next(x for x in _results(request)[1].splitlines() if "literal" in x)
+        ops = [{"op": "replace", "id": "first", "source": line.strip()}]
+        yield Call("edit_cells", {"ops": ops, "reason": "test"})
+    else:
+        yield Say(f"I saw: {_results(request)}")

@@ -18,7 +18,18 @@ from jupyter_client.manager import AsyncKernelManager
 from server_process import ServerProcess
 
 HERE = Path(__file__).parent
-SCRIPTS = ("says", "edits", "steps", "hesitates", "sleeps", "saves", "loops", "waits", "asks")
+SCRIPTS = (
+    "says",
+    "edits",
+    "steps",
+    "hesitates",
+    "sleeps",
+    "saves",
+    "loops",
+    "waits",
+    "asks",
+    "leaks",
+)
 
 
 def own_environment(folder: Path) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """`jupyter agent undo` as a child process, and `await agent.undo()`, on real files."""
 
+import json
+
 import nbformat
 import pytest
 
@@ -79,3 +81,18 @@ async def test_an_agent_in_python_takes_its_last_run_back(tmp_path):
         done = await agent.undo()
         assert (done.cells, done.conflicts) == (1, ())
         assert path.read_bytes() == before
+
+
+def test_a_session_is_exported_as_markdown_and_as_a_notebook(command):
+    missing = command.run("sessions", "--export", "ses_none")
+    assert missing.returncode == USAGE and "no such session" in missing.stderr
+    edit(command)
+    [session] = map(json.loads, command.run("sessions", "--json").stdout.splitlines())
+    text = command.run("sessions", "--export", session["id"])
+    assert text.returncode == DONE and "## You\n\ngo\n" in text.stdout
+    made = command.run("sessions", "--export", session["id"], "--format", "notebook")
+    assert made.returncode == DONE, made.stderr
+    notebook = nbformat.reads(made.stdout, as_version=4)
+    nbformat.validate(notebook)
+    [code] = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert "ran.log" in code and code == command.read_notebook().cells[-1].source

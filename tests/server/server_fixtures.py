@@ -177,6 +177,10 @@ class FakeManager:
         await self.get(session_id, owner=owner)
         return "# Päper\n"
 
+    async def export_notebook(self, session_id: str, *, owner: str) -> str:
+        await self.get(session_id, owner=owner)
+        return '{"cells": ["Päper"]}\n'
+
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.watchers.append(callback)
         return lambda: self.watchers.remove(callback)

@@ -49,6 +49,10 @@ async def test_a_session_is_forked_and_exported(manager: Any, browser: Any) -> N
     exported = await browser.fetch("sessions/s1/export?format=markdown")
     assert exported.body.decode() == "# Päper\n"
     assert exported.headers["Content-Type"].startswith("text/markdown")
+    notebook = await browser.fetch("sessions/s1/export?format=notebook")
+    assert body(notebook) == {"cells": ["Päper"]}
+    assert notebook.headers["Content-Type"].startswith("application/x-ipynb+json")
+    assert (await browser.fetch("sessions/none/export?format=notebook")).code == 404
     assert (await browser.fetch("sessions/s1/export?format=exe")).code == 400
 
 

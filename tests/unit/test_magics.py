@@ -5,8 +5,9 @@ import ast
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from jupyter_agent.magics import _await_cell, _AwaitLine, _options, _plain, inert_markdown
+from jupyter_agent.magics import _await_cell, _AwaitLine, _options, _plain
 from jupyter_agent.protocol.errors import ConfigError
+from jupyter_agent.runtime.inert import inert_markdown
 
 
 def transform(cell: str) -> str:
