@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequ
 from contextlib import aclosing
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .config import MODES, Limits, Settings, load_settings
 from .policy.broker import Answer
@@ -30,10 +30,10 @@ from .protocol.errors import (
 )
 from .protocol.messages import Effort, Message
 from .protocol.session_events import ApprovalStart, Budget, RunEnd, RunStatus, SessionEvent
-from .protocol.tools import Mode, Permission
+from .protocol.tools import Mode
 from .protocol.usage import Finish, Usage
 from .tools.base import Tool
-from .tools.function import DEADLINE, FunctionTool
+from .tools.function import FunctionTool, tool
 
 if TYPE_CHECKING:
     from .kernel.managed import ManagedKernels
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Confirm = Callable[[ApprovalStart], "bool | Answer | Awaitable[bool | Answer]"]
 
+__all__ = ["Agent", "Result", "tool"]
 OWNER = "python"
 # What needs no notebook, and is offered beside the shell's own tools where there is none.
 SHELL_TOOLS = frozenset(
@@ -414,48 +415,6 @@ class _LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-@overload
-def tool(function: Callable[..., Any], /) -> FunctionTool: ...
-
-
-@overload
-def tool(
-    *,
-    permission: Permission = "exec",
-    name: str | None = None,
-    deadline: float | None = DEADLINE,
-) -> Callable[[Callable[..., Any]], FunctionTool]: ...
-
-
-def tool(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    permission: Permission = "exec",
-    name: str | None = None,
-    deadline: float | None = DEADLINE,
-) -> Any:
-    """Make a typed function with a docstring into a tool: `@tool`, or `@tool(permission="read")`.
-
-    The function can still be called. A plain one runs in a thread, an `async` one on the event
-    loop. The lines of a Google-style `Args:` section describe the arguments to the model.
-
-    Args:
-        function: the function, when used without parentheses.
-        permission: `read` runs without asking; `write`, `exec` and `network` as the mode says.
-        name: what the model calls it, None for the function's own name.
-        deadline: seconds a call may take, None for no bound.
-
-    Raises:
-        TypeError: a type or the docstring is missing, or a parameter has no name.
-    """
-
-    def make(given: Callable[..., Any]) -> FunctionTool:
-        return FunctionTool(given, permission=permission, name=name, deadline=deadline)
-
-    return make if function is None else make(function)
 
 
 def _as_tool(given: Callable[..., Any] | Tool[Any]) -> Tool[Any]:

@@ -88,7 +88,7 @@ class Credentials:
         """Return the providers for which something was entered."""
         return self._file.names()
 
-    def stored(self) -> dict[str, str]:
+    def stored_keys(self) -> dict[str, str]:
         """Return the keys that were entered, by their text, with the provider of each."""
         found = {}
         for name in self._file.names():

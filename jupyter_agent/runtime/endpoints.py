@@ -147,7 +147,9 @@ class Endpoints:
         """Return every key that is known, by its text, with what it is called. It may block."""
         found: dict[str, str] = {}
         with suppress(ConfigError):  # a damaged file of keys is told where keys are used
-            found = {text: f"key of {name}" for text, name in self.credentials.stored().items()}
+            found = {
+                text: f"key of {name}" for text, name in self.credentials.stored_keys().items()
+            }
         return found | secrets_in(self.credentials.environment, key_variables(self.settings))
 
     def resolve(self, model_id: str) -> ResolvedModel:

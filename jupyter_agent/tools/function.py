@@ -12,7 +12,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticSerializationError, to_json
@@ -191,3 +191,45 @@ def _text(made: Any) -> str:
         return to_json(made).decode("utf-8")
     except (PydanticSerializationError, UnicodeDecodeError):
         return str(made)
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> FunctionTool: ...
+
+
+@overload
+def tool(
+    *,
+    permission: Permission = "exec",
+    name: str | None = None,
+    deadline: float | None = DEADLINE,
+) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    permission: Permission = "exec",
+    name: str | None = None,
+    deadline: float | None = DEADLINE,
+) -> Any:
+    """Make a typed function with a docstring into a tool: `@tool`, or `@tool(permission="read")`.
+
+    The function can still be called. A plain one runs in a thread, an `async` one on the event
+    loop. The lines of a Google-style `Args:` section describe the arguments to the model.
+
+    Args:
+        function: the function, when used without parentheses.
+        permission: `read` runs without asking; `write`, `exec` and `network` as the mode says.
+        name: what the model calls it, None for the function's own name.
+        deadline: seconds a call may take, None for no bound.
+
+    Raises:
+        TypeError: a type or the docstring is missing, or a parameter has no name.
+    """
+
+    def make(given: Callable[..., Any]) -> FunctionTool:
+        return FunctionTool(given, permission=permission, name=name, deadline=deadline)
+
+    return make if function is None else make(function)
