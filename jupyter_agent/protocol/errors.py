@@ -307,6 +307,18 @@ class SessionBusy(StoreError):
     retryable = True
 
 
+class StoreConflict(StoreError):
+    """Another process has written what was to be written here."""
+
+    code = "store_conflict"
+
+
+class SessionUnreadable(StoreError):
+    """What is stored of a session cannot be understood."""
+
+    code = "session_unreadable"
+
+
 class StoreUnavailable(StoreError):
     """The database is locked, damaged, read-only, full or of a newer version."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from ..kernel.runner import KernelRunner
 from ..notebook.frontend import BrowserChannel
 from ..policy.rules import Rule
 from ..protocol.codec import from_data, to_json
-from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
+from ..protocol.errors import AgentError, NotAllowed, SessionBusy, UnknownSession
 from ..protocol.frames import FileList, ServerStatus, SessionSummary, VariableList
 from ..protocol.messages import Message, new_id, now
 from ..protocol.models import ModelList
@@ -29,12 +31,14 @@ from .checkpoints import copy_records
 from .choices import find_files, list_variables
 from .export import markdown
 from .history import transcript_of
-from .journal import Journal
-from .lease import Lease, holder_name
-from .recovery import load_history, load_journal, recover
+from .journal import Journal, load_journal
+from .lease import has_ended, holder_name
+from .recovery import load_history
 from .session import Session
 from .session_parts import SessionParts, Settled
 from .workspace import SessionWorkspace
+
+log = logging.getLogger("jupyter_agent")
 
 # Between an owner and a folder; no name has a line break in it.
 _OF_FOLDER = "\n"
@@ -83,19 +87,35 @@ class SessionManager:
         self._sessions: dict[str, Session] = {}
         self._watchers: list[Callable[[], None]] = []
         self._holder = holder_name()
+        self._recovery: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Put in order what a crash of an earlier process left behind."""
+        """Open the store, and begin to put in order what a crash left behind.
+
+        Raises:
+            StoreUnavailable: it cannot be used.
+        """
         store = await self.store()
-        for session_id in {session_id for session_id, _ in await store.open_runs()}:
-            row = await store.session(session_id)
-            if row is not None:
-                await self._load(row)
+        try:
+            crashed = await store.open_runs()
+        except BaseException:
+            await store.aclose()
+            self._store = None
+            raise
+        self._recovery = asyncio.get_running_loop().create_task(
+            self._recover({session_id for session_id, _ in crashed})
+        )
 
     async def aclose(self) -> None:
         """End every run, write everything, close the store."""
+        if self._recovery is not None:
+            self._recovery.cancel()
+            await asyncio.wait({self._recovery})
         for session in list(self._sessions.values()):
-            await session.aclose()
+            try:
+                await session.aclose()
+            except AgentError as error:  # the others are closed all the same
+                log.warning("Session %s could not be closed: %s", session.id, error.user_message)
         self._sessions.clear()
         if self._store is not None:
             await self._store.aclose()
@@ -281,6 +301,19 @@ class SessionManager:
             raise UnknownSession("There is no such session. It may have been deleted.")
         return row
 
+    async def _recover(self, session_ids: Collection[str]) -> None:
+        """Load sessions whose run did not end; those that another process works on are left."""
+        store = await self.store()
+        for session_id in session_ids:
+            try:
+                holder = await store.lease_holder(session_id)
+                row = await store.session(session_id)
+                if row is not None and (holder is None or has_ended(holder)):
+                    await self._load(row)
+            except Exception:  # one that cannot be read keeps nobody from the others
+                log.exception("Session %s could not be put in order", session_id)
+        self._changed()
+
     async def _load(self, row: SessionRow) -> Session:
         async with self._loading.setdefault(row.id, asyncio.Lock()):
             session = self._sessions.get(row.id)
@@ -293,7 +326,6 @@ class SessionManager:
         store = await self.store()
         journal = await load_journal(store, row.id)
         history = await load_history(store, row.id)
-        await self._recover(row.id, journal, history)
         session = Session(self._parts(row, store, journal, history))
         session.on_change = self._changed
         if self._store_problem is not None:
@@ -313,21 +345,11 @@ class SessionManager:
             provenance=session.provenance if self.settings.provenance else lambda: None,
         )
         session.equip(workspace, build_tools(workspace, checkpoints=session.review))
+        if journal.transcript.running or await store.open_runs(row.id):
+            # Another process may be working on it; its watchers are shown how that goes on.
+            with contextlib.suppress(SessionBusy):
+                await session.put_in_order()
         return session
-
-    async def _recover(self, session_id: str, journal: Journal, history: list[Message]) -> None:
-        store = await self.store()
-        if not journal.transcript.running and not await store.open_runs(session_id):
-            return
-        lease = Lease(store, session_id, self._holder)
-        try:
-            await lease.acquire()
-        except SessionBusy:
-            return  # another process is working on it: shown as it is, not touched
-        try:
-            await recover(store, session_id, journal, history)
-        finally:
-            await lease.release()
 
     def _parts(
         self, row: SessionRow, store: Any, journal: Journal, history: list[Message]

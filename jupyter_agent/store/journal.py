@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from ..protocol.errors import StoreError
+from ..protocol.errors import StoreConflict
 from .leases import Leases
 
 
@@ -19,7 +19,7 @@ class Journal(Leases):
         The same events again change nothing, so a caller that was cancelled may repeat itself.
 
         Raises:
-            StoreError: another event already has one of the numbers. Nothing was written.
+            StoreConflict: another event already has one of the numbers. Nothing was written.
         """
         rows = [(session_id, first_seq + i, json) for i, json in enumerate(events)]
 
@@ -29,7 +29,7 @@ class Journal(Leases):
                 "INSERT INTO events VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows
             )
             if connection.total_changes - before != len(rows) and not _all_there(connection, rows):
-                raise StoreError("Two programs numbered events of one session alike.")
+                raise StoreConflict("Two programs numbered events of one session alike.")
 
         await self._fenced(session_id, change)
 
@@ -97,13 +97,20 @@ class Journal(Leases):
     async def put_message(
         self, session_id: str, position: int, message_id: str, json: bytes
     ) -> None:
-        """Store the message at a position (from 0), replacing what was there."""
+        """Store the message at a position (from 0), anew or instead of the same one as it was.
+
+        Raises:
+            StoreConflict: another message is there. It stays.
+        """
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?)",
+            cursor = connection.execute(
+                "INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT (session_id, position) "
+                "DO UPDATE SET json = excluded.json WHERE message_id = excluded.message_id",
                 (session_id, position, message_id, json),
             )
+            if cursor.rowcount == 0:
+                raise StoreConflict("Two programs added messages to one session.")
 
         await self._fenced(session_id, change)
 
@@ -118,16 +125,16 @@ class Journal(Leases):
 
         return await self._database.read(query)
 
-    async def truncate_messages(self, session_id: str, position: int) -> None:
-        """Drop the messages from `position` on."""
+    async def count_messages(self, session_id: str) -> int:
+        """Return how many messages there are."""
 
-        def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "DELETE FROM messages WHERE session_id = ? AND position >= ?",
-                (session_id, position),
-            )
+        def query(connection: sqlite3.Connection) -> int:
+            row = connection.execute(
+                "SELECT count(*) FROM messages WHERE session_id = ?", (session_id,)
+            ).fetchone()
+            return int(row[0])
 
-        await self._fenced(session_id, change)
+        return await self._database.read(query)
 
     async def put_checkpoint(
         self, session_id: str, checkpoint_id: str, json: bytes, data: bytes = b""

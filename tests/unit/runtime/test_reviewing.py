@@ -12,6 +12,7 @@ from jupyter_agent.config import Settings
 from jupyter_agent.protocol.errors import EditRefused, NotAllowed, StaleCells
 from jupyter_agent.protocol.messages import Message, TextPart
 from jupyter_agent.protocol.rpc import DeleteCell, Expected, InsertCell, MoveCell, SetSource
+from jupyter_agent.protocol.session_events import MessageEnd, MessageStart
 from jupyter_agent.runtime.build import build_manager
 from jupyter_agent.runtime.checkpoints import MOST_CHECKPOINTS
 from jupyter_agent.tools.base import ToolCallContext
@@ -50,7 +51,9 @@ async def act(session, *changes, prompt=None, op="op"):
     if prompt is not None:
         message = Message(role="user", parts=(TextPart(text=prompt),))
         session.history.append(message)
-        session._show(message)
+        await session._record(message)
+        session.journal.emit(MessageStart(message=message))
+        session.journal.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
         session.checkpoints.begin(f"run-{prompt}", message)
     document = await session.workspace.document("n.ipynb")
     return await document.apply(changes, (), op_id=f"{op}-{session.journal.seq}")

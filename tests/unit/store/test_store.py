@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_agent.protocol.errors import StoreError, StoreUnavailable, UnknownSession
+from jupyter_agent.protocol.errors import (
+    StoreConflict,
+    StoreError,
+    StoreUnavailable,
+    UnknownSession,
+)
 from jupyter_agent.store.migrations import APPLICATION_ID, MIGRATIONS
 from jupyter_agent.store.rows import ApprovalRow, SessionRow
 from jupyter_agent.store.sessions import SessionStore, open_store
@@ -111,7 +116,7 @@ async def test_an_older_snapshot_does_not_replace_a_newer_one(store: SessionStor
     assert await store.snapshot("s1") == (9, b"new")
 
 
-async def test_messages_are_replaced_in_place_and_cut(store: SessionStore) -> None:
+async def test_a_message_is_replaced_by_itself_alone(store: SessionStore) -> None:
     await store.create_session(a_session())
     for position, text in enumerate([b"a", b"b", b"c"]):
         await store.put_message("s1", position, f"m{position}", text)
@@ -119,8 +124,10 @@ async def test_messages_are_replaced_in_place_and_cut(store: SessionStore) -> No
     assert await store.messages("s1") == [b"a", b"B", b"c"]
     found = await store.session("s1")
     assert found is not None and found.messages == 3
-    await store.truncate_messages("s1", 1)
-    assert await store.messages("s1") == [b"a"]
+    with pytest.raises(StoreConflict):
+        await store.put_message("s1", 1, "another", b"x")
+    assert await store.messages("s1") == [b"a", b"B", b"c"]
+    assert await store.count_messages("s1") == 3
 
 
 async def test_a_run_is_open_until_it_ends(store: SessionStore) -> None:
