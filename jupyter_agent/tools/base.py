@@ -192,6 +192,7 @@ def text_output(text: str, *, is_error: bool = False, summary: str = "", **more:
 # What a model can do about an error, by its code.
 FIXES = {
     "STALE_CELL": "look at the current source given here, then repeat the edit against it",
+    "STALE_FILE": "call read_file to see what is there now, then write it again",
     "UNKNOWN_CELL": "call notebook_overview for the ids of the cells",
     "UNCONFIRMED": "call read_cells to see what is there; do not repeat the edit blindly",
     "NOTEBOOK_MISSING": "check the path with list_files, or create it with create_notebook",
