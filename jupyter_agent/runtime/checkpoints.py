@@ -114,6 +114,8 @@ class Checkpoints:
         if self._run is None:
             return
         async with self.lock:
+            # What was noted before was done: `refused` must not take it back.
+            self._refusable.pop(document.path, None)
             try:
                 state: NotebookState = await document.read(ids)
                 record = await self._current(document.path)
