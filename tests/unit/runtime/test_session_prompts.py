@@ -126,6 +126,24 @@ async def test_plan_mode_is_refused_where_it_is_not_allowed(tmp_path):
             await session.prompt("x", mode="plan")
 
 
+# -- what is sent again ----------------------------------------------------------------------------
+
+
+async def test_a_run_sends_what_the_one_before_sent_so_that_caches_hold_it(tmp_path):
+    (tmp_path / "a.txt").write_text("forty-two")
+    model = Model([Say("ok")])
+    async with manager_of(tmp_path, first=model) as manager:
+        session, _ = await start(manager)
+        await session.prompt("see @file:a.txt", mentions=(FILE,))
+        await session.wait()
+        await say(session, "and now?")
+        first, second = ([m.text for m in request.messages] for request in model.requests)
+        assert second[: len(first)] == first
+        other, _ = await start(manager)
+        await say(other, "hello")
+        assert model.requests[-1].messages[0].text != first[0], "another delimiter"
+
+
 # -- between two runs ------------------------------------------------------------------------------
 
 
