@@ -325,6 +325,12 @@ class StoreUnavailable(StoreError):
     code = "store_unavailable"
 
 
+class StoreDamaged(StoreUnavailable):
+    """The database is damaged. It was left as it is; some of it may still be read."""
+
+    code = "store_damaged"
+
+
 class BudgetExceeded(AgentError):
     """A limit of turns, tokens, cost, time or calls was reached."""
 

@@ -28,6 +28,7 @@ OnReset = Callable[[Snapshot], None]
 
 # How far back a client can resume event by event; beyond it gets a snapshot.
 KEPT_EVENTS = 4_000
+KEPT_BYTES = 8 << 20
 WRITE_DELAY = 0.05
 
 
@@ -38,7 +39,7 @@ class EventStore(Protocol):
         """Append events with numbers from `first_seq`; durable when it returns."""
 
     async def put_snapshot(self, session_id: str, seq: int, json: bytes) -> None:
-        """Keep the transcript as it is after event `seq`; earlier events may be dropped."""
+        """Keep the transcript as it is after event `seq`; earlier events are dropped."""
 
     async def last_seq(self, session_id: str) -> int:
         """Return the number of the last event."""
@@ -72,7 +73,11 @@ class Journal:
         self._session_id = session_id
         self._store = store
         self._transcript = TranscriptBuilder(transcript)
-        self._kept: deque[tuple[int, SessionEvent]] = deque(maxlen=KEPT_EVENTS)
+        self._kept: deque[tuple[int, SessionEvent, int]] = deque()
+        self._kept_bytes = 0
+        # Bytes of the events since the last snapshot, and of that.
+        self._since_snapshot = 0
+        self._snapshot_size = 0
         self._watchers: list[tuple[Watcher, OnReset]] = []
         # Not written yet: kept as they are, as they may have to be numbered anew.
         self._pending: list[tuple[SessionEvent, bytes]] = []
@@ -93,6 +98,11 @@ class Journal:
         """Whether anybody watches."""
         return bool(self._watchers)
 
+    def has_said(self, text: str) -> bool:
+        """Whether a notice of this text is in the transcript."""
+        entries = self.transcript.entries
+        return any(entry.type == "notice" and entry.text == text for entry in entries)
+
     def emit(self, event: SessionEvent) -> None:
         """Number an event, apply it, show it, and have it written soon."""
         data = to_json(SessionEvent, event)
@@ -110,7 +120,7 @@ class Journal:
         """Begin to watch: returns what to show first, and a function that ends it."""
         first: Snapshot | Events
         if after is not None and self._reaches_back_to(after):
-            missed = tuple(event for seq, event in self._kept if seq > after)
+            missed = tuple(event for seq, event, _ in self._kept if seq > after)
             first = Events(session_id=self._session_id, seq=after + 1, events=missed)
         else:
             first = self._as_it_stands()
@@ -146,8 +156,18 @@ class Journal:
     async def checkpoint(self) -> None:
         """Write everything, and a snapshot so that a later start need not read every event."""
         await self.flush()
-        seq, transcript = self.seq, self.transcript
-        await self._store.put_snapshot(self._session_id, seq, to_json(Transcript, transcript))
+        seq, json = self.seq, to_json(Transcript, self.transcript)
+        await self._store.put_snapshot(self._session_id, seq, json)
+        self._since_snapshot, self._snapshot_size = 0, len(json)
+
+    async def tidy(self) -> None:
+        """Write everything, and a snapshot when the events since the last are as much as it was.
+
+        So what is written stays in proportion to what is new, however long the conversation is.
+        """
+        await self.flush()
+        if self._since_snapshot >= self._snapshot_size:
+            await self.checkpoint()
 
     async def catch_up(self) -> bool:
         """Take in what another process wrote to the session; returns whether there was anything.
@@ -168,6 +188,7 @@ class Journal:
             self.seq, self._pending_from = seq, seq + 1
             self._transcript = TranscriptBuilder(transcript)
             self._kept.clear()
+            self._kept_bytes = 0
             for event, data in unwritten:
                 self._number(event, data)
             snapshot = self._as_it_stands()
@@ -190,7 +211,11 @@ class Journal:
     def _number(self, event: SessionEvent, data: bytes) -> None:
         self.seq += 1
         self._transcript.apply(event)
-        self._kept.append((self.seq, event))
+        self._kept.append((self.seq, event, len(data)))
+        self._kept_bytes += len(data)
+        self._since_snapshot += len(data)
+        while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
+            self._kept_bytes -= self._kept.popleft()[2]
         self._pending.append((event, data))
 
     def _have_written(self) -> None:

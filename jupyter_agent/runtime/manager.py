@@ -40,6 +40,8 @@ from .workspace import SessionWorkspace
 
 log = logging.getLogger("jupyter_agent")
 
+# Seconds after which a session that nobody uses or watches is read anew when it is asked for.
+UNLOAD_AFTER = 600.0
 # Between an owner and a folder; no name has a line break in it.
 _OF_FOLDER = "\n"
 
@@ -87,7 +89,9 @@ class SessionManager:
         self._sessions: dict[str, Session] = {}
         self._watchers: list[Callable[[], None]] = []
         self._holder = holder_name()
-        self._recovery: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
+        # When each session was asked for last, on the loop's clock.
+        self._used: dict[str, float] = {}
 
     async def start(self) -> None:
         """Open the store, and begin to put in order what a crash left behind.
@@ -102,15 +106,17 @@ class SessionManager:
             await store.aclose()
             self._store = None
             raise
-        self._recovery = asyncio.get_running_loop().create_task(
-            self._recover({session_id for session_id, _ in crashed})
-        )
+        loop = asyncio.get_running_loop()
+        self._background = [
+            loop.create_task(self._recover({session_id for session_id, _ in crashed})),
+            loop.create_task(self._unload_at_rest()),
+        ]
 
     async def aclose(self) -> None:
         """End every run, write everything, close the store."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-            await asyncio.wait({self._recovery})
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         for session in list(self._sessions.values()):
             try:
                 await session.aclose()
@@ -314,7 +320,30 @@ class SessionManager:
                 log.exception("Session %s could not be put in order", session_id)
         self._changed()
 
+    async def _unload_at_rest(self) -> None:
+        """Let go, now and then, of sessions that nobody has used for a while."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(UNLOAD_AFTER / 10)
+            unused = [one for one, at in self._used.items() if loop.time() - at > UNLOAD_AFTER]
+            for session_id in unused:
+                await self._unload(session_id)
+
+    async def _unload(self, session_id: str) -> None:
+        async with self._loading.setdefault(session_id, asyncio.Lock()):
+            session = self._sessions.get(session_id)
+            if session is not None and not session.at_rest:
+                return
+            self._used.pop(session_id, None)
+            self._sessions.pop(session_id, None)
+            if session is not None:
+                try:
+                    await session.aclose()
+                except AgentError as error:
+                    log.warning("Session %s was not written: %s", session_id, error.user_message)
+
     async def _load(self, row: SessionRow) -> Session:
+        self._used[row.id] = asyncio.get_running_loop().time()
         async with self._loading.setdefault(row.id, asyncio.Lock()):
             session = self._sessions.get(row.id)
             if session is None:
@@ -328,7 +357,7 @@ class SessionManager:
         history = await load_history(store, row.id)
         session = Session(self._parts(row, store, journal, history))
         session.on_change = self._changed
-        if self._store_problem is not None:
+        if self._store_problem is not None and not journal.has_said(self._store_problem):
             journal.emit(
                 Notice(level="warning", text=self._store_problem, code="store_unavailable")
             )

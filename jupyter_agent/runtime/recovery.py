@@ -38,7 +38,6 @@ async def recover(store: Any, session_id: str, journal: Journal, history: list[M
         journal.emit(RunEnd(run_id=run_id, status="interrupted"))
         if runs:
             await store.end_run(session_id, run_id, "interrupted")
-    await store.void_approvals(session_id)
     await journal.checkpoint()
     return True
 

@@ -127,6 +127,14 @@ class Session:
         return self._runs.stage in ("beginning", "working")
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing would be lost with what is kept in memory alone, and nobody watches."""
+        held = self._parts.grants or self.settled.mode == "auto" or len(self._inbox)
+        runs = self.workspace.runs.values() if self.workspace is not None else ()
+        busy = self._runs.stage != "idle" or not all(record.run.finished for record in runs)
+        return not (busy or held or self.journal.watched)
+
+    @property
     def runs_elsewhere(self) -> bool:
         """Whether a run goes on in another process, as far as one can see."""
         return self._runs.stage == "idle" and self.journal.transcript.running
@@ -405,7 +413,7 @@ class Session:
         self.on_change()
         try:
             await self._store.end_run(self.id, run_id, outcome.status)
-            await self.journal.checkpoint()
+            await self.journal.tidy()
         except AgentError as error:
             self._complain(error, "error")
 

@@ -11,10 +11,11 @@ from session_rig import Model, manager_of, of, say, start
 
 from jupyter_agent.protocol.codec import from_json
 from jupyter_agent.protocol.errors import SessionBusy, SessionUnreadable
-from jupyter_agent.protocol.messages import Message
+from jupyter_agent.protocol.messages import ImagePart, Message
 from jupyter_agent.protocol.session_events import Notice
 from jupyter_agent.providers.replay import Say, Wait
 from jupyter_agent.runtime import elsewhere
+from jupyter_agent.runtime import manager as manager_module
 from jupyter_agent.store.sessions import open_store
 
 
@@ -140,3 +141,51 @@ async def test_a_session_that_cannot_be_read_keeps_nobody_from_the_others(tmp_pa
             await manager.get(bad.id, owner="me")
         assert {row.id for row in await manager.sessions(owner="me")} == {bad.id, good.id}
         await manager.delete(bad.id, owner="me")
+
+
+# -- what is written and kept ----------------------------------------------------------------------
+
+
+async def test_an_image_is_written_once_and_small_prompts_write_little(tmp_path):
+    image = ImagePart(media_type="image/png", data="A" * 1_000_000)
+    async with manager_of(tmp_path, first=Model([Say("hi")])) as manager:
+        session, _ = await start(manager)
+        await say(session, "look", [image])
+        for _ in range(10):
+            await say(session, "small")
+        kept, held = session.id, session.history[0]
+    database = sqlite3.connect(tmp_path / "sessions.db")
+    size = sum(
+        database.execute(f"SELECT coalesce(sum(length({column})), 0) FROM {table}").fetchone()[0]
+        for table, column in [("events", "json"), ("messages", "json"), ("snapshots", "json")]
+    )
+    (stored,) = database.execute("SELECT sum(length(data)) FROM blobs").fetchone()
+    database.close()
+    assert stored == 1_000_000 and size < 100_000
+    async with manager_of(tmp_path, first=Model([Say("hi")])) as manager:
+        session = await manager.get(kept, owner="me")
+        assert session.history[0] == held
+        assert session.journal.transcript.entries[0].message == held
+
+
+async def test_a_session_that_nobody_uses_is_let_go_of_and_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(manager_module, "UNLOAD_AFTER", 0.05)
+    async with manager_of(tmp_path, first=Model([Say("hi")])) as manager:
+        await manager.start()
+        made = {}
+        for name in ("used", "watched", "auto"):
+            made[name] = await manager.create(owner="me", model="first")
+            session = await manager.get(made[name].id, owner="me")
+            await say(session, name)
+            if name == "watched":
+                session.journal.attach(lambda *event: None, None)
+            if name == "auto":
+                await session.configure(mode="auto")
+        for _ in range(100):
+            if made["used"].id not in manager._sessions:
+                break
+            await asyncio.sleep(0.02)
+        assert {made["watched"].id, made["auto"].id} == set(manager._sessions)
+        again = await manager.get(made["used"].id, owner="me")
+        assert texts(again.history) == ["used", "hi"]
+        await say(again, "and again")
