@@ -204,7 +204,22 @@ class Session:
             if op_id in self._seen:
                 return
             self._seen.append(op_id)
-        text = text.strip()
+        try:
+            await self._say(text.strip(), images, mentions, mode, delivery)
+        except AgentError:
+            if op_id is not None and op_id in self._seen:
+                self._seen.remove(op_id)  # refused: the same may be tried again
+            raise
+        await self.journal.flush()
+
+    async def _say(
+        self,
+        text: str,
+        images: Sequence[ImagePart],
+        mentions: Sequence[Mention],
+        mode: Literal["plan"] | None,
+        delivery: Literal["steer", "queue"],
+    ) -> None:
         if not text and not images:
             raise NotAllowed("The prompt is empty.")
         if mode is not None and mode not in self._parts.allowed_modes:
@@ -223,7 +238,6 @@ class Session:
             # What steers a run is said in the run's mode, also when it is resumed.
             steers = delivery == "steer"
             self._inbox.put(with_mode(message, self._run_mode) if steers else message, delivery)
-        await self.journal.flush()
 
     async def compact(self) -> None:
         """Have the turns before the last summarised for the model; a run that Stop ends.

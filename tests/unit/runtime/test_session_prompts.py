@@ -208,8 +208,13 @@ async def test_a_prompt_that_another_process_keeps_from_running_is_refused(tmp_p
         other = await open_store(tmp_path / "sessions.db")
         await other.acquire_lease(session.id, "another-machine:1:x", 60.0)
         with pytest.raises(SessionBusy):
-            await session.prompt("first")
+            await session.prompt("first", op_id="op")
         assert not events and not session.history and session.status == "idle"
+        await other.release_lease(session.id)
+        await session.prompt("first", op_id="op")
+        await session.prompt("first", op_id="op")
+        await session.wait()
+        assert len(of(events, "run_end")) == 1, "said again it is answered, and only once"
         await other.aclose()
 
 
