@@ -106,7 +106,11 @@ class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has n
         session = await self._agent.open_session()
         if session is not self._session:
             self._session = session
-            session.journal.attach(lambda seq, event, data: self._draw_soon(), session.journal.seq)
+            session.journal.attach(
+                lambda seq, event, data: self._draw_soon(),
+                session.journal.seq,
+                lambda snapshot: self._draw_soon(),
+            )
         return session
 
     async def _ready(self, content: Block) -> None:

@@ -23,6 +23,7 @@ from ..policy.rules import CallFacts, Rule, Verdict, decide
 from ..protocol.errors import AgentError
 from ..protocol.messages import TextPart, ToolCallPart, ToolResultPart, new_id
 from ..protocol.session_events import ApprovalStart, SessionEvent, ToolEnd, ToolStart, ToolUpdate
+from ..protocol.text import printable
 from ..protocol.tools import GrantScope, Mode
 from ..tools.base import (
     Preview,
@@ -30,6 +31,8 @@ from ..tools.base import (
     ToolCallContext,
     ToolOutput,
     failure,
+    printable_output,
+    printable_preview,
     redacted_blocks,
     redacted_output,
     text_output,
@@ -188,13 +191,16 @@ class Executor:
             return _invalid(call, _faults(error))
         try:
             permissions = tool.permissions(arguments)
-            preview = await tool.preview(arguments)
+            always_ask = tool.always_ask(arguments)
+            preview = printable_preview(await tool.preview(arguments))
         except AgentError as error:
             return failure(error, title=call.name)
+        except Exception as error:
+            return _broken(call, error)
         facts = CallFacts(
             tool_name=call.name,
             permissions=permissions,
-            always_ask=tool.always_ask(arguments),
+            always_ask=always_ask,
             notebook_path=dict(preview.bound_to).get("notebook"),
         )
         return _Prepared(call, tool, arguments, preview, facts)
@@ -227,7 +233,7 @@ class Executor:
             call_id=call.id,
             tool_name=call.name,
             title=prepared.preview.title,
-            permissions=tuple(sorted(facts.permissions)),
+            permissions=tuple(sorted(facts.needed)),
             arguments=call.arguments or {},
             preview=prepared.preview.blocks,
             fingerprint=self._fingerprint(call, prepared.preview),
@@ -242,6 +248,8 @@ class Executor:
             current = await prepared.tool.preview(prepared.arguments)
         except AgentError as error:
             return failure(error)
+        except Exception as error:
+            return _broken(call, error)
         if self._fingerprint(call, current) != approval.fingerprint:
             return refused_output(
                 "What this call was allowed for changed while it waited, so it did not run. "
@@ -252,7 +260,7 @@ class Executor:
                 Grant(
                     scope=answer.scope,
                     tool_name=call.name,
-                    permissions=facts.permissions,
+                    permissions=facts.needed,
                     notebook_path=facts.notebook_path if answer.scope == "notebook" else None,
                 )
             )
@@ -277,7 +285,7 @@ class Executor:
             call_id=call.id,
             run_id=self._run_id,
             update=lambda text, cells: self._emit(
-                ToolUpdate(call_id=call.id, text=self._redact(text), cells=tuple(cells))
+                ToolUpdate(call_id=call.id, text=printable(self._redact(text)), cells=tuple(cells))
             ),
         )
         deadline = self._deadlines.get(call.name, tool.deadline)
@@ -295,13 +303,8 @@ class Executor:
         except asyncio.CancelledError:
             await self._intents.end(_result(call, interrupted_output()))
             raise
-        except Exception as error:  # a tool's bug is a result, never the end of the run
-            log.warning("The tool %s failed on its own fault.", call.name, exc_info=True)
-            output = text_output(
-                f"TOOL_ERROR: {type(error).__name__}: {error}",
-                is_error=True,
-                summary=f"{type(error).__name__}",
-            )
+        except Exception as error:
+            output = _broken(call, error)
         result = self._finalise(
             call, output, title=title, duration=time.monotonic() - started, preview=prepared.preview
         )
@@ -318,7 +321,7 @@ class Executor:
         duration: float | None = None,
         preview: Preview | None = None,
     ) -> ToolResultPart:
-        output = redacted_output(output, self._redact)
+        output = printable_output(redacted_output(output, self._redact))
         result = _result(call, output, rejected=rejected)
         shown = output.preview or redacted_blocks(preview.blocks if preview else (), self._redact)
         self._emit(
@@ -372,6 +375,16 @@ def _result(call: ToolCallPart, output: ToolOutput, *, rejected: bool = False) -
 def _invalid(call: ToolCallPart, why: str) -> ToolOutput:
     return text_output(
         f"INVALID_CALL: {call.name}: {why}", is_error=True, summary="call not understood"
+    )
+
+
+def _broken(call: ToolCallPart, error: Exception) -> ToolOutput:
+    """Return what the model reads of a tool's own bug: a result, never the end of the run."""
+    log.warning("The tool %s failed on its own fault.", call.name, exc_info=error)
+    return text_output(
+        f"TOOL_ERROR: {type(error).__name__}: {error}",
+        is_error=True,
+        summary=f"{type(error).__name__}",
     )
 
 

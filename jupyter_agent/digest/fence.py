@@ -17,7 +17,12 @@ def _new_token() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """The delimiter of one run: 64 random bits, drawn anew for each."""
+    """The delimiter of one conversation: 64 random bits, drawn anew each time it is opened.
+
+    Not for each run: it stands in the system prompt and in every result, so that a new one would
+    change all that was sent before, and no provider's cache of it would ever be met. Data that has
+    come to know it gains nothing: `wrap` takes it out of what is fenced.
+    """
 
     token: str = field(default_factory=_new_token)
 

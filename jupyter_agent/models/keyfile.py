@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..protocol.errors import ConfigError
+from .writing import alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +69,29 @@ class KeyFile:
         return sorted(self._read())
 
     def put(self, provider: str, entry: StoredProvider) -> None:
-        """Replace a provider's entry."""
-        self._write({**self._read(), provider: entry})
+        """Replace a provider's entry; what others write at the same moment stays."""
+        with self._alone():
+            self._write({**self._read(), provider: entry})
 
     def remove(self, provider: str) -> None:
         """Drop a provider's entry."""
-        entries = self._read()
-        if entries.pop(provider, None) is not None:
-            self._write(entries)
+        with self._alone():
+            entries = self._read()
+            if entries.pop(provider, None) is not None:
+                self._write(entries)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Read and write with no other writer in between."""
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(alone(self._path.with_name(f"{self._path.name}.lock")))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            yield
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(f"The file of keys ({self._path}) cannot be written: {error.strerror}.")
 
     def _read(self) -> dict[str, StoredProvider]:
         try:
@@ -109,6 +127,4 @@ class KeyFile:
                 os.unlink(name)
                 raise
         except OSError as error:
-            raise ConfigError(
-                f"The file of keys ({self._path}) cannot be written: {error.strerror}."
-            ) from error
+            raise self._unwritable(error) from error

@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -126,6 +126,7 @@ def write_atomically(
     *,
     disk: Disk | None = None,
     follow: bool = True,
+    check: Callable[[], None] | None = None,
 ) -> None:
     """Replace (or create) a file by `data`.
 
@@ -134,6 +135,7 @@ def write_atomically(
         data: all of its new bytes, whole or in pieces.
         disk: the system calls.
         follow: replace what a symlink leads to, instead of the link.
+        check: called last thing before the file is replaced; what it raises leaves it as it was.
 
     Raises:
         OSError: it could not be written; the file is as it was, no temporary file is left.
@@ -150,6 +152,8 @@ def write_atomically(
     handle = disk.open_new(temporary)
     try:
         _fill(disk, handle, temporary, [data] if isinstance(data, bytes) else data, status)
+        if check is not None:
+            check()
         disk.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -12,8 +12,8 @@ from ..protocol.tools import Permission
 class Grant:
     """Calls of one tool that need no more than `permissions` run without asking again.
 
-    Scope `session` ends with the session; `notebook` holds for that notebook in any session of
-    the same owner.
+    Scope `session` holds for all of the session's notebooks, `notebook` for that one. Both are one
+    session's, and end with the process: nobody finds something allowed that they forgot.
     """
 
     scope: Literal["session", "notebook"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, get_args
 
 from ..protocol.tools import Mode, Permission
 from .grants import Grant, covers
 
 Effect = Literal["allow", "ask", "deny"]
+
+EVERY_PERMISSION: frozenset[Permission] = frozenset(get_args(Permission))
 
 # What each mode does with each permission class.
 MODES: dict[Mode, dict[Permission, Effect]] = {
@@ -29,7 +31,8 @@ MODES: dict[Mode, dict[Permission, Effect]] = {
 class Rule:
     """An administrator's or a person's rule: what to do with tools whose name matches `tool`.
 
-    `tool` is a shell pattern; `permission` narrows it to calls that need that class.
+    `tool` is a shell pattern; `permission` narrows it to calls that need that class. An allow that
+    is narrowed so answers for that class alone: what else a call needs is asked as ever.
     """
 
     effect: Effect
@@ -38,9 +41,13 @@ class Rule:
 
     def matches(self, call: CallFacts) -> bool:
         """Whether this rule speaks of the call."""
-        if self.permission is not None and self.permission not in call.permissions:
+        if self.permission is not None and self.permission not in call.needed:
             return False
         return fnmatchcase(call.tool_name, self.tool)
+
+    def lifts(self, permission: Permission) -> bool:
+        """Whether this rule, where it matches, lifts what a mode asks for a permission class."""
+        return self.effect == "allow" and self.permission in (None, permission)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,11 @@ class CallFacts:
     permissions: frozenset[Permission]
     always_ask: bool = False
     notebook_path: str | None = None
+
+    @property
+    def needed(self) -> frozenset[Permission]:
+        """What the call needs: what says nothing about itself counts as needing everything."""
+        return self.permissions or EVERY_PERMISSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,25 +84,23 @@ def decide(
 ) -> Verdict:
     """Decide on one call.
 
-    A call without any permission class counts as needing all of them: what says nothing about
-    itself is not trusted. Grants answer asks of the mode; they never lift a deny, a rule that
-    says ask, or a call that always asks.
+    Grants answer asks of the mode; they never lift a deny, a rule that says ask, or a call that
+    always asks.
     """
-    needed: frozenset[Permission] = call.permissions or frozenset(
-        ("read", "write", "exec", "network")
-    )
-    by_mode = [_by_mode(call, mode, permission) for permission in needed]
-    by_rule = [rule.effect for rule in rules if rule.matches(call)]
-    if "deny" in by_rule:
+    by_mode = {permission: _by_mode(call, mode, permission) for permission in call.needed}
+    matching = [rule for rule in rules if rule.matches(call)]
+    effects = {rule.effect for rule in matching}
+    if "deny" in effects:
         return Verdict(effect="deny", reason=f"A rule forbids {call.tool_name}.")
-    if "deny" in by_mode:
+    if "deny" in by_mode.values():
         return Verdict(
             effect="deny", reason=f"In {mode} mode the agent may only read. Nothing was done."
         )
-    if call.always_ask or "ask" in by_rule:
+    if call.always_ask or "ask" in effects:
         return Verdict(effect="ask")
-    if "ask" in by_mode and "allow" not in by_rule:
-        if any(covers(grant, call.tool_name, needed, call.notebook_path) for grant in grants):
-            return Verdict(effect="allow", reason="granted earlier")
-        return Verdict(effect="ask")
-    return Verdict(effect="allow")
+    asked = [permission for permission, effect in by_mode.items() if effect == "ask"]
+    if all(any(rule.lifts(permission) for rule in matching) for permission in asked):
+        return Verdict(effect="allow")
+    if any(covers(grant, call.tool_name, call.needed, call.notebook_path) for grant in grants):
+        return Verdict(effect="allow", reason="granted earlier")
+    return Verdict(effect="ask")

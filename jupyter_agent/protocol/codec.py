@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from math import isfinite
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from .errors import BadFrame
+from .text import printable
 
 T = TypeVar("T")
 
@@ -23,8 +26,12 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def to_json(kind: Any, value: Any) -> bytes:
-    """Write a value as compact JSON bytes."""
-    return adapter(kind).dump_json(value, exclude_none=True)
+    """Write a value as compact JSON bytes; `�` stands for half of a surrogate pair."""
+    try:
+        return adapter(kind).dump_json(value, exclude_none=True)
+    except PydanticSerializationError:
+        data = _written(to_data(kind, value))
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def to_data(kind: Any, value: Any) -> Any:
@@ -54,6 +61,17 @@ def from_data(kind: Any, data: Any) -> Any:
         return adapter(kind).validate_python(data)
     except ValidationError as error:
         raise BadFrame(_first_fault(error), cause=error) from error
+
+
+def _written(data: Any) -> Any:
+    """Return plain data as the fast way would write it, with text that can be written."""
+    if isinstance(data, str):
+        return printable(data)
+    if isinstance(data, dict):
+        return {printable(key): _written(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_written(value) for value in data]
+    return None if isinstance(data, float) and not isfinite(data) else data
 
 
 def _first_fault(error: ValidationError) -> str:
@@ -96,6 +114,16 @@ def parse_arguments(raw: str) -> tuple[dict[str, Any] | None, str | None]:
         return None, "the arguments are nested too deeply"
     except ValueError as error:
         return None, f"the arguments are not valid JSON: {error}"
+    if "\\ud" in raw.lower() and not _is_text(value):
+        return None, "the arguments hold half of a character (a lone surrogate)"
     if not isinstance(value, dict):
         return None, f"the arguments must be a JSON object, not {type(value).__name__}"
     return value, None
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -313,10 +313,28 @@ class SessionBusy(StoreError):
     retryable = True
 
 
+class StoreConflict(StoreError):
+    """Another process has written what was to be written here."""
+
+    code = "store_conflict"
+
+
+class SessionUnreadable(StoreError):
+    """What is stored of a session cannot be understood."""
+
+    code = "session_unreadable"
+
+
 class StoreUnavailable(StoreError):
     """The database is locked, damaged, read-only, full or of a newer version."""
 
     code = "store_unavailable"
+
+
+class StoreDamaged(StoreUnavailable):
+    """The database is damaged. It was left as it is; some of it may still be read."""
+
+    code = "store_damaged"
 
 
 class BudgetExceeded(AgentError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from ..kernel.runner import KernelRunner
 from ..models.credentials import Credentials
 from ..notebook.frontend import BrowserChannel
 from ..notebook.places import Notebooks
-from ..protocol.errors import StoreUnavailable
+from ..protocol.errors import StoreDamaged, StoreUnavailable
 from .access import ModelAccess
 from .endpoints import key_variables
 from .manager import SessionManager, World
@@ -78,6 +79,8 @@ def build_manager(
 async def open_sessions(path: Path | None, *, memory_instead: bool) -> tuple[Any, str | None]:
     """Open the store; returns it, and what people must be told about it.
 
+    In place of a damaged one comes what can be read of it, in a file beside it.
+
     Raises:
         StoreUnavailable: it cannot be used and was left as it is (unless `memory_instead`).
     """
@@ -85,12 +88,33 @@ async def open_sessions(path: Path | None, *, memory_instead: bool) -> tuple[Any
 
     try:
         return await open_store(path), None
+    except StoreDamaged as error:
+        problem: StoreUnavailable = error
+        with contextlib.suppress(StoreUnavailable):
+            return await _open_salvaged(error, path)
     except StoreUnavailable as error:
-        if not memory_instead:
-            raise
-        log.warning("%s", error.user_message)
-        problem = f"{error.user_message} This conversation is not kept: it ends with the server."
-        return await open_store(None), problem
+        problem = error
+    if not memory_instead:
+        raise problem
+    log.warning("%s", problem.user_message)
+    words = f"{problem.user_message} This conversation is not kept: it ends with the server."
+    return await open_store(None), words
+
+
+async def _open_salvaged(error: StoreDamaged, path: Path | None) -> tuple[Any, str]:
+    from ..store.salvage import salvaged
+    from ..store.sessions import open_store
+
+    if path is None:
+        raise error
+    instead = await salvaged(path)
+    store = await open_store(instead)
+    words = (
+        f"{error.user_message} What could be read of it was copied to {instead.name} beside it, "
+        "which is used now."
+    )
+    log.warning("%s", words)
+    return store, words
 
 
 def _key_environment(settings: Settings) -> dict[str, str] | None:

@@ -70,6 +70,10 @@ class Checkpoints:
                 self._records = await load_records(self._store, self._session_id)
             return self._records
 
+    def forget(self) -> None:
+        """Have the records read anew: another process has written some."""
+        self._records = None
+
     @property
     def loaded(self) -> Sequence[Record]:
         """The records as far as they were read: all, once anything was noted or asked for."""
@@ -110,6 +114,8 @@ class Checkpoints:
         if self._run is None:
             return
         async with self.lock:
+            # What was noted before was done: `refused` must not take it back.
+            self._refusable.pop(document.path, None)
             try:
                 state: NotebookState = await document.read(ids)
                 record = await self._current(document.path)

@@ -7,9 +7,10 @@ at once when it can see that the holder's process is gone, else when the lease h
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -19,17 +20,27 @@ from ..protocol.errors import AgentError, NotAllowed, SessionBusy
 TTL = 6.0
 RENEW_EVERY = 2.0
 
+log = logging.getLogger("jupyter_agent")
+
+# Tells this process from an earlier one of the same number: in a container each is number 1.
+_LIFE = uuid4().hex[:8]
+
 
 def holder_name() -> str:
-    """Return a name for this process as a holder: machine, process id, and a random part."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    """Return a new name for a holder: machine, process, the process's life, and a random part."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_LIFE}{uuid4().hex[:8]}"
 
 
 def has_ended(holder: str) -> bool:
     """Whether a holder is known to be gone: a process of this machine that does not exist."""
-    host, _, rest = holder.rpartition(":")[0].rpartition(":")
-    if os.name == "nt" or host != socket.gethostname() or not rest.isdigit():
-        return False  # on Windows there is no harmless way to ask; the lease runs out by itself
+    process, _, name = holder.rpartition(":")
+    host, _, rest = process.rpartition(":")
+    if host != socket.gethostname() or not rest.isdigit():
+        return False
+    if int(rest) == os.getpid():
+        return not name.startswith(_LIFE)
+    if os.name == "nt":
+        return False  # there is no harmless way to ask; the lease runs out by itself
     try:
         os.kill(int(rest), 0)
     except ProcessLookupError:
@@ -40,21 +51,32 @@ def has_ended(holder: str) -> bool:
 
 
 class Lease:
-    """One holding of a session's lease."""
+    """One holding of a session's lease.
 
-    def __init__(self, store: Any, session_id: str, holder: str) -> None:
+    Args:
+        store: where leases are kept.
+        session_id: whose.
+        holder: who takes it.
+        taken: done first thing once it is held, before anybody works: reads what other
+            processes have written.
+    """
+
+    def __init__(
+        self, store: Any, session_id: str, holder: str, taken: Callable[[], Awaitable[None]]
+    ) -> None:
         self._store = store
         self._session_id = session_id
         self._holder = holder
+        self._taken = taken
         self._renewal: asyncio.Task[None] | None = None
 
-    async def acquire(self) -> None:
-        """Take the lease; waits for one that nobody renews any more to run out.
+    async def acquire(self, patience: float = TTL + 1.0) -> None:
+        """Take the lease; waits up to `patience` seconds for one that nobody renews to run out.
 
         Raises:
             SessionBusy: another process holds it and goes on holding it.
         """
-        deadline = asyncio.get_running_loop().time() + TTL + 1.0
+        deadline = asyncio.get_running_loop().time() + patience
         gone: str | None = None
         while True:
             try:
@@ -71,6 +93,11 @@ class Lease:
                     raise
                 await asyncio.sleep(0.25)
         self._renewal = asyncio.get_running_loop().create_task(self._renew())
+        try:
+            await self._taken()
+        except BaseException:
+            await self.release()
+            raise
 
     async def release(self) -> None:
         """Let go of it, if it was taken."""
@@ -79,7 +106,10 @@ class Lease:
         self._renewal.cancel()
         await asyncio.gather(self._renewal, return_exceptions=True)
         self._renewal = None
-        await self._store.release_lease(self._session_id)
+        try:
+            await self._store.release_lease(self._session_id)
+        except AgentError as error:  # it runs out by itself
+            log.warning("A session's lease could not be given back: %s", error.user_message)
 
     async def _renew(self) -> None:
         while True:
@@ -93,28 +123,41 @@ class Lease:
 
 
 class Quiet:
-    """Work on a session outside its runs: never beside one, of this process or another."""
+    """Work on a session outside its runs: never beside one, of this process or another.
+
+    Args:
+        lease: makes a holding of the session.
+        settled: waits while a run begins or ends.
+        idle: whether none goes on.
+    """
 
     def __init__(
-        self, store: Any, session_id: str, holder: str, running: Callable[[], bool]
+        self,
+        lease: Callable[[], Lease],
+        *,
+        settled: Callable[[], Awaitable[None]],
+        idle: Callable[[], bool],
     ) -> None:
-        self._lease = (store, session_id, holder)
-        self._running = running
+        self._lease = lease
+        self._settled = settled
+        self._idle = idle
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
+    async def alone(self, patience: float = TTL + 1.0) -> AsyncIterator[None]:
         """Hold the session while inside.
 
         Raises:
             NotAllowed: a run goes on.
             SessionBusy: another process works on the session.
         """
+        # Not inside the lock: a run that begins waits for it.
+        await self._settled()
         async with self._lock:
-            if self._running():
+            if not self._idle():
                 raise NotAllowed("The agent is at work. Stop it first, then undo what it did.")
-            lease = Lease(*self._lease)
-            await lease.acquire()
+            lease = self._lease()
+            await lease.acquire(patience)
             try:
                 yield
             finally:

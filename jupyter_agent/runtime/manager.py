@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from ..notebook.frontend import BrowserChannel
 from ..notebook.places import Notebooks
 from ..policy.rules import Rule
 from ..protocol.codec import from_data, to_json
-from ..protocol.errors import NotAllowed, SessionBusy, UnknownSession
+from ..protocol.errors import AgentError, NotAllowed, SessionBusy, UnknownSession
 from ..protocol.frames import FileList, ServerStatus, SessionSummary, VariableList
 from ..protocol.messages import Message, new_id, now
 from ..protocol.models import ModelList
@@ -30,15 +32,19 @@ from .checkpoints import copy_records
 from .choices import find_files, list_variables
 from .export import markdown, notebook
 from .history import transcript_of
-from .journal import Journal
-from .lease import Lease, holder_name
-from .recovery import load_history, load_journal, recover
+from .journal import Journal, load_journal
+from .lease import has_ended, holder_name
+from .recovery import load_history
 from .redacting import Redactor
 from .serving import ModelServing
 from .session import Session
 from .session_parts import SessionParts, Settled
 from .workspace import MayWrite, SessionWorkspace
 
+log = logging.getLogger("jupyter_agent")
+
+# Seconds after which a session that nobody uses or watches is read anew when it is asked for.
+UNLOAD_AFTER = 600.0
 # Between an owner and a folder; no name has a line break in it.
 _OF_FOLDER = "\n"
 
@@ -93,19 +99,39 @@ class SessionManager:
         self._sessions: dict[str, Session] = {}
         self._watchers: list[Callable[[], None]] = []
         self._holder = holder_name()
+        self._background: list[asyncio.Task[None]] = []
+        # When each session was asked for last, on the loop's clock.
+        self._used: dict[str, float] = {}
 
     async def start(self) -> None:
-        """Put in order what a crash of an earlier process left behind."""
+        """Open the store, and begin to put in order what a crash left behind.
+
+        Raises:
+            StoreUnavailable: it cannot be used.
+        """
         store = await self.store()
-        for session_id in {session_id for session_id, _ in await store.open_runs()}:
-            row = await store.session(session_id)
-            if row is not None:
-                await self._load(row)
+        try:
+            crashed = await store.open_runs()
+        except BaseException:
+            await store.aclose()
+            self._store = None
+            raise
+        loop = asyncio.get_running_loop()
+        self._background = [
+            loop.create_task(self._recover({session_id for session_id, _ in crashed})),
+            loop.create_task(self._unload_at_rest()),
+        ]
 
     async def aclose(self) -> None:
         """End every run, write everything, close the store."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         for session in list(self._sessions.values()):
-            await session.aclose()
+            try:
+                await session.aclose()
+            except AgentError as error:  # the others are closed all the same
+                log.warning("Session %s could not be closed: %s", session.id, error.user_message)
         self._sessions.clear()
         if self._store is not None:
             await self._store.aclose()
@@ -296,7 +322,43 @@ class SessionManager:
             raise UnknownSession("There is no such session. It may have been deleted.")
         return row
 
+    async def _recover(self, session_ids: Collection[str]) -> None:
+        """Load sessions whose run did not end; those that another process works on are left."""
+        store = await self.store()
+        for session_id in session_ids:
+            try:
+                holder = await store.lease_holder(session_id)
+                row = await store.session(session_id)
+                if row is not None and (holder is None or has_ended(holder)):
+                    await self._load(row)
+            except Exception:  # one that cannot be read keeps nobody from the others
+                log.exception("Session %s could not be put in order", session_id)
+        self._changed()
+
+    async def _unload_at_rest(self) -> None:
+        """Let go, now and then, of sessions that nobody has used for a while."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(UNLOAD_AFTER / 10)
+            unused = [one for one, at in self._used.items() if loop.time() - at > UNLOAD_AFTER]
+            for session_id in unused:
+                await self._unload(session_id)
+
+    async def _unload(self, session_id: str) -> None:
+        async with self._loading.setdefault(session_id, asyncio.Lock()):
+            session = self._sessions.get(session_id)
+            if session is not None and not session.at_rest:
+                return
+            self._used.pop(session_id, None)
+            self._sessions.pop(session_id, None)
+            if session is not None:
+                try:
+                    await session.aclose()
+                except AgentError as error:
+                    log.warning("Session %s was not written: %s", session_id, error.user_message)
+
     async def _load(self, row: SessionRow) -> Session:
+        self._used[row.id] = asyncio.get_running_loop().time()
         async with self._loading.setdefault(row.id, asyncio.Lock()):
             session = self._sessions.get(row.id)
             if session is None:
@@ -308,10 +370,9 @@ class SessionManager:
         store = await self.store()
         journal = await load_journal(store, row.id)
         history = await load_history(store, row.id)
-        await self._recover(row.id, journal, history)
         session = Session(self._parts(row, store, journal, history))
         session.on_change = self._changed
-        if self._store_problem is not None:
+        if self._store_problem is not None and not journal.has_said(self._store_problem):
             journal.emit(
                 Notice(level="warning", text=self._store_problem, code="store_unavailable")
             )
@@ -330,21 +391,11 @@ class SessionManager:
             provenance=session.provenance if self.settings.provenance else lambda: None,
         )
         session.equip(workspace, build_tools(workspace, checkpoints=session.review))
+        if journal.transcript.running or await store.open_runs(row.id):
+            # Another process may be working on it; its watchers are shown how that goes on.
+            with contextlib.suppress(SessionBusy):
+                await session.put_in_order()
         return session
-
-    async def _recover(self, session_id: str, journal: Journal, history: list[Message]) -> None:
-        store = await self.store()
-        if not journal.transcript.running and not await store.open_runs(session_id):
-            return
-        lease = Lease(store, session_id, self._holder)
-        try:
-            await lease.acquire()
-        except SessionBusy:
-            return  # another process is working on it: shown as it is, not touched
-        try:
-            await recover(store, session_id, journal, history)
-        finally:
-            await lease.release()
 
     def _parts(
         self, row: SessionRow, store: Any, journal: Journal, history: list[Message]

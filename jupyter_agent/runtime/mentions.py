@@ -26,13 +26,13 @@ from ..protocol.messages import (
     TextPart,
 )
 from ..protocol.rpc import CellState, NotebookState
-from ..tools.base import Tool, ToolCallContext, ToolOutput
+from ..protocol.text import printable
+from ..tools.base import Tool, ToolCallContext, ToolOutput, printable_output
 from ..tools.inspect_variables import InspectVariables
 from ..tools.notebook_overview import NotebookOverview
 from ..tools.read_cells import ReadCells
 from ..tools.read_file import ReadFile
 from ..tools.workspace import Workspace
-from ..tools.workspace_tool import printable
 from .redacting import Redactor
 
 MOST = 20  # mentions of one prompt
@@ -108,7 +108,7 @@ class MentionReader:
     async def _read(self, mention: Mention, room: _Room, number: int) -> MentionPart:
         # A selection is kept, within its bound: the prompt may be said again.
         mention = replace(mention, text=mention.text and self._redact(mention.text))
-        told = replace(mention, text=mention.text and mention.text[:LONGEST_SELECTION])
+        told = replace(mention, text=mention.text and printable(mention.text[:LONGEST_SELECTION]))
         try:
             content = await self._within(mention, room, number)
         except UnknownCell:
@@ -162,7 +162,7 @@ class MentionReader:
             left = len(text) - LONGEST_SELECTION
             text = f"{text[:LONGEST_SELECTION]}\n… {left:,} characters cut; read the cell"
         where = f"selected in cell id={mention.cell_id}" if mention.cell_id else "selected"
-        return (TextPart(text=printable(f"{where}:\n{text}")),)
+        return (TextPart(text=f"{where}:\n{text}"),)
 
     async def _variable(self, mention: Mention) -> tuple[ResultContent, ...]:
         name = mention.name or ""
@@ -219,7 +219,7 @@ class MentionReader:
         if verdict.effect == "deny":
             raise Unreadable(verdict.reason)
         context = ToolCallContext(call_id="mention", run_id="", update=lambda text, cells: None)
-        found = await tool.run(given, context)
+        found = printable_output(await tool.run(given, context))
         if found.is_error:
             raise Unreadable(_text(found.content))
         return found

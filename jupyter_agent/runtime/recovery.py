@@ -11,28 +11,18 @@ from typing import Any
 from ..agent.execute import interrupted_result
 from ..protocol.codec import from_json, to_json
 from ..protocol.messages import Message, TextPart, ToolCallPart, ToolResultPart
-from ..protocol.session_events import RunEnd, SessionEvent
-from ..protocol.transcript import Transcript, TranscriptBuilder
-from .journal import Journal
+from ..protocol.session_events import RunEnd
+from .journal import Journal, unreadable
 
 
 async def load_history(store: Any, session_id: str) -> list[Message]:
-    """Read the messages of a session."""
-    return [from_json(Message, data) for data in await store.messages(session_id)]
+    """Read the messages of a session.
 
-
-async def load_journal(store: Any, session_id: str) -> Journal:
-    """Rebuild a session's journal from its snapshot and the events after it."""
-    kept = await store.snapshot(session_id)
-    seq, transcript = 0, Transcript()
-    if kept is not None:
-        seq, transcript = kept[0], from_json(Transcript, kept[1])
-    builder = TranscriptBuilder(transcript)
-    while events := await store.events_after(session_id, seq, 2_000):
-        for number, data in events:
-            builder.apply(from_json(SessionEvent, data))
-            seq = number
-    return Journal(session_id, store, seq=seq, transcript=builder.snapshot())
+    Raises:
+        SessionUnreadable: what is stored cannot be understood.
+    """
+    with unreadable():
+        return [from_json(Message, data) for data in await store.messages(session_id)]
 
 
 async def recover(store: Any, session_id: str, journal: Journal, history: list[Message]) -> bool:
@@ -48,7 +38,6 @@ async def recover(store: Any, session_id: str, journal: Journal, history: list[M
         journal.emit(RunEnd(run_id=run_id, status="interrupted"))
         if runs:
             await store.end_run(session_id, run_id, "interrupted")
-    await store.void_approvals(session_id)
     await journal.checkpoint()
     return True
 

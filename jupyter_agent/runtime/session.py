@@ -6,59 +6,50 @@ told, `journal` what people see.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ..agent.execute import Executor, Permits
 from ..agent.inbox import Inbox
-from ..agent.limits import Spent
-from ..agent.loop import Loop, Outcome
+from ..agent.loop import Outcome
 from ..context.budget import ContextBudget
-from ..context.prompt import PromptFacts
 from ..digest.fence import Fence
 from ..policy.broker import Broker
 from ..protocol.codec import to_json
-from ..protocol.errors import AgentError, ErrorInfo, NotAllowed
+from ..protocol.errors import AgentError, NotAllowed
 from ..protocol.frames import Events, Snapshot
-from ..protocol.messages import Effort, ImagePart, Mention, Message, Part, TextPart, new_id, now
-from ..protocol.models import ModelInfo
+from ..protocol.messages import Effort, ImagePart, Mention, Message, Part, TextPart, now
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import (
     MessageEnd,
     MessageStart,
     NotebookChange,
     Notice,
-    Retry,
     RunEnd,
     RunStart,
     RunStatus,
     SessionChange,
 )
 from ..protocol.tools import GrantScope, Mode
-from ..tools.base import Tool, definition
-from .answering import Answering
+from ..tools.base import Tool
 from .checkpoints import Checkpoints
-from .journal import Watcher
+from .elsewhere import Elsewhere
+from .journal import OnReset, Watcher
 from .lease import Lease, Quiet
 from .mentions import MentionReader, waiting
-from .questions import Questions
+from .recovery import load_history, recover
 from .reviewing import Review
+from .run_work import RunWork
+from .runs import Planned, Runs
 from .session_parts import (
-    Intents,
     SessionParts,
     changed_cells,
-    guarded,
     own_mode,
     title_of,
     with_mode,
 )
-from .spending import Spending
 from .workspace import AnyNotebook, SessionWorkspace
-
-Work = Callable[[str], Awaitable[Outcome]]
 
 
 class Session:
@@ -71,16 +62,14 @@ class Session:
         self.history = parts.history
         self._parts = parts
         self._store = parts.store
+        self.journal.on_conflict = self.catch_up
+        self._elsewhere = Elsewhere(self)
         self._inbox = Inbox(self.journal.emit)
         self._broker = Broker(
             self.journal.emit, attended=parts.attended, deadline=parts.approval_deadline
         )
         self._fence = Fence()
-        self._run: asyncio.Task[None] | None = None
-        self._run_id: str | None = None
         self._seen: deque[str] = deque(maxlen=256)
-        self._model: ModelInfo | None = None
-        self._warned: set[str] = set()
         shown = self.journal.transcript.budget
         self._context = ContextBudget(
             history=self.history,
@@ -89,12 +78,24 @@ class Session:
             record=self._record,
             reported=(shown.context_tokens or 0) if shown else 0,
         )
-        self._quiet = Quiet(parts.store, self.id, parts.holder, lambda: self.running)
+        self._runs = Runs(self, lease=self._lease, quiet=self._left_alone)
+        self._quiet = Quiet(
+            self._lease, settled=self._runs.settled, idle=lambda: self._runs.stage == "idle"
+        )
         self.checkpoints = Checkpoints(parts.store, self.id, self.journal.emit)
         self.review = Review(
             self.checkpoints, self.journal, document=self._document, quiet=self._quiet
         )
-        self._spending = Spending(self.journal, self._context)
+        self._work = RunWork(
+            self,
+            parts,
+            inbox=self._inbox,
+            broker=self._broker,
+            fence=self._fence,
+            context=self._context,
+            mode=lambda: self._mode,
+            record=self._record,
+        )
         # The mode of a prompt that has one of its own, while it runs.
         self._run_mode: Mode | None = None
         self._mentions: MentionReader | None = None
@@ -118,18 +119,33 @@ class Session:
     @property
     def vision(self) -> bool:
         """Whether the model in use can look at images."""
-        return self._model is not None and self._model.capabilities.vision
+        return self._work.model is not None and self._work.model.capabilities.vision
 
     @property
     def running(self) -> bool:
         """Whether a run goes on."""
-        return self._run is not None and not self._run.done()
+        return self._runs.stage in ("beginning", "working")
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing would be lost with what is kept in memory alone, and nobody watches."""
+        held = self._parts.grants or self.settled.mode == "auto" or len(self._inbox)
+        runs = self.workspace.runs.values() if self.workspace is not None else ()
+        busy = self._runs.stage != "idle" or not all(record.run.finished for record in runs)
+        return not (busy or held or self.journal.watched)
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether a run goes on in another process, as far as one can see."""
+        return self._runs.stage == "idle" and self.journal.transcript.running
 
     @property
     def status(self) -> Literal["idle", "running", "waiting", "interrupted"]:
         """What the session is doing."""
         if self.running:
             return "waiting" if self._broker.waiting else "running"
+        if self.runs_elsewhere:
+            return "running"
         return "interrupted" if self.interrupted else "idle"
 
     @property
@@ -151,16 +167,23 @@ class Session:
 
     def provenance(self) -> dict[str, str]:
         """Return what is noted on cells the agent writes."""
-        model = self._model.id if self._model is not None else self.settled.model
-        return {"session": self.id, "model": model}
+        model = self._work.model
+        return {"session": self.id, "model": model.id if model else self.settled.model}
 
     # -- what clients call --------------------------------------------------------------------
 
     async def attach(
-        self, watcher: Watcher, after: int | None
+        self, watcher: Watcher, after: int | None, on_reset: OnReset = lambda snapshot: None
     ) -> tuple[Snapshot | Events, Callable[[], None]]:
-        """Begin to watch from event `after`."""
-        return self.journal.attach(watcher, after)
+        """Begin to watch from event `after`.
+
+        Raises:
+            StoreError: the session cannot be read.
+        """
+        if self._runs.stage == "idle":
+            await self.catch_up()
+            self._elsewhere.follow()
+        return self.journal.attach(watcher, after, on_reset)
 
     async def prompt(
         self,
@@ -181,7 +204,22 @@ class Session:
             if op_id in self._seen:
                 return
             self._seen.append(op_id)
-        text = text.strip()
+        try:
+            await self._say(text.strip(), images, mentions, mode, delivery)
+        except AgentError:
+            if op_id is not None and op_id in self._seen:
+                self._seen.remove(op_id)  # refused: the same may be tried again
+            raise
+        await self.journal.flush()
+
+    async def _say(
+        self,
+        text: str,
+        images: Sequence[ImagePart],
+        mentions: Sequence[Mention],
+        mode: Literal["plan"] | None,
+        delivery: Literal["steer", "queue"],
+    ) -> None:
         if not text and not images:
             raise NotAllowed("The prompt is empty.")
         if mode is not None and mode not in self._parts.allowed_modes:
@@ -190,15 +228,16 @@ class Session:
         message = with_mode(Message(role="user", parts=parts), mode)
         if mode is not None and self._run_mode != mode:
             delivery = "queue"
+        await self._runs.settled()
         if not (self.running and delivery == "queue"):
             message = await self._read_mentions(message)
+            await self._runs.settled()
         if not self.running:
-            self._start(message)
+            await self._runs.begin(self._planned(message))
         else:
             # What steers a run is said in the run's mode, also when it is resumed.
             steers = delivery == "steer"
             self._inbox.put(with_mode(message, self._run_mode) if steers else message, delivery)
-        await self.journal.flush()
 
     async def compact(self) -> None:
         """Have the turns before the last summarised for the model; a run that Stop ends.
@@ -206,32 +245,26 @@ class Session:
         Raises:
             NotAllowed: something runs, or there is nothing to summarise.
         """
+        await self._runs.settled()
         if self.running:
             raise NotAllowed("Older turns are summarised between runs: wait, or stop this one.")
         if not self._context.compactable:
             raise NotAllowed("There is nothing to summarise yet.")
-        self._start(None, self._compact)
+        await self._runs.begin(Planned(work=self._work.compact))
         await self.journal.flush()
 
     async def stop(self) -> None:
         """End the run now: the model's stream, waiting approvals, and what the kernel runs."""
-        task, run_id = self._run, self._run_id
-        if task is None or task.done():
-            return
-        task.cancel()
-        interrupt = asyncio.ensure_future(self._interrupt())
-        await asyncio.wait({task}, timeout=self._parts.stop_patience)
-        if not task.done() and run_id is not None:
-            await self._end(run_id, Outcome(status="stopped"))
-        await asyncio.wait({interrupt}, timeout=self._parts.stop_patience)
+        await self._runs.stop(self._parts.stop_patience, self._interrupt)
 
     async def resume(self) -> None:
         """Go on with a run that did not end by itself, with the conversation as it was."""
+        await self._runs.settled()
         if self.running:
             raise NotAllowed("The session is running already.")
         if self._last_end not in ("interrupted", "failed", "limit", "stopped"):
             raise NotAllowed("There is no unfinished run to go on with.")
-        self._start(None)
+        await self._runs.begin(self._planned(None))
         await self.journal.flush()
 
     async def approve(
@@ -297,15 +330,58 @@ class Session:
 
     async def wait(self) -> None:
         """Wait until no run goes on."""
-        while self._run is not None and not self._run.done():
-            await asyncio.shield(self._run)
+        await self._runs.wait()
 
     async def aclose(self) -> None:
         """End the run, write everything, let go of kernels and tabs. Kernels stay."""
+        await self._elsewhere.aclose()
         await self.stop()
         await self.journal.aclose()
         if self.workspace is not None:
             await self.workspace.aclose()
+
+    # -- beside other processes ----------------------------------------------------------------
+
+    async def _left_alone(self) -> None:
+        await self._quiet.wait()
+
+    def _lease(self) -> Lease:
+        return Lease(self._store, self.id, self._parts.holder, self._taken)
+
+    async def _taken(self) -> None:
+        """Put the session in order, now that nobody else writes to it."""
+        await self.catch_up()
+        await recover(self._store, self.id, self.journal, self.history)
+
+    async def catch_up(self) -> None:
+        """Take in what another process has done to the session, while nothing runs here.
+
+        Raises:
+            StoreError: the session cannot be read.
+        """
+        moved = await self.journal.catch_up()
+        if not moved and await self._store.count_messages(self.id) == len(self.history):
+            return
+        self.history[:] = await load_history(self._store, self.id)
+        self.checkpoints.forget()
+        shown = self.journal.transcript
+        self._context.reported = (shown.budget.context_tokens or 0) if shown.budget else 0
+        row = await self._store.session(self.id)
+        if row is not None:
+            self.settled.title, self.settled.model = row.title, row.model
+            self.settled.effort = row.effort
+            if self.settled.mode != "auto":  # which is this process's own
+                self.settled.mode = row.mode
+        self.on_change()
+
+    async def put_in_order(self) -> None:
+        """Close what a crash cut off.
+
+        Raises:
+            SessionBusy: it was no crash, another process works on the session.
+        """
+        async with self._quiet.alone(patience=0.0):
+            return
 
     # -- a run ---------------------------------------------------------------------------------
 
@@ -313,53 +389,27 @@ class Session:
     def _mode(self) -> Mode:
         return self._run_mode or self.settled.mode
 
-    def _start(self, message: Message | None, work: Work | None = None) -> None:
-        self._run_id = new_id("run")
-        self._run_mode = None if work else own_mode(message, self.journal.transcript)
-        start = RunStart(
-            run_id=self._run_id,
-            model=self.settled.model,
-            mode=self._mode,
-            started_at=now(),
-        )
+    def _planned(self, message: Message | None, *, queued: str | None = None) -> Planned:
+        mode = own_mode(message, self.journal.transcript)
+        return Planned(work=self._work.converse, message=message, mode=mode, queued=queued)
+
+    def begun(self, run_id: str, planned: Planned) -> bool:
+        """Show that a run begins (see `runs.Stages`)."""
+        if planned.queued is not None and not self._inbox.remove(planned.queued):
+            return False  # taken back meanwhile
+        message = planned.message
+        self._run_mode = planned.mode
+        start = RunStart(run_id=run_id, model=self.settled.model, mode=self._mode, started_at=now())
         self.journal.emit(start)
         if message is not None:
-            self._show(message)
-        running = self._run_all(self._run_id, message, work or self._work)
-        self._run = asyncio.get_running_loop().create_task(running)
+            self.journal.emit(MessageStart(message=message))
+            self.journal.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
         self.on_change()
+        return True
 
-    async def _read_mentions(self, message: Message) -> Message:
-        if self._mentions is None:
-            return message
-        if not self.running:
-            # Whether images can be shown depends on the model that will be asked.
-            with contextlib.suppress(AgentError):
-                self._model = self._parts.access.open(self.settled.model).model
-        return await self._mentions.read(message)
-
-    def _show(self, message: Message) -> None:
-        self.journal.emit(MessageStart(message=message))
-        self.journal.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
-
-    async def _run_all(self, run_id: str, message: Message | None, work: Work) -> None:
-        """Run a prompt, then whatever was queued behind it."""
-        lease = Lease(self._store, self.id, self._parts.holder)
-        outcome = await guarded(self._run_whole(run_id, message, lease, work), run_id)
-        await self._end(run_id, outcome)
-        await lease.release()
-        while outcome.status == "done" and (following := self._inbox.first) is not None:
-            ready = await self._read_mentions(following)
-            # It may have been taken back meanwhile.
-            if self._inbox.remove(following.id):
-                self._start(ready)
-                return
-
-    async def _run_whole(
-        self, run_id: str, message: Message | None, lease: Lease, work: Work
-    ) -> Outcome:
-        await self._quiet.wait()
-        await lease.acquire()
+    async def work(self, run_id: str, planned: Planned) -> Outcome:
+        """Do a run's work."""
+        message = planned.message
         await self._parts.redactor.refresh()
         self.checkpoints.begin(run_id, message or self._last_prompt())
         await self._store.start_run(self.id, run_id)
@@ -367,92 +417,44 @@ class Session:
             self.history.append(message)
             await self._record(message)
             await self._name_after(message)
-        return await work(run_id)
+        return await planned.work(run_id)
 
-    async def _work(self, run_id: str) -> Outcome:
-        async with self._answering() as answering:
-            return await self._loop(run_id, answering).run()
-
-    async def _compact(self, run_id: str) -> Outcome:
-        async with self._answering() as answering:
-            await self._questions(answering, Spent(self._parts.limits)).compact()
-        return Outcome(status="done")
-
-    @contextlib.asynccontextmanager
-    async def _answering(self) -> AsyncIterator[Answering]:
-        answering = Answering(
-            self._parts.access,
-            self.history,
-            tools=bool(self.tools),
-            emit=self.journal.emit,
-            on_retry=self._on_retry,
-            on_model=self._answered_by,
-            warned=self._warned,
-        )
+    async def ended(self, run_id: str, outcome: Outcome) -> None:
+        """Show how a run ended, then write it."""
+        self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
+        if self._run_mode is not None:
+            self._run_mode = None
+            self.journal.emit(SessionChange(mode=self.settled.mode))
+        self.on_change()
         try:
-            await answering.open(self.settled.model)
-            yield answering
-        finally:
-            await answering.aclose()
+            await self._store.end_run(self.id, run_id, outcome.status)
+            await self.journal.tidy()
+        except AgentError as error:
+            self._complain(error, "error")
 
-    def _answered_by(self, model: ModelInfo) -> None:
-        self._model = model
+    async def following(self) -> Planned | None:
+        """Return what was queued first, ready to run."""
+        while (first := self._inbox.first) is not None:
+            ready = await self._read_mentions(first)
+            if self._inbox.first is first:  # it may have been taken back meanwhile
+                return self._planned(ready, queued=first.id)
+        return None
 
-    def _loop(self, run_id: str, answering: Answering) -> Loop:
-        spent = Spent(self._parts.limits)
-        executor = Executor(
-            run_id=run_id,
-            tools=self.tools,
-            permits=self._permits(),
-            emit=self.journal.emit,
-            intents=Intents(self._store, self.id, run_id),
-            spent=spent,
-            deadlines=self._parts.tool_deadlines,
-            redact=self._parts.redactor,
-        )
-        return Loop(
-            provider=answering.current.provider,
-            executor=executor,
-            inbox=self._inbox,
-            history=self.history,
-            spent=spent,
-            emit=self.journal.emit,
-            record=self._record,
-            build_request=self._questions(answering, spent).build,
-            on_usage=lambda usage, request: self._spending.count(
-                usage, request, self.history[-1], spent=spent, model=answering.current.model
-            ),
-            fall_back=answering.fall_back,
-        )
+    def refused(self, error: AgentError) -> None:
+        """Show why what was queued could not begin; it goes on waiting."""
+        self._complain(error, "error")
 
-    def _permits(self) -> Permits:
-        return Permits(
-            mode=lambda: self._mode,
-            ask=self._parts.ask or self._broker.ask,
-            rules=self._parts.rules,
-            grants=lambda: self._parts.grants,
-            grant=self._parts.grants.append,
-            expires_at=self._broker.expires_at,
-        )
+    def _complain(self, error: AgentError, level: Literal["warning", "error"]) -> None:
+        self.journal.emit(Notice(level=level, text=error.user_message, code=error.code))
 
-    def _questions(self, answering: Answering, spent: Spent) -> Questions:
-        return Questions(
-            answering=answering,
-            context=self._context,
-            spending=self._spending,
-            spent=spent,
-            tools=[definition(tool) for tool in self.tools.values()],
-            facts=lambda: PromptFacts(
-                mode=self._mode,
-                data_rule=self._fence.rule,
-                notebook_path=self.settled.notebook_path,
-                instructions=self._parts.instructions,
-            ),
-            effort=lambda: self.settled.effort,
-        )
-
-    def _on_retry(self, attempt: int, delay: float, error: ErrorInfo) -> None:
-        self.journal.emit(Retry(attempt=attempt, delay=delay, error=error))
+    async def _read_mentions(self, message: Message) -> Message:
+        if self._mentions is None:
+            return message
+        if not self.running:
+            # Whether images can be shown depends on the model that will be asked.
+            with contextlib.suppress(AgentError):
+                self._work.model = self._parts.access.open(self.settled.model).model
+        return await self._mentions.read(message)
 
     async def _record(self, message: Message) -> None:
         """Make a message of the history durable."""
@@ -469,22 +471,6 @@ class Session:
         self.journal.emit(SessionChange(title=self.settled.title))
         self.on_change()
 
-    async def _end(self, run_id: str, outcome: Outcome) -> None:
-        """Close a run once; whoever comes second does nothing."""
-        if self._run_id != run_id:
-            return
-        self._run_id = None
-        self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
-        if self._run_mode is not None:
-            self._run_mode = None
-            self.journal.emit(SessionChange(mode=self.settled.mode))
-        try:
-            await self._store.end_run(self.id, run_id, outcome.status)
-            await self.journal.checkpoint()
-        except AgentError as error:
-            self.journal.emit(Notice(level="error", text=error.user_message, code=error.code))
-        self.on_change()
-
     def _last_prompt(self) -> Message | None:
         return next((said for said in reversed(self.history) if said.role == "user"), None)
 
@@ -492,9 +478,9 @@ class Session:
         assert self.workspace is not None
         return await self.workspace.document(path)
 
-    async def _interrupt(self) -> None:
+    async def _interrupt(self, run_id: str | None) -> None:
         if self.workspace is not None:
             try:
                 await self.workspace.interrupt()
             except AgentError as error:
-                self.journal.emit(Notice(level="warning", text=error.user_message, code=error.code))
+                self._complain(error, "warning")

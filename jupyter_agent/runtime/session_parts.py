@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..agent.limits import Limits
-from ..agent.loop import Outcome
 from ..policy.broker import Answer
 from ..policy.grants import Grant
 from ..policy.rules import Rule
 from ..protocol.codec import to_json
-from ..protocol.errors import AgentError, ErrorInfo
 from ..protocol.messages import Effort, Message, ToolCallPart, ToolResultPart
 from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import ApprovalStart
@@ -24,8 +20,6 @@ from ..tools.base import Tool
 from .access import ModelAccess
 from .journal import Journal
 from .redacting import Redactor
-
-log = logging.getLogger("jupyter_agent")
 
 _ACTIONS: dict[str, CellAction] = {
     "insert": "inserted",
@@ -135,21 +129,3 @@ def title_of(message: Message) -> str:
     line = " ".join(message.text.split())
     title = line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
     return title or "Image"
-
-
-async def guarded(work: Awaitable[Outcome], run_id: str) -> Outcome:
-    """Return how a run ended, whatever it met."""
-    try:
-        return await work
-    except asyncio.CancelledError:
-        return Outcome(status="stopped")
-    except AgentError as error:
-        return Outcome(status="failed", error=error.info())
-    except Exception as error:  # a defect of ours: shown as such, and the session lives on
-        log.exception("The run %s failed", run_id)
-        info = ErrorInfo(
-            code="internal_error",
-            message=f"The agent failed on its own fault ({type(error).__name__}). "
-            "The server's log has the details.",
-        )
-        return Outcome(status="failed", error=info)

@@ -229,7 +229,7 @@ class Connection:
             else:
                 early.append((seq, data))
 
-        first, detach = await session.attach(watch, frame.after)
+        first, detach = await session.attach(watch, frame.after, self._put)
         if self._closed:
             detach()
             return

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from ..protocol.errors import StoreUnavailable
+from ..protocol.errors import StoreDamaged, StoreUnavailable
 from .filesystems import is_network_path
 from .migrations import migrate
 
@@ -36,6 +36,9 @@ _SENTENCES = (
 )
 
 
+_DAMAGED = ("malformed", "not a database")
+
+
 def unavailable(error: Exception, path: Path | None) -> StoreUnavailable:
     """Translate an error of sqlite3 or of the file system."""
     text = str(error).lower()
@@ -44,7 +47,9 @@ def unavailable(error: Exception, path: Path | None) -> StoreUnavailable:
         f"The session database cannot be used: {error}.",
     )
     details = {"path": str(path)} if path is not None else None
-    return StoreUnavailable(sentence, details=details, cause=error)
+    damaged = any(words in text for words in _DAMAGED)
+    kind = StoreDamaged if damaged else StoreUnavailable
+    return kind(sentence, details=details, cause=error)
 
 
 class Database:

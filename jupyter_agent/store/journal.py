@@ -1,17 +1,17 @@
-"""A session's words: its events by sequence number, a snapshot of them, its messages, its blobs."""
+"""A session's words: its events by sequence number, a snapshot of them, its messages."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 
-from ..protocol.errors import StoreError
+from ..protocol.errors import StoreConflict
+from .blobs import brought_back, put_away
 from .leases import Leases
 
 
 class Journal(Leases):
-    """Events, snapshot, messages, checkpoints and blobs."""
+    """Events, snapshot, messages and checkpoints."""
 
     async def append_events(self, session_id: str, first_seq: int, events: Sequence[bytes]) -> None:
         """Append events; the first has number `first_seq`. Each call is one commit: batch them.
@@ -19,17 +19,24 @@ class Journal(Leases):
         The same events again change nothing, so a caller that was cancelled may repeat itself.
 
         Raises:
-            StoreError: another event already has one of the numbers. Nothing was written.
+            StoreConflict: another event already has one of the numbers, or a snapshot stands for
+                it. Nothing was written.
         """
-        rows = [(session_id, first_seq + i, json) for i, json in enumerate(events)]
 
         def change(connection: sqlite3.Connection) -> None:
+            rows = [
+                (session_id, first_seq + i, put_away(connection, session_id, json))
+                for i, json in enumerate(events)
+            ]
             before = connection.total_changes
             connection.executemany(
                 "INSERT INTO events VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows
             )
-            if connection.total_changes - before != len(rows) and not _all_there(connection, rows):
-                raise StoreError("Two programs numbered events of one session alike.")
+            missing = connection.total_changes - before != len(rows)
+            if _pruned(connection, session_id, first_seq) or (
+                missing and not _all_there(connection, rows)
+            ):
+                raise StoreConflict("Two programs numbered events of one session alike.")
 
         await self._fenced(session_id, change)
 
@@ -39,11 +46,12 @@ class Journal(Leases):
         """Return at most `limit` events numbered above `seq`, in order."""
 
         def query(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
-            return connection.execute(
+            rows = connection.execute(
                 "SELECT seq, json FROM events WHERE session_id = ? AND seq > ? "
                 "ORDER BY seq LIMIT ?",
                 (session_id, seq, limit),
             ).fetchall()
+            return [(number, brought_back(connection, json)) for number, json in rows]
 
         return await self._database.read(query)
 
@@ -60,25 +68,21 @@ class Journal(Leases):
 
         return await self._database.read(query)
 
-    async def put_snapshot(
-        self, session_id: str, seq: int, json: bytes, *, keep_after: int | None = None
-    ) -> None:
-        """Store the transcript as it stands after event `seq`.
+    async def put_snapshot(self, session_id: str, seq: int, json: bytes) -> None:
+        """Store the transcript as it stands after event `seq`, instead of the events up to it.
 
-        With `keep_after`, events up to that number (never beyond `seq`) are dropped in the same
-        commit: a client that is further behind gets the snapshot.
+        They are dropped in the same commit: a client that is further behind gets the snapshot.
         """
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
+            cursor = connection.execute(
                 "INSERT INTO snapshots VALUES (?, ?, ?) ON CONFLICT (session_id) DO UPDATE "
                 "SET seq = excluded.seq, json = excluded.json WHERE excluded.seq >= seq",
-                (session_id, seq, json),
+                (session_id, seq, put_away(connection, session_id, json)),
             )
-            if keep_after is not None:
+            if cursor.rowcount:
                 connection.execute(
-                    "DELETE FROM events WHERE session_id = ? AND seq <= ?",
-                    (session_id, min(keep_after, seq)),
+                    "DELETE FROM events WHERE session_id = ? AND seq <= ?", (session_id, seq)
                 )
 
         await self._fenced(session_id, change)
@@ -90,20 +94,27 @@ class Journal(Leases):
             row: tuple[int, bytes] | None = connection.execute(
                 "SELECT seq, json FROM snapshots WHERE session_id = ?", (session_id,)
             ).fetchone()
-            return row
+            return (row[0], brought_back(connection, row[1])) if row is not None else None
 
         return await self._database.read(query)
 
     async def put_message(
         self, session_id: str, position: int, message_id: str, json: bytes
     ) -> None:
-        """Store the message at a position (from 0), replacing what was there."""
+        """Store the message at a position (from 0), anew or instead of the same one as it was.
+
+        Raises:
+            StoreConflict: another message is there. It stays.
+        """
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?)",
-                (session_id, position, message_id, json),
+            cursor = connection.execute(
+                "INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT (session_id, position) "
+                "DO UPDATE SET json = excluded.json WHERE message_id = excluded.message_id",
+                (session_id, position, message_id, put_away(connection, session_id, json)),
             )
+            if cursor.rowcount == 0:
+                raise StoreConflict("Two programs added messages to one session.")
 
         await self._fenced(session_id, change)
 
@@ -114,20 +125,20 @@ class Journal(Leases):
             rows = connection.execute(
                 "SELECT json FROM messages WHERE session_id = ? ORDER BY position", (session_id,)
             )
-            return [row[0] for row in rows]
+            return [brought_back(connection, row[0]) for row in rows]
 
         return await self._database.read(query)
 
-    async def truncate_messages(self, session_id: str, position: int) -> None:
-        """Drop the messages from `position` on."""
+    async def count_messages(self, session_id: str) -> int:
+        """Return how many messages there are."""
 
-        def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "DELETE FROM messages WHERE session_id = ? AND position >= ?",
-                (session_id, position),
-            )
+        def query(connection: sqlite3.Connection) -> int:
+            row = connection.execute(
+                "SELECT count(*) FROM messages WHERE session_id = ?", (session_id,)
+            ).fetchone()
+            return int(row[0])
 
-        await self._fenced(session_id, change)
+        return await self._database.read(query)
 
     async def put_checkpoint(
         self, session_id: str, checkpoint_id: str, json: bytes, data: bytes = b""
@@ -184,26 +195,12 @@ class Journal(Leases):
 
         await self._fenced(session_id, change)
 
-    async def put_blob(self, data: bytes) -> str:
-        """Store bytes once and return their SHA-256 in hexadecimal."""
-        digest = sha256(data).hexdigest()
-
-        def change(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest, data))
-
-        await self._database.write(change)
-        return digest
-
-    async def blob(self, digest: str) -> bytes | None:
-        """Return stored bytes, None when there are none of that hash."""
-
-        def query(connection: sqlite3.Connection) -> bytes | None:
-            row = connection.execute("SELECT data FROM blobs WHERE hash = ?", (digest,)).fetchone()
-            return row[0] if row is not None else None
-
-        return await self._database.read(query)
-
 
 def _all_there(connection: sqlite3.Connection, rows: list[tuple[str, int, bytes]]) -> bool:
     query = "SELECT 1 FROM events WHERE session_id = ? AND seq = ? AND json = ?"
     return all(connection.execute(query, row).fetchone() for row in rows)
+
+
+def _pruned(connection: sqlite3.Connection, session_id: str, seq: int) -> bool:
+    query = "SELECT 1 FROM snapshots WHERE session_id = ? AND seq >= ?"
+    return connection.execute(query, (session_id, seq)).fetchone() is not None

@@ -84,6 +84,16 @@ class Leases:
                 self._tokens[session_id] = before
             raise
 
+    async def lease_holder(self, session_id: str) -> str | None:
+        """Return who holds a session, None when nobody does."""
+        now = self._clock()
+
+        def query(connection: sqlite3.Connection) -> str | None:
+            row = _lease(connection, session_id)
+            return row[0] if row is not None and row[2] > now else None
+
+        return await self._database.read(query)
+
     async def renew_lease(self, session_id: str, ttl: float) -> None:
         """Hold the lease for `ttl` more seconds.
 

@@ -1,23 +1,21 @@
-"""A session's deeds: runs, what tools were about to do, what people allowed.
+"""A session's deeds: its runs, and what tools were about to do.
 
-Intents and approvals are on disk before the call returns, also through a power cut.
+Intents are on disk before the call returns, also through a power cut.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Literal
 
+from .blobs import brought_back, put_away
 from .leases import Leases
-from .rows import ApprovalRow, IntentRow
-
-GrantKind = Literal["session", "notebook"]
+from .rows import IntentRow
 
 _INTENT = "session_id, run_id, call_id, tool, arguments, status, result"
 
 
 class Ledger(Leases):
-    """Runs, intents, approvals and grants."""
+    """Runs and intents."""
 
     async def start_run(self, session_id: str, run_id: str) -> None:
         """Note that a run has begun."""
@@ -78,7 +76,13 @@ class Ledger(Leases):
             connection.execute(
                 "UPDATE intents SET status = ?, result = ? "
                 "WHERE session_id = ? AND run_id = ? AND call_id = ?",
-                (status, result, session_id, run_id, call_id),
+                (
+                    status,
+                    put_away(connection, session_id, result),
+                    session_id,
+                    run_id,
+                    call_id,
+                ),
             )
 
         await self._fenced(session_id, change, durable=True)
@@ -92,7 +96,7 @@ class Ledger(Leases):
                 "ORDER BY rowid",
                 (session_id,),
             )
-            return [_intent(row) for row in rows]
+            return [_intent(connection, row) for row in rows]
 
         return await self._database.read(query)
 
@@ -105,107 +109,15 @@ class Ledger(Leases):
                 "WHERE session_id = ? AND run_id = ? AND call_id = ?",
                 (session_id, run_id, call_id),
             ).fetchone()
-            return _intent(row) if row is not None else None
+            return _intent(connection, row) if row is not None else None
 
         return await self._database.read(query)
 
-    async def put_approval(self, row: ApprovalRow) -> None:
-        """Note, durably, that a person is asked."""
 
-        def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO approvals (approval_id, session_id, run_id, call_id, fingerprint) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (row.approval_id, row.session_id, row.run_id, row.call_id, row.fingerprint),
-            )
-
-        await self._fenced(row.session_id, change, durable=True)
-
-    async def settle_approval(
-        self,
-        session_id: str,
-        approval_id: str,
-        decision: str,
-        *,
-        scope: str | None = None,
-        reason: str | None = None,
-    ) -> bool:
-        """Settle an approval, durably; returns False when it was settled before.
-
-        The first answer wins: a second one changes nothing.
-        """
-
-        def change(connection: sqlite3.Connection) -> bool:
-            cursor = connection.execute(
-                "UPDATE approvals SET decision = ?, scope = ?, reason = ? "
-                "WHERE approval_id = ? AND session_id = ? AND decision IS NULL",
-                (decision, scope, reason, approval_id, session_id),
-            )
-            return cursor.rowcount == 1
-
-        return await self._fenced(session_id, change, durable=True)
-
-    async def void_approvals(self, session_id: str) -> int:
-        """Settle all open approvals as `cancelled` (after a restart); returns how many."""
-
-        def change(connection: sqlite3.Connection) -> int:
-            cursor = connection.execute(
-                "UPDATE approvals SET decision = 'cancelled' "
-                "WHERE session_id = ? AND decision IS NULL",
-                (session_id,),
-            )
-            return cursor.rowcount
-
-        return await self._fenced(session_id, change, durable=True)
-
-    async def approvals(self, session_id: str) -> list[ApprovalRow]:
-        """Return a session's approvals, oldest first."""
-
-        def query(connection: sqlite3.Connection) -> list[ApprovalRow]:
-            rows = connection.execute(
-                "SELECT approval_id, session_id, run_id, call_id, fingerprint, decision, scope, "
-                "reason FROM approvals WHERE session_id = ? ORDER BY rowid",
-                (session_id,),
-            )
-            names = ApprovalRow.__dataclass_fields__
-            return [ApprovalRow(**dict(zip(names, row, strict=True))) for row in rows]
-
-        return await self._database.read(query)
-
-    async def put_grant(self, owner: str, scope: GrantKind, scope_id: str, json: bytes) -> None:
-        """Store, durably, what a person allowed for a session (its id) or a notebook (its path)."""
-
-        def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR IGNORE INTO grants VALUES (?, ?, ?, ?)", (owner, scope, scope_id, json)
-            )
-
-        await self._database.write(change, durable=True)
-
-    async def list_grants(self, owner: str, scope: GrantKind, scope_id: str) -> list[bytes]:
-        """Return what a person allowed for a session or a notebook, oldest first."""
-
-        def query(connection: sqlite3.Connection) -> list[bytes]:
-            rows = connection.execute(
-                "SELECT json FROM grants WHERE owner = ? AND scope = ? AND scope_id = ? "
-                "ORDER BY rowid",
-                (owner, scope, scope_id),
-            )
-            return [row[0] for row in rows]
-
-        return await self._database.read(query)
-
-    async def clear_grants(self, owner: str, scope: GrantKind, scope_id: str) -> None:
-        """Take back, durably, everything allowed for a session or a notebook."""
-
-        def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "DELETE FROM grants WHERE owner = ? AND scope = ? AND scope_id = ?",
-                (owner, scope, scope_id),
-            )
-
-        await self._database.write(change, durable=True)
-
-
-def _intent(row: tuple[str, str, str, str, bytes, str | None, bytes | None]) -> IntentRow:
-    return IntentRow(**dict(zip(IntentRow.__dataclass_fields__, row, strict=True)))  # type: ignore[arg-type]
+def _intent(
+    connection: sqlite3.Connection,
+    row: tuple[str, str, str, str, bytes, str | None, bytes | None],
+) -> IntentRow:
+    *facts, result = row
+    whole = None if result is None else brought_back(connection, result)
+    return IntentRow(**dict(zip(IntentRow.__dataclass_fields__, (*facts, whole), strict=True)))  # type: ignore[arg-type]

@@ -127,8 +127,23 @@ _CHECKPOINT_DATA = (
     """,
 )
 
+# Which sessions name a blob, so that it goes with the last of them.
+_BLOB_USES = (
+    """
+    CREATE TABLE blob_uses (
+        session_id TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (session_id, hash)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX blob_uses_by_hash ON blob_uses (hash)",
+    # Nothing ever wrote to them: what a person allowed ends with the process (decision 0009).
+    "DROP TABLE approvals",
+    "DROP TABLE grants",
+)
+
 # Append only: a step that was released is never changed.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _CHECKPOINT_DATA)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _CHECKPOINT_DATA, _BLOB_USES)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

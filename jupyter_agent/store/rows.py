@@ -33,17 +33,3 @@ class IntentRow:
     arguments: bytes
     status: str | None = None
     result: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRow:
-    """An approval, and how it was settled; `decision` None while it is open."""
-
-    approval_id: str
-    session_id: str
-    run_id: str
-    call_id: str
-    fingerprint: str
-    decision: str | None = None
-    scope: str | None = None
-    reason: str | None = None

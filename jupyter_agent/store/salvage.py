@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -20,12 +22,38 @@ _TABLES = (
     "events",
     "runs",
     "intents",
-    "approvals",
-    "grants",
     "checkpoints",
     "checkpoint_data",
     "blobs",
+    "blob_uses",
 )
+
+
+async def salvaged(damaged: Path) -> Path:
+    """Return the database that stands in for a damaged one: what could be read of it, beside it.
+
+    It is made once, and found again by whoever meets the same damage.
+
+    Raises:
+        StoreUnavailable: nothing at all can be read, or it cannot be made.
+    """
+    into = damaged.with_name(f"{damaged.stem}-salvaged{damaged.suffix}")
+    if not await asyncio.to_thread(into.exists):
+        # Whole before it has its name: another process may look for it.
+        making = into.with_name(f".{into.name}-{secrets.token_hex(8)}")
+        try:
+            found = await salvage(damaged, making)
+            if not found["sessions"]:
+                raise StoreUnavailable("Nothing could be read of the damaged session database.")
+            await asyncio.to_thread(os.replace, making, into)
+        finally:
+            await asyncio.to_thread(_remove, making)
+    return into
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 async def salvage(damaged: Path, into: Path) -> dict[str, int]:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..protocol.errors import StoreError
+from .blobs import drop_unused
 from .database import Database
 from .journal import Journal
 from .leases import unknown_session
@@ -99,12 +100,10 @@ class SessionStore(Journal, Ledger):
         """
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "DELETE FROM grants WHERE scope = 'session' AND scope_id = ?", (session_id,)
-            )
             cursor = connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
             if cursor.rowcount == 0:
                 raise unknown_session(session_id)
+            drop_unused(connection)
 
         await self._fenced(session_id, change)
         self._tokens.pop(session_id, None)
@@ -118,12 +117,27 @@ async def open_store(path: Path | None) -> SessionStore:
     """Open the store at `path`, or one in memory when that is None.
 
     Raises:
+        StoreDamaged: the list of sessions cannot be read; some of it may be salvaged.
         StoreUnavailable: the file cannot be used. It was left as it is; the caller may go on
             with a store in memory and say so.
     """
     database = Database(path)
     await database.open()
+    try:
+        await database.read(_look_through)
+    except BaseException:
+        await database.aclose()
+        raise
     return SessionStore(database)
+
+
+def _look_through(connection: sqlite3.Connection) -> None:
+    """Read the sessions whole, table and index: damage there would hide all of them."""
+    # Not `count(*)`, which does not look at what it counts.
+    connection.execute("SELECT sum(length(title)) FROM sessions NOT INDEXED").fetchone()
+    connection.execute(
+        "SELECT sum(length(owner)) FROM sessions INDEXED BY sessions_by_owner"
+    ).fetchone()
 
 
 def _row(values: tuple[object, ...]) -> SessionRow:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from ..protocol.errors import AgentError
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.models import ToolDefinition
+from ..protocol.text import printable
 from ..protocol.tools import CellRef, Permission, PreviewBlock
 
 
@@ -75,6 +76,40 @@ class ToolCallContext:
     call_id: str
     run_id: str
     update: Callable[[str, Sequence[CellRef]], None]
+
+
+def printable_output(output: ToolOutput) -> ToolOutput:
+    """Return an output whose text can be sent and written, whatever a notebook or file held."""
+    content = tuple(
+        replace(part, text=printable(part.text)) if isinstance(part, TextPart) else part
+        for part in output.content
+    )
+    return replace(
+        output,
+        content=content,
+        title=output.title and printable(output.title),
+        summary=printable(output.summary),
+        preview=_printable_blocks(output.preview),
+    )
+
+
+def printable_preview(preview: Preview) -> Preview:
+    """Return a preview whose text can be sent and written."""
+    return replace(
+        preview, title=printable(preview.title), blocks=_printable_blocks(preview.blocks)
+    )
+
+
+def _printable_blocks(blocks: tuple[PreviewBlock, ...]) -> tuple[PreviewBlock, ...]:
+    return tuple(
+        replace(
+            block,
+            text=printable(block.text),
+            before=block.before and printable(block.before),
+            label=block.label and printable(block.label),
+        )
+        for block in blocks
+    )
 
 
 A = TypeVar("A", bound=BaseModel, contravariant=True)
@@ -181,6 +216,7 @@ def redacted_blocks(
 # What a model can do about an error, by its code.
 FIXES = {
     "STALE_CELL": "look at the current source given here, then repeat the edit against it",
+    "STALE_FILE": "call read_file to see what is there now, then write it again",
     "UNKNOWN_CELL": "call notebook_overview for the ids of the cells",
     "UNCONFIRMED": "call read_cells to see what is there; do not repeat the edit blindly",
     "NOTEBOOK_MISSING": "check the path with list_files, or create it with create_notebook",

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from ..digest.outputs import Digest
 from ..protocol.messages import ImagePart, TextPart
-from .workspace_tool import printable
 
 _HANDLE = re.compile(r"read on with read_cells\([^)]*\)")
 
@@ -38,9 +37,9 @@ class Content:
         """Add lines of text."""
         last = self._parts[-1] if self._parts else None
         if isinstance(last, TextPart):
-            self._parts[-1] = TextPart(text=f"{last.text}\n{printable(text)}")
+            self._parts[-1] = TextPart(text=f"{last.text}\n{text}")
         else:
-            self._parts.append(TextPart(text=printable(text)))
+            self._parts.append(TextPart(text=text))
 
     def add_digest(self, digest: Digest) -> None:
         """Add the digest of a cell's outputs."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,12 @@ class FileRefused(AgentError):
     """The path may not be used, or the file cannot be."""
 
     code = "FILE_REFUSED"
+
+
+class StaleFile(AgentError):
+    """The file is not as the model last read or wrote it."""
+
+    code = "STALE_FILE"
 
 
 class FileMissing(AgentError):
@@ -107,8 +113,12 @@ class Folder:
                 return _read_beneath(folder, target.parts[-1] if target.parts else ".", limit)
         raise AssertionError("unreachable")
 
-    def write(self, target: Target, data: bytes) -> None:
+    def write(
+        self, target: Target, data: bytes, *, check: Callable[[], None] | None = None
+    ) -> None:
         """Replace or create a file atomically, making the folders it lies in.
+
+        `check` is called last thing before; what it raises leaves the file as it was.
 
         Raises:
             FileRefused: it cannot be written; it is as it was.
@@ -118,10 +128,12 @@ class Folder:
                 raise FileRefused(f"{target.shown} is a folder.")
             if not _BENEATH:
                 target.path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(target.path, data)
+                write_atomically(target.path, data, check=check)
                 return
             with self._opened(target.parts[:-1], make=True) as folder:
-                write_atomically(target.path, data, disk=_FolderDisk(folder), follow=False)
+                write_atomically(
+                    target.path, data, disk=_FolderDisk(folder), follow=False, check=check
+                )
 
     def names(self, target: Target) -> list[tuple[str, bool, int]]:
         """Return what lies in a folder: name, whether it is a folder, bytes. Links are left out.

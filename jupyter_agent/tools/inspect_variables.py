@@ -11,7 +11,7 @@ from ..kernel.runner import KernelRunner
 from ..protocol.errors import AgentError, KernelBusy
 from .base import Preview, ToolCallContext, ToolOutput, text_output
 from .snippets import require_python, snippet_code, split_report
-from .workspace_tool import NotebookArguments, WorkspaceTool, join_words, printable
+from .workspace_tool import NotebookArguments, WorkspaceTool, join_words
 
 DEADLINE = 10.0
 LONGEST = 16_000  # characters
@@ -95,7 +95,7 @@ async def look_at(
     report, others = split_report(found.outputs)
     if report is None or not isinstance(report.get("text"), str):
         raise NoReport(f"the kernel sent no report. {_first_error(others)}")
-    return printable(report["text"])
+    return str(report["text"])
 
 
 def _words(arguments: InspectArguments) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import FileMissing, FileRefused, Folder, Target
 from .protected import unreadable_reason
-from .workspace_tool import WorkspaceTool, printable
+from .workspace_tool import WorkspaceTool
 
 MOST = 400  # entries shown
 LOOKED_AT = 20_000  # entries looked at
@@ -41,7 +41,7 @@ class ListFiles(WorkspaceTool):
         folder = Folder(self._workspace.root)
         target = folder.target(arguments.path)
         lines = await asyncio.to_thread(_list, folder, target, arguments)
-        text = printable("\n".join(lines) or "nothing found")
+        text = "\n".join(lines) or "nothing found"
         return text_output(text, title=f"Listed {target.shown}", summary=_count(len(lines)))
 
 

@@ -11,7 +11,7 @@ from ..notebook.cells import same
 from ..protocol.rpc import CellState, NotebookState
 from .base import Preview, ToolCallContext, ToolOutput, text_output
 from .cell_lines import CellFacts, cell_line, facts_of, has_error
-from .workspace_tool import NotebookArguments, WorkspaceTool, printable
+from .workspace_tool import NotebookArguments, WorkspaceTool
 
 LONGEST = 24_000  # characters
 _WIDTH = 100
@@ -68,7 +68,7 @@ class NotebookOverview(WorkspaceTool):
         self._workspace.memory.remember(path, shown)
         count = len(state.cells)
         return text_output(
-            printable("\n".join(lines)),
+            "\n".join(lines),
             title="Looked at the notebook",
             summary=f"{count} cell{'' if count == 1 else 's'}",
         )

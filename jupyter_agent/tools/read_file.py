@@ -56,6 +56,7 @@ class ReadFile(WorkspaceTool):
                 f"notebook={target.shown!r}."
             )
         data = await asyncio.to_thread(folder.read, target, limit=LARGEST)
+        self._workspace.memory.remember_file(target.shown, data)
         title = f"Read {target.shown}"
         if kind in _IMAGES:
             return _image(data, _IMAGES[kind], title, vision=self._workspace.vision)

@@ -16,7 +16,7 @@ from ..protocol.errors import NotANotebook
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import FileMissing, FileRefused, Folder, Target
 from .list_files import walk
-from .workspace_tool import WorkspaceTool, printable
+from .workspace_tool import WorkspaceTool
 
 LARGEST = 4 << 20  # bytes of one file
 MOST = 200  # lines found
@@ -52,7 +52,7 @@ class SearchFiles(WorkspaceTool):
             lines = await asyncio.to_thread(_search, folder, target, arguments, stopped)
         finally:
             stopped.set()  # a thread cannot be cancelled: it looks at this
-        text = printable("\n".join(lines) or "not found")
+        text = "\n".join(lines) or "not found"
         return text_output(
             text, title=f"Searched for “{arguments.query[:60]}”", summary=f"{len(lines)} lines"
         )

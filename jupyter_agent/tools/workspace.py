@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -18,15 +19,26 @@ from ..protocol.rpc import CellState
 
 @dataclass(slots=True)
 class ReadMemory:
-    """The source of each cell as the model last read or wrote it, by notebook path and cell id."""
+    """What the model last read or wrote: the source of each cell, by notebook path and cell id, and
+    of each file the hash of its bytes, by path.
+    """
 
     cells: dict[str, dict[str, CellState]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     def remember(self, path: str, cells: Sequence[CellState]) -> None:
         """Note that the model has seen these cells as they are here."""
         known = self.cells.setdefault(path, {})
         for cell in cells:
             known[cell.id] = cell
+
+    def remember_file(self, path: str, data: bytes) -> None:
+        """Note that the model knows a file with these bytes."""
+        self.files[path] = sha256(data).hexdigest()
+
+    def knows_file(self, path: str, data: bytes) -> bool:
+        """Whether a file is as the model knows it."""
+        return self.files.get(path) == sha256(data).hexdigest()
 
     def known(self, path: str, cell_id: str) -> CellState | None:
         """Return the cell as the model knows it, None when it has not read it."""

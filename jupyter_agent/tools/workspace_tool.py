@@ -69,8 +69,3 @@ def join_words(words: list[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def printable(text: str) -> str:
-    """Return text that can be sent as UTF-8: half surrogate pairs become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")

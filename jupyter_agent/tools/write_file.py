@@ -12,7 +12,7 @@ from ..notebook.diff import count_lines, counts
 from ..notebook.refusals import check_markers
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
-from .files import FileMissing, FileRefused, Folder, Target
+from .files import FileMissing, FileRefused, Folder, StaleFile, Target
 from .protected import is_notebook
 from .workspace_tool import WRITE, WorkspaceTool
 
@@ -36,7 +36,10 @@ class WriteFileArguments(ToolArguments):
 
 
 class WriteFile(WorkspaceTool):
-    """Writes a file atomically; what is shown before is bound to what is replaced."""
+    """Writes a file atomically, never over what the model has not seen.
+
+    What is shown before is bound to what is replaced.
+    """
 
     name = "write_file"
     arguments = WriteFileArguments
@@ -48,7 +51,7 @@ class WriteFile(WorkspaceTool):
     async def preview(self, arguments: WriteFileArguments) -> Preview:
         folder = Folder(self._workspace.root)
         target = _target(folder, arguments)
-        before = await asyncio.to_thread(_before, folder, target)
+        before = _text(target, await asyncio.to_thread(self._known, folder, target))
         check_markers(arguments.content, before or "")
         block = PreviewBlock(
             kind="text" if before is None else "diff",
@@ -66,10 +69,17 @@ class WriteFile(WorkspaceTool):
     async def run(self, arguments: WriteFileArguments, context: ToolCallContext) -> ToolOutput:
         folder = Folder(self._workspace.root)
         target = _target(folder, arguments)
-        before = await asyncio.to_thread(_before, folder, target)
+        found = await asyncio.to_thread(self._known, folder, target)
+        before = _text(target, found)
         check_markers(arguments.content, before or "")
         data = arguments.content.encode("utf-8")
-        await asyncio.to_thread(folder.write, target, data)
+
+        def check() -> None:
+            if self._known(folder, target) != found:
+                raise _changed(target)
+
+        await asyncio.to_thread(folder.write, target, data, check=check)
+        self._workspace.memory.remember_file(target.shown, data)
         added, removed = count_lines(before or "", arguments.content)
         verb = "created" if before is None else "replaced"
         return text_output(
@@ -77,6 +87,25 @@ class WriteFile(WorkspaceTool):
             title=f"{verb.capitalize()} {target.shown}",
             summary=counts(added, removed),
         )
+
+    def _known(self, folder: Folder, target: Target) -> bytes | None:
+        """Return what is there now, None when nothing is.
+
+        Raises:
+            StaleFile: it is not what the model has read or written last.
+        """
+        try:
+            data = folder.read(target, limit=LARGEST)
+        except FileMissing:
+            return None
+        memory = self._workspace.memory
+        if target.shown not in memory.files:
+            raise StaleFile(
+                f"There is a {target.shown} that you have not read. It was left as it is."
+            )
+        if not memory.knows_file(target.shown, data):
+            raise _changed(target)
+        return data
 
 
 def _target(folder: Folder, arguments: WriteFileArguments) -> Target:
@@ -86,14 +115,15 @@ def _target(folder: Folder, arguments: WriteFileArguments) -> Target:
     return target
 
 
-def _before(folder: Folder, target: Target) -> str | None:
-    """Return what is there now, None when nothing is."""
+def _changed(target: Target) -> StaleFile:
+    return StaleFile(
+        f"{target.shown} has changed since you read or wrote it. It was left as it is."
+    )
+
+
+def _text(target: Target, data: bytes | None) -> str | None:
     try:
-        data = folder.read(target, limit=LARGEST)
-    except FileMissing:
-        return None
-    try:
-        return data.decode("utf-8")
+        return None if data is None else data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FileRefused(
             f"{target.shown} is not text and is not replaced.", cause=error

@@ -53,7 +53,7 @@ class FakeSession:
         for watcher in tuple(self.watchers):
             watcher(len(self.events), event, data)
 
-    async def attach(self, watcher: Any, after: int | None) -> Any:
+    async def attach(self, watcher: Any, after: int | None, on_reset: Any) -> Any:
         self.watchers.append(watcher)
         if self.attaching is not None:
             await self.attaching.wait()

@@ -226,6 +226,40 @@ async def test_a_bug_in_a_tool_becomes_an_error_result():
     assert rig.results()[0].is_error and "ZeroDivisionError" in rig.results()[0].text
 
 
+@pytest.mark.parametrize("where", ["permissions", "always_ask", "preview"])
+async def test_a_bug_in_what_a_tool_says_of_a_call_is_a_result_too(where):
+    class Broken(Echo):
+        pass
+
+    def fail(self, arguments):
+        raise OSError("503")
+
+    async def fail_later(self, arguments):
+        raise OSError("503")
+
+    setattr(Broken, where, fail_later if where == "preview" else fail)
+    rig = Rig(turns([Call("echo", {"text": "a"})]), Broken())
+    assert (await rig.loop.run()).status == "done"
+    assert rig.results()[0].text == "TOOL_ERROR: OSError: 503" and not rig.asked
+
+
+async def test_a_preview_that_breaks_while_a_person_decides_runs_nothing():
+    class Broken(Echo):
+        looked = 0
+
+        async def preview(self, arguments):
+            self.looked += 1
+            if self.looked > 1:
+                raise OSError("503")
+            return await super().preview(arguments)
+
+    tool = Broken(permission="write")
+    rig = Rig(turns([Call("echo", {"text": "a"})]), tool)
+    assert (await rig.loop.run()).status == "done"
+    assert rig.asked and not tool.ran
+    assert rig.results()[0].text == "TOOL_ERROR: OSError: 503"
+
+
 async def test_a_tool_that_takes_too_long_is_ended():
     async def wait(arguments):
         await asyncio.Event().wait()

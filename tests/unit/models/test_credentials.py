@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -41,6 +43,9 @@ class LockedKeyring(FakeKeyring):
 
     def set_password(self, service: str, user: str, password: str, /) -> None:
         raise RuntimeError("locked")
+
+
+LOCK = "credentials.json.lock"
 
 
 def credentials(
@@ -83,13 +88,53 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = folder / "credentials.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert [made.name for made in folder.iterdir()] == ["credentials.json"]
+    assert {made.name for made in folder.iterdir()} == {"credentials.json", LOCK}
     path.chmod(0o644)
     assert found.has("openai", [], OWN)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.R(12)
+def test_keys_that_are_saved_at_the_same_moment_are_all_kept(tmp_path: Path) -> None:
+    names = [f"p{number}" for number in range(8)]
+    # Each on its own object, as two servers have them.
+    threads = [
+        Thread(target=credentials(tmp_path).set_key, args=(name, "k" * 20, "https://x.example/v1"))
+        for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert credentials(tmp_path).names() == names
+
+
+def test_another_process_that_writes_is_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / LOCK
+    holds = (
+        "import sys, time; from pathlib import Path; from jupyter_agent.models.writing import alone\n"
+        "with alone(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holds, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        saving = Thread(
+            target=credentials(tmp_path).set_key, args=("p", "k" * 20, "https://x.example")
+        )
+        saving.start()
+        saving.join(0.2)
+        assert saving.is_alive() and credentials(tmp_path).names() == []
+        other.stdin.close()
+        saving.join(10)
+    assert credentials(tmp_path).names() == ["p"]
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     found = credentials(tmp_path)
     found.set_key("openai", CANARY, OWN)

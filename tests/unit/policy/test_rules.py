@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +12,7 @@ from jupyter_agent.policy.grants import Grant
 from jupyter_agent.policy.rules import MODES, CallFacts, Rule, decide
 
 PERMISSIONS = ("read", "write", "exec", "network")
-permission_sets = st.frozensets(st.sampled_from(PERMISSIONS), min_size=1)
+permission_sets = st.frozensets(st.sampled_from(PERMISSIONS))
 rules = st.lists(
     st.builds(
         Rule,
@@ -39,10 +42,18 @@ grants = st.lists(
 modes = st.sampled_from(list(MODES))
 
 
+def needed(call):
+    return call.permissions or set(PERMISSIONS)
+
+
+def speaks_of(rule, call):
+    return fnmatchcase(call.tool_name, rule.tool) and rule.permission in {None, *needed(call)}
+
+
 @given(call=calls, mode=modes, rules=rules, grants=grants)
 def test_nothing_lifts_a_deny(call, mode, rules, grants):
-    denied = any(rule.effect == "deny" and rule.matches(call) for rule in rules)
-    denied |= any(MODES[mode][permission] == "deny" for permission in call.permissions)
+    denied = any(rule.effect == "deny" and speaks_of(rule, call) for rule in rules)
+    denied |= any(MODES[mode][permission] == "deny" for permission in needed(call))
     verdict = decide(call, mode=mode, rules=rules, grants=grants)
     assert (verdict.effect == "deny") == denied
 
@@ -51,7 +62,7 @@ def test_nothing_lifts_a_deny(call, mode, rules, grants):
 def test_a_rule_that_asks_and_a_call_that_always_asks_are_never_allowed_unasked(
     call, mode, rules, grants
 ):
-    asks = call.always_ask or any(r.effect == "ask" and r.matches(call) for r in rules)
+    asks = call.always_ask or any(r.effect == "ask" and speaks_of(r, call) for r in rules)
     if asks:
         verdict = decide(call, mode=mode, rules=rules, grants=grants)
         assert verdict.effect in ("ask", "deny")
@@ -64,6 +75,18 @@ def test_more_denies_never_permit_more(call, mode, rules, grants, more):
     before = decide(call, mode=mode, rules=rules, grants=grants)
     after = decide(call, mode=mode, rules=[*rules, *stricter], grants=grants)
     assert order[after.effect] <= order[before.effect]
+
+
+@given(call=calls, mode=modes, rules=rules)
+def test_an_allow_for_a_permission_lifts_the_ask_of_no_other(call, mode, rules):
+    allowed = {r.permission for r in rules if r.effect == "allow" and speaks_of(r, call)}
+    verdict = decide(call, mode=mode, rules=rules)
+    if verdict.effect == "allow" and None not in allowed:
+        alone = [
+            decide(replace(call, permissions=frozenset({one})), mode=mode).effect
+            for one in needed(call) - allowed
+        ]
+        assert set(alone) <= {"allow"}
 
 
 def facts(*permissions, **more):
@@ -84,6 +107,18 @@ def test_the_modes_permit_what_they_say():
 def test_a_call_that_names_no_permission_is_not_trusted():
     assert decide(facts(), mode="ask").effect == "ask"
     assert decide(facts(), mode="plan").effect == "deny"
+    rule = Rule(effect="deny", permission="network")
+    assert decide(facts(), mode="auto", rules=[rule]).effect == "deny"
+    grant = Grant(scope="session", tool_name="edit_cells", permissions=facts().needed)
+    assert decide(facts(), mode="ask", grants=[grant]).effect == "allow"
+
+
+def test_an_allow_for_writing_lets_nothing_run_unasked():
+    rule = Rule(effect="allow", permission="write")
+    assert decide(facts("write"), mode="ask", rules=[rule]).effect == "allow"
+    assert decide(facts("write", "exec"), mode="ask", rules=[rule]).effect == "ask"
+    both = [rule, Rule(effect="allow", permission="exec")]
+    assert decide(facts("write", "exec"), mode="ask", rules=both).effect == "allow"
 
 
 def test_a_grant_covers_its_own_tool_permissions_and_notebook_alone():

@@ -112,3 +112,30 @@ async def test_a_checkpoint_holds_everything_up_to_its_number():
 
 def test_the_kept_events_are_bounded():
     assert journal_module.KEPT_EVENTS <= 10_000
+
+
+async def test_events_with_much_in_them_are_not_kept_by_number_alone(monkeypatch):
+    monkeypatch.setattr(journal_module, "KEPT_BYTES", 10_000)
+    journal = Journal("s", MemoryStore())
+    journal.attach(lambda *event: None, None)
+    for _ in range(20):
+        journal.emit(Notice(level="info", text="x" * 2_000))
+    first, _ = journal.attach(lambda *event: None, 18)
+    assert len(first.events) == 2
+    first, _ = journal.attach(lambda *event: None, 3)
+    assert first.type == "snapshot"
+    await journal.aclose()
+
+
+async def test_a_snapshot_is_written_once_there_is_as_much_new_as_it_is_large():
+    store = MemoryStore()
+    journal = Journal("s", store)
+    journal.emit(Notice(level="info", text="x" * 5_000))
+    await journal.tidy()
+    for number in range(400):
+        journal.emit(note(number))
+        await journal.tidy()
+    written = sum(len(json) for _, json in store.snapshots)
+    assert 1 < len(store.snapshots) < 5
+    assert written < 4 * sum(len(event) for event in store.events.values())
+    await journal.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -42,11 +43,15 @@ def ended_process():
     return f"{socket.gethostname()}:{child.pid}:0badc0de"
 
 
+async def nothing():
+    pass
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there the lease runs out by itself")
 async def test_the_lease_of_a_process_that_is_gone_is_taken_at_once(store, tmp_path):
     other = await open_store(tmp_path / "sessions.db")
     await other.acquire_lease("s", ended_process(), TTL)
-    lease = Lease(store, "s", holder_name())
+    lease = Lease(store, "s", holder_name(), nothing)
     await asyncio.wait_for(lease.acquire(), TTL / 3)
     await lease.release()
     await other.aclose()
@@ -54,6 +59,7 @@ async def test_the_lease_of_a_process_that_is_gone_is_taken_at_once(store, tmp_p
 
 def test_only_a_process_that_surely_is_gone_counts_as_ended():
     assert not has_ended(holder_name())
+    assert has_ended(f"{socket.gethostname()}:{os.getpid()}:0badc0de"), "an earlier life of it"
     assert not has_ended("another-machine:1:0badc0de")
     assert not has_ended("")
     assert not has_ended("nonsense")

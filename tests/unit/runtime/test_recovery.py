@@ -12,8 +12,8 @@ from jupyter_agent.protocol.messages import (
     user_message,
 )
 from jupyter_agent.protocol.session_events import MessageStart, RunStart
-from jupyter_agent.runtime.journal import Journal
-from jupyter_agent.runtime.recovery import load_history, load_journal, recover
+from jupyter_agent.runtime.journal import Journal, load_journal
+from jupyter_agent.runtime.recovery import load_history, recover
 from jupyter_agent.store.rows import SessionRow
 from jupyter_agent.store.sessions import open_store
 

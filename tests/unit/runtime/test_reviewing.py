@@ -9,9 +9,10 @@ import nbformat
 import pytest
 
 from jupyter_agent.config import Settings
-from jupyter_agent.protocol.errors import EditRefused, NotAllowed, StaleCells
+from jupyter_agent.protocol.errors import EditRefused, NotAllowed, NotebookError, StaleCells
 from jupyter_agent.protocol.messages import Message, TextPart
 from jupyter_agent.protocol.rpc import DeleteCell, Expected, InsertCell, MoveCell, SetSource
+from jupyter_agent.protocol.session_events import MessageEnd, MessageStart
 from jupyter_agent.runtime.build import build_manager
 from jupyter_agent.runtime.checkpoints import MOST_CHECKPOINTS
 from jupyter_agent.tools.base import ToolCallContext
@@ -50,7 +51,9 @@ async def act(session, *changes, prompt=None, op="op"):
     if prompt is not None:
         message = Message(role="user", parts=(TextPart(text=prompt),))
         session.history.append(message)
-        session._show(message)
+        await session._record(message)
+        session.journal.emit(MessageStart(message=message))
+        session.journal.emit(MessageEnd(message_id=message.id, metadata=message.metadata))
         session.checkpoints.begin(f"run-{prompt}", message)
     document = await session.workspace.document("n.ipynb")
     return await document.apply(changes, (), op_id=f"{op}-{session.journal.seq}")
@@ -98,6 +101,17 @@ async def test_what_the_agent_did_is_shown_and_undoing_all_is_byte_exact(tmp_pat
         assert review(session) == {} and await session.review.checkpoints() == []
         with pytest.raises(NotAllowed, match="nothing to undo"):
             await session.review.undo()
+
+
+async def test_a_refused_edit_takes_back_no_note_of_one_before_it(tmp_path, file):
+    before = file.read_bytes()
+    async with manager_at(tmp_path) as manager:
+        session = await new_session(manager)
+        await act(session, SetSource(id="a", source="agent = 1"), prompt="one")
+        with pytest.raises(NotebookError):
+            await act(session, SetSource(id="gone", source="x"))
+        await session.review.undo()
+        assert file.read_bytes() == before
 
 
 async def test_one_is_undone_one_is_kept_and_the_rest_after_a_restart(tmp_path, file):

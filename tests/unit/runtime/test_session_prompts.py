@@ -7,9 +7,10 @@ import asyncio
 import pytest
 from session_rig import Model, manager_of, notices, of, say, start, summarised
 
-from jupyter_agent.protocol.errors import NotAllowed
+from jupyter_agent.protocol.errors import BadRequest, NotAllowed, SessionBusy
 from jupyter_agent.protocol.messages import Mention
 from jupyter_agent.providers.replay import Call, Say, Wait
+from jupyter_agent.store.sessions import open_store
 
 FILE = Mention(kind="file", label="@file:a.txt", path="a.txt")
 
@@ -123,6 +124,98 @@ async def test_plan_mode_is_refused_where_it_is_not_allowed(tmp_path):
         session._parts.allowed_modes = ("ask",)
         with pytest.raises(NotAllowed):
             await session.prompt("x", mode="plan")
+
+
+# -- what is sent again ----------------------------------------------------------------------------
+
+
+async def test_a_run_sends_what_the_one_before_sent_so_that_caches_hold_it(tmp_path):
+    (tmp_path / "a.txt").write_text("forty-two")
+    model = Model([Say("ok")])
+    async with manager_of(tmp_path, first=model) as manager:
+        session, _ = await start(manager)
+        await session.prompt("see @file:a.txt", mentions=(FILE,))
+        await session.wait()
+        await say(session, "and now?")
+        first, second = ([m.text for m in request.messages] for request in model.requests)
+        assert second[: len(first)] == first
+        other, _ = await start(manager)
+        await say(other, "hello")
+        assert model.requests[-1].messages[0].text != first[0], "another delimiter"
+
+
+# -- between two runs ------------------------------------------------------------------------------
+
+
+def fails(request):
+    raise BadRequest("no")
+
+
+async def ended(session):
+    """Wait until people see the end of the run; it may not have let go of the session yet."""
+    seen = asyncio.Event()
+
+    def watch(seq, event, data):
+        if event.type == "run_end":
+            seen.set()
+
+    session.journal.attach(watch, session.journal.seq)
+    await seen.wait()
+
+
+async def test_what_is_said_right_after_the_end_of_a_run_is_answered(tmp_path):
+    async with manager_of(tmp_path, first=Model(fails)) as manager:
+        session, events = await start(manager)
+        await session.prompt("first")
+        await ended(session)
+        await session.prompt("second")
+        assert len(of(events, "run_start")) == 2 and not session.journal.transcript.queued
+        await ended(session)
+        await session.resume()
+        await session.wait()
+        assert len(of(events, "run_end")) == 3
+
+
+async def test_stop_right_after_the_end_of_a_run_gives_the_lease_back_all_the_same(tmp_path):
+    async with manager_of(tmp_path, first=Model([Say("ok")])) as manager:
+        session, events = await start(manager)
+        await session.prompt("first")
+        await ended(session)
+        await session.stop()
+        assert await (await manager.store()).lease_holder(session.id) is None
+        assert await (await manager.store()).open_runs(session.id) == []
+        await say(session, "second")
+        assert [event.status for event in of(events, "run_end")] == ["done", "done"]
+
+
+async def test_stop_before_a_run_has_begun_leaves_nothing_behind(tmp_path):
+    async with manager_of(tmp_path, first=Model([Say("ok")])) as manager:
+        session, events = await start(manager)
+        saying = asyncio.ensure_future(session.prompt("first"))
+        await asyncio.sleep(0)
+        assert session.running
+        await session.stop()
+        with pytest.raises(NotAllowed, match="before it began"):
+            await saying
+        assert not events and not session.running
+        await say(session, "second")
+        assert of(events, "run_end")[-1].status == "done"
+
+
+async def test_a_prompt_that_another_process_keeps_from_running_is_refused(tmp_path):
+    async with manager_of(tmp_path, first=Model([Say("ok")])) as manager:
+        session, events = await start(manager)
+        other = await open_store(tmp_path / "sessions.db")
+        await other.acquire_lease(session.id, "another-machine:1:x", 60.0)
+        with pytest.raises(SessionBusy):
+            await session.prompt("first", op_id="op")
+        assert not events and not session.history and session.status == "idle"
+        await other.release_lease(session.id)
+        await session.prompt("first", op_id="op")
+        await session.prompt("first", op_id="op")
+        await session.wait()
+        assert len(of(events, "run_end")) == 1, "said again it is answered, and only once"
+        await other.aclose()
 
 
 # -- summaries on request --------------------------------------------------------------------------

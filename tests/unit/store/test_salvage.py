@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from jupyter_agent.protocol.errors import StoreUnavailable
+from jupyter_agent.runtime.build import open_sessions
 from jupyter_agent.store.rows import SessionRow
 from jupyter_agent.store.salvage import salvage
 from jupyter_agent.store.sessions import open_store
@@ -99,3 +101,36 @@ async def test_nothing_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="already"):
         await salvage(tmp_path / "old.db", tmp_path / "new.db")
     assert (tmp_path / "new.db").read_text() == "mine"
+
+
+@pytest.mark.R(47)
+async def test_what_can_be_read_of_a_damaged_database_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    await filled(path)
+    # The index by owner: no list of sessions can be had, though all of them are there.
+    page = path.read_bytes().rindex(b"ada2026") // PAGE
+    damage(path, range(page, page + 1))
+    before = path.read_bytes()
+    store, problem = await open_sessions(path, memory_instead=False)
+    assert problem is not None and "sessions-salvaged.db" in problem
+    assert len(await store.list_sessions("ada")) == SESSIONS
+    kept = (await store.list_sessions("ada"))[0].id
+    await store.update_session(kept, title="Mine")
+    await store.aclose()
+    again, _ = await open_sessions(path, memory_instead=False)
+    found = await again.session(kept)
+    assert found is not None and found.title == "Mine", "the copy is made once"
+    await again.aclose()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.R(47)
+async def test_where_nothing_can_be_read_the_server_goes_on_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    path.write_bytes(b"not a database" * 1000)
+    store, problem = await open_sessions(path, memory_instead=True)
+    assert store.path is None and problem is not None and "not kept" in problem
+    await store.aclose()
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        await open_sessions(path, memory_instead=False)
+    assert os.listdir(tmp_path) == ["sessions.db"]

@@ -7,13 +7,19 @@ import sqlite3
 import stat
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from jupyter_agent.protocol.errors import StoreError, StoreUnavailable, UnknownSession
+from jupyter_agent.protocol.errors import (
+    StoreConflict,
+    StoreError,
+    StoreUnavailable,
+    UnknownSession,
+)
 from jupyter_agent.store.migrations import APPLICATION_ID, MIGRATIONS
-from jupyter_agent.store.rows import ApprovalRow, SessionRow
+from jupyter_agent.store.rows import SessionRow
 from jupyter_agent.store.sessions import SessionStore, open_store
 
 
@@ -97,11 +103,13 @@ async def test_the_same_events_again_change_nothing(store: SessionStore) -> None
 async def test_a_snapshot_stands_for_the_events_pruned_with_it(store: SessionStore) -> None:
     await store.create_session(a_session())
     await store.append_events("s1", 1, [b"1", b"2", b"3"])
-    await store.put_snapshot("s1", 3, b"whole", keep_after=2)
-    assert await store.snapshot("s1") == (3, b"whole")
+    await store.put_snapshot("s1", 2, b"whole")
+    assert await store.snapshot("s1") == (2, b"whole")
     assert await store.events_after("s1", 0) == [(3, b"3")]
-    await store.put_snapshot("s1", 3, b"whole", keep_after=3)
+    await store.put_snapshot("s1", 3, b"whole")
     assert await store.last_seq("s1") == 3
+    with pytest.raises(StoreConflict):
+        await store.append_events("s1", 2, [b"late"])
 
 
 async def test_an_older_snapshot_does_not_replace_a_newer_one(store: SessionStore) -> None:
@@ -111,7 +119,7 @@ async def test_an_older_snapshot_does_not_replace_a_newer_one(store: SessionStor
     assert await store.snapshot("s1") == (9, b"new")
 
 
-async def test_messages_are_replaced_in_place_and_cut(store: SessionStore) -> None:
+async def test_a_message_is_replaced_by_itself_alone(store: SessionStore) -> None:
     await store.create_session(a_session())
     for position, text in enumerate([b"a", b"b", b"c"]):
         await store.put_message("s1", position, f"m{position}", text)
@@ -119,8 +127,10 @@ async def test_messages_are_replaced_in_place_and_cut(store: SessionStore) -> No
     assert await store.messages("s1") == [b"a", b"B", b"c"]
     found = await store.session("s1")
     assert found is not None and found.messages == 3
-    await store.truncate_messages("s1", 1)
-    assert await store.messages("s1") == [b"a"]
+    with pytest.raises(StoreConflict):
+        await store.put_message("s1", 1, "another", b"x")
+    assert await store.messages("s1") == [b"a", b"B", b"c"]
+    assert await store.count_messages("s1") == 3
 
 
 async def test_a_run_is_open_until_it_ends(store: SessionStore) -> None:
@@ -143,49 +153,11 @@ async def test_an_intent_stays_open_until_its_result_is_there(store: SessionStor
     assert finished is not None and (finished.status, finished.result) == ("done", b"[]")
 
 
-@pytest.mark.R(20)
-async def test_the_first_answer_to_an_approval_wins(store: SessionStore) -> None:
-    await store.create_session(a_session())
-    await store.put_approval(
-        ApprovalRow(approval_id="a1", session_id="s1", run_id="r1", call_id="c1", fingerprint="f")
-    )
-    assert await store.settle_approval("s1", "a1", "allow", scope="once") is True
-    assert await store.settle_approval("s1", "a1", "deny") is False
-    [found] = await store.approvals("s1")
-    assert (found.decision, found.scope) == ("allow", "once")
-
-
-@pytest.mark.R(46)
-async def test_a_restart_voids_what_was_open(store: SessionStore) -> None:
-    await store.create_session(a_session())
-    for name in ("a1", "a2"):
-        await store.put_approval(
-            ApprovalRow(
-                approval_id=name, session_id="s1", run_id="r1", call_id="c", fingerprint="f"
-            )
-        )
-    await store.settle_approval("s1", "a1", "allow")
-    assert await store.void_approvals("s1") == 1
-    assert await store.settle_approval("s1", "a2", "allow") is False
-
-
-async def test_grants_belong_to_their_scope_and_owner(store: SessionStore) -> None:
-    await store.put_grant("ada", "notebook", "n.ipynb", b"1")
-    await store.put_grant("ada", "notebook", "n.ipynb", b"1")
-    await store.put_grant("ada", "session", "s1", b"2")
-    assert await store.list_grants("ada", "notebook", "n.ipynb") == [b"1"]
-    assert await store.list_grants("bob", "notebook", "n.ipynb") == []
-    await store.clear_grants("ada", "notebook", "n.ipynb")
-    assert await store.list_grants("ada", "notebook", "n.ipynb") == []
-    assert await store.list_grants("ada", "session", "s1") == [b"2"]
-
-
 async def test_deleting_a_session_leaves_nothing_of_it(store: SessionStore) -> None:
     await store.create_session(a_session())
     await store.append_events("s1", 1, [b"1"])
     await store.put_message("s1", 0, "m", b"a")
     await store.put_intent("s1", "r", "c", "t", b"{}")
-    await store.put_grant("ada", "session", "s1", b"g")
     await store.put_checkpoint("s1", "c1", b"state")
     await store.delete_session("s1")
     assert await store.session("s1") is None
@@ -194,7 +166,6 @@ async def test_deleting_a_session_leaves_nothing_of_it(store: SessionStore) -> N
     assert await store.messages("s1") == []
     assert await store.open_intents("s1") == []
     assert await store.checkpoints("s1") == []
-    assert await store.list_grants("ada", "session", "s1") == []
 
 
 async def test_writing_to_a_session_that_is_not_there_says_so(store: SessionStore) -> None:
@@ -206,11 +177,44 @@ async def test_writing_to_a_session_that_is_not_there_says_so(store: SessionStor
         await store.delete_session("nobody")
 
 
-async def test_a_blob_is_kept_once_by_its_hash(store: SessionStore) -> None:
-    digest = await store.put_blob(b"plot")
-    assert await store.put_blob(b"plot") == digest
-    assert await store.blob(digest) == b"plot"
-    assert await store.blob("0" * 64) is None
+def blobs(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as database:
+        return [row[0] for row in database.execute("SELECT length(data) FROM blobs")]
+
+
+async def test_a_large_text_is_kept_once_and_goes_with_the_last_session_that_names_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "blobs.db"
+    store = await open_store(path)
+    image, quoted = b"A" * 20_000, b'say \\"hi\\" ' * 2_000
+    json = b'{"data":"' + image + b'","text":"' + quoted + b'","rest":"short"}'
+    for name in ("s1", "s2"):
+        await store.create_session(a_session(name))
+        await store.append_events(name, 1, [json, b"{}"])
+        await store.append_events(name, 1, [json, b"{}"])
+        await store.put_message(name, 0, "m", json)
+        await store.put_intent(name, "r", "c", "t", b"{}")
+        await store.finish_intent(name, "r", "c", json, "ok")
+        assert await store.events_after(name, 0) == [(1, json), (2, b"{}")]
+        assert await store.messages(name) == [json]
+        intent = await store.intent(name, "r", "c")
+        assert intent is not None and intent.result == json
+        await store.put_snapshot(name, 2, json)
+        assert await store.snapshot(name) == (2, json)
+    assert sorted(blobs(path)) == sorted([len(image), len(quoted)])
+    await store.delete_session("s1")
+    assert await store.messages("s2") == [json] and len(blobs(path)) == 2
+    await store.delete_session("s2")
+    assert blobs(path) == []
+    await store.aclose()
+
+
+async def test_nothing_in_a_conversation_can_pass_for_a_blob(store: SessionStore) -> None:
+    await store.create_session(a_session())
+    for number, odd in enumerate([b'{"data":"blob:0000"}', b'"\\u0001[[0,\\"00\\"]]"', b"{}"]):
+        await store.put_message("s1", number, f"m{number}", odd)
+    assert len(await store.messages("s1")) == 3
 
 
 async def test_checkpoints_come_back_in_order(store: SessionStore) -> None:

@@ -14,9 +14,11 @@ from jupyter_agent.protocol.errors import NotebookReadOnly, StaleCells
 from jupyter_agent.protocol.messages import ImagePart, TextPart
 from jupyter_agent.testing import FakeNotebook, FakeWorkspace, code_cell
 from jupyter_agent.tools.base import definition, failure
+from jupyter_agent.tools.files import Folder, StaleFile
 from jupyter_agent.tools.syntax import syntax_fault, syntax_warnings
 from jupyter_agent.tools.toolset import build_tools
 from jupyter_agent.tools.update_plan import UpdatePlanArguments
+from jupyter_agent.tools.write_file import WriteFile, WriteFileArguments
 
 CallTool = Callable[..., Awaitable[Any]]
 PIXEL = bytes.fromhex(
@@ -192,10 +194,44 @@ async def test_write_file_creates_and_replaces(
     assert replaced.text == "replaced out/new.txt, 4 bytes (+1 −1)"
 
 
+async def test_write_file_replaces_nothing_that_the_model_has_not_seen(
+    workspace: FakeWorkspace, tmp_path: Path, call: CallTool
+) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("mine\n")
+    with pytest.raises(StaleFile, match="not read"):
+        await WriteFile(workspace).preview(WriteFileArguments(path="mine.txt", content="x"))
+    await call(workspace, "read_file", path="mine.txt")
+    file.write_text("an hour of work\n")
+    refused = await call(workspace, "write_file", path="mine.txt", content="x")
+    assert refused.output.is_error and refused.text.startswith("STALE_FILE")
+    assert "read_file" in refused.text and read(file) == "an hour of work\n"
+    await call(workspace, "read_file", path="mine.txt")
+    assert "replaced" in (await call(workspace, "write_file", path="mine.txt", content="x")).text
+
+
+async def test_write_file_looks_once_more_before_it_replaces(
+    workspace: FakeWorkspace, tmp_path: Path, call: CallTool
+) -> None:
+    file = tmp_path / "note.txt"
+    await call(workspace, "read_file", path="note.txt")
+    folder = Folder(tmp_path)
+    target = folder.target("note.txt", write=True)
+
+    def saved_meanwhile() -> None:
+        raise StaleFile("changed")
+
+    before = read(file)
+    with pytest.raises(StaleFile):
+        folder.write(target, b"x", check=saved_meanwhile)
+    assert read(file) == before
+
+
 async def test_write_file_keeps_what_is_not_text(
     workspace: FakeWorkspace, tmp_path: Path, call: CallTool
 ) -> None:
     (tmp_path / "latin.txt").write_bytes(b"\xe9")
+    await call(workspace, "read_file", path="latin.txt")
     refused = await call(workspace, "write_file", path="latin.txt", content="x")
     assert refused.output.is_error
     assert "latin.txt  1 bytes" in (await call(workspace, "list_files")).text

@@ -1,0 +1,161 @@
+"""The work of one session's runs: the loop over its model, tools, permits and limits, put together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from ..agent.execute import Executor, Permits
+from ..agent.inbox import Inbox
+from ..agent.limits import Spent
+from ..agent.loop import Loop, Outcome
+from ..context.budget import ContextBudget
+from ..context.prompt import PromptFacts
+from ..digest.fence import Fence
+from ..policy.broker import Broker
+from ..protocol.errors import ErrorInfo
+from ..protocol.messages import Message
+from ..protocol.models import ModelInfo
+from ..protocol.session_events import Retry
+from ..protocol.tools import Mode
+from ..tools.base import Tool, definition
+from .answering import Answering
+from .questions import Questions
+from .session_parts import Intents, SessionParts
+from .spending import Spending
+
+
+class Equipped(Protocol):
+    """A session, as its runs see it."""
+
+    tools: dict[str, Tool[Any]]
+
+
+class RunWork:
+    """What the runs of a session do.
+
+    Args:
+        session: whose tools are run.
+        parts: what the session is made of.
+        inbox: what steers a run.
+        broker: asks people.
+        fence: marks what is data.
+        context: keeps to the model's window.
+        mode: the mode of the run that goes on.
+        record: makes a message of the history durable.
+    """
+
+    def __init__(
+        self,
+        session: Equipped,
+        parts: SessionParts,
+        *,
+        inbox: Inbox,
+        broker: Broker,
+        fence: Fence,
+        context: ContextBudget,
+        mode: Callable[[], Mode],
+        record: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        # The model that answers, or answered last.
+        self.model: ModelInfo | None = None
+        self._session = session
+        self._parts = parts
+        self._inbox = inbox
+        self._broker = broker
+        self._fence = fence
+        self._context = context
+        self._mode = mode
+        self._record = record
+        self._spending = Spending(parts.journal, context)
+        self._warned: set[str] = set()
+
+    async def converse(self, run_id: str) -> Outcome:
+        """Answer what was said, until the model is done."""
+        async with self._answering() as answering:
+            return await self._loop(run_id, answering).run()
+
+    async def compact(self, run_id: str) -> Outcome:
+        """Summarise the turns before the last."""
+        async with self._answering() as answering:
+            await self._questions(answering, Spent(self._parts.limits)).compact()
+        return Outcome(status="done")
+
+    @contextlib.asynccontextmanager
+    async def _answering(self) -> AsyncIterator[Answering]:
+        answering = Answering(
+            self._parts.access,
+            self._parts.history,
+            tools=bool(self._session.tools),
+            emit=self._parts.journal.emit,
+            on_retry=self._on_retry,
+            on_model=self._answered_by,
+            warned=self._warned,
+        )
+        try:
+            await answering.open(self._parts.settled.model)
+            yield answering
+        finally:
+            await answering.aclose()
+
+    def _answered_by(self, model: ModelInfo) -> None:
+        self.model = model
+
+    def _on_retry(self, attempt: int, delay: float, error: ErrorInfo) -> None:
+        self._parts.journal.emit(Retry(attempt=attempt, delay=delay, error=error))
+
+    def _loop(self, run_id: str, answering: Answering) -> Loop:
+        parts = self._parts
+        spent = Spent(parts.limits)
+        executor = Executor(
+            run_id=run_id,
+            tools=self._session.tools,
+            permits=self._permits(),
+            emit=parts.journal.emit,
+            intents=Intents(parts.store, parts.session_id, run_id),
+            spent=spent,
+            deadlines=parts.tool_deadlines,
+            redact=parts.redactor,
+        )
+        return Loop(
+            provider=answering.current.provider,
+            executor=executor,
+            inbox=self._inbox,
+            history=parts.history,
+            spent=spent,
+            emit=parts.journal.emit,
+            record=self._record,
+            build_request=self._questions(answering, spent).build,
+            on_usage=lambda usage, request: self._spending.count(
+                usage, request, parts.history[-1], spent=spent, model=answering.current.model
+            ),
+            fall_back=answering.fall_back,
+        )
+
+    def _permits(self) -> Permits:
+        return Permits(
+            mode=self._mode,
+            ask=self._parts.ask or self._broker.ask,
+            rules=self._parts.rules,
+            grants=lambda: self._parts.grants,
+            grant=self._parts.grants.append,
+            expires_at=self._broker.expires_at,
+        )
+
+    def _questions(self, answering: Answering, spent: Spent) -> Questions:
+        parts = self._parts
+        return Questions(
+            answering=answering,
+            context=self._context,
+            spending=self._spending,
+            spent=spent,
+            tools=[definition(tool) for tool in self._session.tools.values()],
+            facts=lambda: PromptFacts(
+                mode=self._mode(),
+                data_rule=self._fence.rule,
+                notebook_path=parts.settled.notebook_path,
+                instructions=parts.instructions,
+            ),
+            effort=lambda: parts.settled.effort,
+        )
