@@ -54,5 +54,5 @@ async def test_half_a_character_in_a_notebook_ends_no_run(tmp_path, call):
         (end,) = of(events, "tool_end")
         end.result.text.encode()
         await session.journal.flush()
-        stored = await (await manager.store()).events_after(session.id, 0)
-        assert [seq for seq, _ in stored] == list(range(1, session.journal.seq + 1))
+        # Nothing was numbered that could not be written.
+        assert await (await manager.store()).last_seq(session.id) == session.journal.seq
