@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,10 +32,13 @@ from .export import markdown
 from .history import transcript_of
 from .journal import Journal
 from .lease import Lease, holder_name
+from .moving import go_along, is_moved
 from .recovery import load_history, load_journal, recover
 from .session import Session
 from .session_parts import SessionParts, Settled
 from .workspace import SessionWorkspace
+
+log = logging.getLogger("jupyter_agent")
 
 # Between an owner and a folder; no name has a line break in it.
 _OF_FOLDER = "\n"
@@ -215,6 +219,22 @@ class SessionManager:
         await Journal(summary.id, store, seq=1, transcript=transcript).checkpoint()
         return self._summary(await self._row(summary.id, owner))
 
+    async def move_notebook(self, old: str, new: str, *, owner: str) -> None:
+        """Have the sessions of a notebook, or of those in a folder, go along to its new path.
+
+        Raises:
+            NotAllowed: it is still there.
+        """
+        if not await asyncio.to_thread(is_moved, self.world.root, old, new):
+            raise NotAllowed(f"{old} is still there: it was copied, not moved.")
+        store = await self.store()
+        for row in await store.sessions_at(self._kept_for(owner), old):
+            try:
+                await go_along(await self._load(row), store, old, new)
+            except SessionBusy:
+                log.warning("Session %s is at work elsewhere and keeps to %r", row.id, old)
+        self._changed()
+
     async def export_markdown(self, session_id: str, *, owner: str) -> str:
         """Return the conversation as Markdown."""
         session = await self.get(session_id, owner=owner)
@@ -311,6 +331,7 @@ class SessionManager:
             on_change=session.notebook_changed,
             recorder=session.review,
             provenance=session.provenance if self.settings.provenance else lambda: None,
+            on_notebook=lambda path: session.configure(notebook_path=path),
         )
         session.equip(workspace, build_tools(workspace, checkpoints=session.review))
         return session

@@ -34,8 +34,8 @@ from ..protocol.session_events import (
     Retry,
     RunEnd,
     RunStart,
-    RunStatus,
     SessionChange,
+    SessionEvent,
 )
 from ..protocol.tools import GrantScope, Mode
 from ..tools.base import Tool, definition
@@ -51,6 +51,8 @@ from .session_parts import (
     SessionParts,
     changed_cells,
     guarded,
+    last_end,
+    last_prompt,
     own_mode,
     title_of,
     with_mode,
@@ -69,12 +71,11 @@ class Session:
         self.settled = parts.settled
         self.journal = parts.journal
         self.history = parts.history
+        self.grants = parts.grants
         self._parts = parts
         self._store = parts.store
         self._inbox = Inbox(self.journal.emit)
-        self._broker = Broker(
-            self.journal.emit, attended=parts.attended, deadline=parts.approval_deadline
-        )
+        self._broker = Broker(self._ask, attended=parts.attended, deadline=parts.approval_deadline)
         self._fence = Fence()
         self._run: asyncio.Task[None] | None = None
         self._run_id: str | None = None
@@ -135,19 +136,17 @@ class Session:
     @property
     def interrupted(self) -> bool:
         """Whether the last run was cut by a crash or a restart and can be resumed."""
-        return self._last_end == "interrupted"
-
-    @property
-    def _last_end(self) -> RunStatus | None:
-        """How the last run ended, when it did not simply end and nothing was said since."""
-        entries = self.journal.transcript.entries
-        last = entries[-1] if entries else None
-        return last.status if last is not None and last.type == "run" else None
+        return last_end(self.journal.transcript) == "interrupted"
 
     def notebook_changed(self, path: str, result: ApplyResult, changes: Sequence[Change]) -> None:
         """Tell the watchers of changes the agent made to a notebook."""
         cells = changed_cells(path, result, changes)
         self.journal.emit(NotebookChange(path=path, revision=result.revision, cells=cells))
+
+    def _ask(self, event: SessionEvent) -> None:
+        """Show that a person is asked, or no more; the session's status is another by that."""
+        self.journal.emit(event)
+        self.on_change()
 
     def provenance(self) -> dict[str, str]:
         """Return what is noted on cells the agent writes."""
@@ -229,7 +228,7 @@ class Session:
         """Go on with a run that did not end by itself, with the conversation as it was."""
         if self.running:
             raise NotAllowed("The session is running already.")
-        if self._last_end not in ("interrupted", "failed", "limit", "stopped"):
+        if last_end(self.journal.transcript) not in ("interrupted", "failed", "limit", "stopped"):
             raise NotAllowed("There is no unfinished run to go on with.")
         self._start(None)
         await self.journal.flush()
@@ -267,6 +266,7 @@ class Session:
         mode: Mode | None = None,
         effort: Effort | None = None,
         title: str | None = None,
+        notebook_path: str | None = None,
     ) -> None:
         """Change the session's settings; a new model takes effect with the next run.
 
@@ -279,6 +279,7 @@ class Session:
         if model is not None:
             self._parts.access.open(model)
         changes = {"model": model, "mode": mode, "effort": effort, "title": title}
+        changes |= {"notebook_path": notebook_path}
         changes = {name: value for name, value in changes.items() if value is not None}
         if mode is not None:
             self._run_mode = None
@@ -360,7 +361,7 @@ class Session:
     ) -> Outcome:
         await self._quiet.wait()
         await lease.acquire()
-        self.checkpoints.begin(run_id, message or self._last_prompt())
+        self.checkpoints.begin(run_id, message or last_prompt(self.history))
         await self._store.start_run(self.id, run_id)
         if message is not None:
             self.history.append(message)
@@ -428,8 +429,8 @@ class Session:
             mode=lambda: self._mode,
             ask=self._parts.ask or self._broker.ask,
             rules=self._parts.rules,
-            grants=lambda: self._parts.grants,
-            grant=self._parts.grants.append,
+            grants=lambda: self.grants,
+            grant=self.grants.append,
             expires_at=self._broker.expires_at,
         )
 
@@ -482,9 +483,6 @@ class Session:
         except AgentError as error:
             self.journal.emit(Notice(level="error", text=error.user_message, code=error.code))
         self.on_change()
-
-    def _last_prompt(self) -> Message | None:
-        return next((said for said in reversed(self.history) if said.role == "user"), None)
 
     async def _document(self, path: str) -> AnyNotebook:
         assert self.workspace is not None
