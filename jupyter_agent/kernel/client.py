@@ -62,7 +62,7 @@ class KernelClientRunner:
         limits: OutputLimits | None = None,
         keep_kernel: bool = False,
     ) -> None:
-        self._path = path
+        self.path = path
         self._directory = directory
         self._kernel_name = kernel_name
         self._input_deadline = input_deadline
@@ -85,7 +85,7 @@ class KernelClientRunner:
 
     async def status(self) -> KernelStatus:
         """Return the kernel's state, at once, also when it is busy."""
-        handle = await self._directory.find(self._path)
+        handle = await self._directory.find(self.path)
         if handle is None:
             return KernelStatus(state="none")
         connection = self._live_connection(handle)
@@ -197,7 +197,7 @@ class KernelClientRunner:
                 self._connection = None
         if self._started and not self._keep_kernel:
             self._started = False
-            await self._directory.shutdown(self._path)
+            await self._directory.shutdown(self.path)
 
     # ---- the kernel ------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class KernelClientRunner:
         return connection if connection.handle.kernel_id == handle.kernel_id else None
 
     async def _require_handle(self) -> KernelHandle:
-        handle = await self._directory.find(self._path)
+        handle = await self._directory.find(self.path)
         if handle is None:
             raise NoKernel("This notebook has no kernel running.")
         return handle
@@ -216,7 +216,7 @@ class KernelClientRunner:
     async def _connected(self, *, start: bool = True) -> Connection:
         """Return a live connection; a kernel is started when there is none and `start` is set."""
         async with self._connecting:
-            handle = await self._directory.find(self._path)
+            handle = await self._directory.find(self.path)
             if handle is not None and (live := self._live_connection(handle)) is not None:
                 return live
             if handle is None and not start:
@@ -228,7 +228,7 @@ class KernelClientRunner:
             if handle is None:
                 # Before the wait: when that is cancelled, the kernel is still ours to end.
                 self._started = fresh = True
-                handle = await self._directory.start(self._path, self._kernel_name)
+                handle = await self._directory.start(self.path, self._kernel_name)
             fresh = fresh or handle.execution_state in ("starting", "restarting")
             connection = Connection(handle)
             await connection.open(starting=self._start_deadline if fresh else None)

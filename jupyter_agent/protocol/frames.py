@@ -190,6 +190,16 @@ class Notebooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveNotebook:
+    """The person has renamed or moved a notebook, or a folder of them: sessions go along."""
+
+    id: str
+    path: str
+    to: str
+    type: Literal["move_notebook"] = "move_notebook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RpcResult:
     """The answer to an `rpc` frame: `result`, or `error`."""
 
@@ -223,6 +233,7 @@ ClientFrame = Annotated[
     | Undo
     | Restore
     | Notebooks
+    | MoveNotebook
     | RpcResult
     | RpcProgress,
     Field(discriminator="type"),

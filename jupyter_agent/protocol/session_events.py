@@ -358,6 +358,15 @@ class QueueChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookMove:
+    """A notebook, or the folder it is in, has the path `to` now; nothing in it changed."""
+
+    path: str
+    to: str
+    type: Literal["notebook_move"] = "notebook_move"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionChange:
     """The session's own settings changed; None means unchanged."""
 
@@ -390,6 +399,7 @@ SessionEvent = Annotated[
     | ToolUpdate
     | ToolEnd
     | NotebookChange
+    | NotebookMove
     | ReviewChange
     | CheckpointChange
     | ContextCompacted

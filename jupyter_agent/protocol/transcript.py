@@ -14,6 +14,7 @@ from pydantic import Field
 
 from .errors import ErrorInfo
 from .messages import Effort, Message, ToolResultPart
+from .paths import moved
 from .reduce import MessageBuilder
 from .session_events import (
     ApprovalStart,
@@ -307,6 +308,18 @@ class TranscriptBuilder:
 
     def _on_checkpoint_change(self, event: Any) -> None:
         self._set(checkpoints=event.checkpoints)
+
+    def _on_notebook_move(self, event: Any) -> None:
+        def followed(known: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(replace(one, path=moved(one.path, event.path, event.to)) for one in known)
+
+        for call_id, tool in self._tools.items():
+            self._tools[call_id] = replace(tool, cells=followed(tool.cells))
+        self._set(
+            review=followed(self._state.review),
+            checkpoints=followed(self._state.checkpoints),
+            notebook_path=moved(self._state.notebook_path, event.path, event.to),
+        )
 
     def _on_session_change(self, event: Any) -> None:
         changes = {

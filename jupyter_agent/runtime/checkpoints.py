@@ -19,6 +19,7 @@ from ..notebook.review import Baseline, note_changes, note_run
 from ..protocol.codec import from_json, to_json
 from ..protocol.errors import AgentError
 from ..protocol.messages import Message, new_id, now
+from ..protocol.paths import move_keys, moved
 from ..protocol.rpc import Change, NotebookState
 from ..protocol.session_events import Checkpoint, CheckpointChange, SessionEvent
 
@@ -166,6 +167,18 @@ class Checkpoints:
         await self.put(record)
         records.append(record)
         await self.drop(records[:-MOST_CHECKPOINTS])
+
+    async def move(self, old: str, new: str) -> None:
+        """Go on at another path: the person has renamed a notebook, or the folder it is in."""
+        async with self.lock:
+            move_keys(self._refusable, old, new)
+            move_keys(self.expected, old, new)
+            for record in await self.records():
+                path = moved(record.about.path, old, new)
+                if path != record.about.path:
+                    record.about = replace(record.about, path=path)
+                    record.baseline = replace(record.baseline, path=path)
+                    await self.put(record)
 
     async def put(self, record: Record) -> None:
         """Write a record."""

@@ -34,6 +34,7 @@ from .export import markdown, notebook
 from .history import transcript_of
 from .journal import Journal, load_journal
 from .lease import has_ended, holder_name
+from .moving import go_along, is_moved
 from .recovery import load_history
 from .redacting import Redactor
 from .serving import ModelServing
@@ -251,6 +252,22 @@ class SessionManager:
         await Journal(summary.id, store, seq=1, transcript=transcript).checkpoint()
         return self._summary(await self._row(summary.id, owner))
 
+    async def move_notebook(self, old: str, new: str, *, owner: str) -> None:
+        """Have the sessions of a notebook, or of those in a folder, go along to its new path.
+
+        Raises:
+            NotAllowed: it is still there.
+        """
+        if not await asyncio.to_thread(is_moved, self.world.root, old, new):
+            raise NotAllowed(f"{old} is still there: it was copied, not moved.")
+        store = await self.store()
+        for row in await store.sessions_at(self._kept_for(owner), old):
+            try:
+                await go_along(await self._load(row), store, old, new)
+            except SessionBusy:
+                log.warning("Session %s is at work elsewhere and keeps to %r", row.id, old)
+        self._changed()
+
     async def export_markdown(self, session_id: str, *, owner: str) -> str:
         """Return the conversation as Markdown."""
         session = await self.get(session_id, owner=owner)
@@ -389,6 +406,7 @@ class SessionManager:
             recorder=session.review,
             may_write=self.world.may_write,
             provenance=session.provenance if self.settings.provenance else lambda: None,
+            on_notebook=lambda path: session.configure(notebook_path=path),
         )
         session.equip(workspace, build_tools(workspace, checkpoints=session.review))
         if journal.transcript.running or await store.open_runs(row.id):

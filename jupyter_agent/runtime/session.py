@@ -28,8 +28,8 @@ from ..protocol.session_events import (
     Notice,
     RunEnd,
     RunStart,
-    RunStatus,
     SessionChange,
+    SessionEvent,
 )
 from ..protocol.tools import GrantScope, Mode
 from ..tools.base import Tool
@@ -45,6 +45,8 @@ from .runs import Planned, Runs
 from .session_parts import (
     SessionParts,
     changed_cells,
+    last_end,
+    last_prompt,
     own_mode,
     title_of,
     with_mode,
@@ -60,14 +62,13 @@ class Session:
         self.settled = parts.settled
         self.journal = parts.journal
         self.history = parts.history
+        self.grants = parts.grants
         self._parts = parts
         self._store = parts.store
         self.journal.on_conflict = self.catch_up
         self._elsewhere = Elsewhere(self)
         self._inbox = Inbox(self.journal.emit)
-        self._broker = Broker(
-            self.journal.emit, attended=parts.attended, deadline=parts.approval_deadline
-        )
+        self._broker = Broker(self._ask, attended=parts.attended, deadline=parts.approval_deadline)
         self._fence = Fence()
         self._seen: deque[str] = deque(maxlen=256)
         shown = self.journal.transcript.budget
@@ -151,19 +152,17 @@ class Session:
     @property
     def interrupted(self) -> bool:
         """Whether the last run was cut by a crash or a restart and can be resumed."""
-        return self._last_end == "interrupted"
-
-    @property
-    def _last_end(self) -> RunStatus | None:
-        """How the last run ended, when it did not simply end and nothing was said since."""
-        entries = self.journal.transcript.entries
-        last = entries[-1] if entries else None
-        return last.status if last is not None and last.type == "run" else None
+        return last_end(self.journal.transcript) == "interrupted"
 
     def notebook_changed(self, path: str, result: ApplyResult, changes: Sequence[Change]) -> None:
         """Tell the watchers of changes the agent made to a notebook."""
         cells = changed_cells(path, result, changes)
         self.journal.emit(NotebookChange(path=path, revision=result.revision, cells=cells))
+
+    def _ask(self, event: SessionEvent) -> None:
+        """Show that a person is asked, or no more; the session's status is another by that."""
+        self.journal.emit(event)
+        self.on_change()
 
     def provenance(self) -> dict[str, str]:
         """Return what is noted on cells the agent writes."""
@@ -262,7 +261,7 @@ class Session:
         await self._runs.settled()
         if self.running:
             raise NotAllowed("The session is running already.")
-        if self._last_end not in ("interrupted", "failed", "limit", "stopped"):
+        if last_end(self.journal.transcript) not in ("interrupted", "failed", "limit", "stopped"):
             raise NotAllowed("There is no unfinished run to go on with.")
         await self._runs.begin(self._planned(None))
         await self.journal.flush()
@@ -300,6 +299,7 @@ class Session:
         mode: Mode | None = None,
         effort: Effort | None = None,
         title: str | None = None,
+        notebook_path: str | None = None,
     ) -> None:
         """Change the session's settings; a new model takes effect with the next run.
 
@@ -312,6 +312,7 @@ class Session:
         if model is not None:
             self._parts.access.open(model)
         changes = {"model": model, "mode": mode, "effort": effort, "title": title}
+        changes |= {"notebook_path": notebook_path}
         changes = {name: value for name, value in changes.items() if value is not None}
         if mode is not None:
             self._run_mode = None
@@ -411,7 +412,7 @@ class Session:
         """Do a run's work."""
         message = planned.message
         await self._parts.redactor.refresh()
-        self.checkpoints.begin(run_id, message or self._last_prompt())
+        self.checkpoints.begin(run_id, message or last_prompt(self.history))
         await self._store.start_run(self.id, run_id)
         if message is not None:
             self.history.append(message)
@@ -470,9 +471,6 @@ class Session:
         await self._store.update_session(self.id, title=self.settled.title)
         self.journal.emit(SessionChange(title=self.settled.title))
         self.on_change()
-
-    def _last_prompt(self) -> Message | None:
-        return next((said for said in reversed(self.history) if said.role == "user"), None)
 
     async def _document(self, path: str) -> AnyNotebook:
         assert self.workspace is not None

@@ -13,7 +13,7 @@ from ..policy.rules import Rule
 from ..protocol.codec import to_json
 from ..protocol.messages import Effort, Message, ToolCallPart, ToolResultPart
 from ..protocol.rpc import ApplyResult, Change
-from ..protocol.session_events import ApprovalStart
+from ..protocol.session_events import ApprovalStart, RunStatus
 from ..protocol.tools import CellAction, CellRef, Mode
 from ..protocol.transcript import Transcript
 from ..tools.base import Tool
@@ -122,6 +122,17 @@ def own_mode(message: Message | None, shown: Transcript) -> Mode | None:
         message = next((one for one in said if one.role == "user"), None)
     noted = (message.metadata.extra or {}).get(_MODE_KEY) if message is not None else None
     return "plan" if noted == "plan" else None
+
+
+def last_end(shown: Transcript) -> RunStatus | None:
+    """Return how the last run ended, when it did not simply end and nothing was said since."""
+    last = shown.entries[-1] if shown.entries else None
+    return last.status if last is not None and last.type == "run" else None
+
+
+def last_prompt(history: Sequence[Message]) -> Message | None:
+    """Return what a person said last."""
+    return next((said for said in reversed(history) if said.role == "user"), None)
 
 
 def title_of(message: Message) -> str:

@@ -22,6 +22,7 @@ from ..notebook.document import Backend, NotebookDocument, Outputs
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
 from ..notebook.places import FolderNotebooks, Notebooks, confined
 from ..protocol.errors import AgentError, NoKernel, NotebookMissing, Unconfirmed
+from ..protocol.paths import move_keys, moved
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
 from ..tools.workspace import ReadMemory, RunRecord
 
@@ -73,6 +74,11 @@ class AnyNotebook:
     def backend(self) -> Backend:
         """By what means it is reached right now."""
         return self._best().backend
+
+    def move(self, path: str, kept: NotebookDocument) -> None:
+        """Go on at another path: the person has renamed the notebook."""
+        self.path = path
+        self._kept = kept
 
     def _best(self) -> NotebookDocument:
         if self._browser is not None and self._browser.has_tab(self.path):
@@ -152,7 +158,6 @@ class AnyRunner:
         browser: BrowserChannel | None,
     ) -> None:
         self._document = document
-        self._path = document.path
         self._kernels = kernels
         self._browser = browser
         # Kernels started here stay: they belong to the notebook, and whoever gave the directory
@@ -160,6 +165,14 @@ class AnyRunner:
         self._direct = KernelClientRunner(document.path, kernels, sink=self._sink, keep_kernel=True)
         self._observed: dict[str, ObservedRunner] = {}
         self._runs: dict[str, Run] = {}
+
+    @property
+    def _path(self) -> str:
+        return self._document.path
+
+    def move(self) -> None:
+        """Go on at the path the notebook has now; what runs is not disturbed."""
+        self._direct.path = self._path
 
     async def status(self) -> KernelStatus:
         """Return the kernel's state."""
@@ -250,6 +263,7 @@ class SessionWorkspace:
         recorder: told of changes and runs, before and after.
         may_write: raises where a notebook must not be changed now.
         provenance: what is noted on cells the agent writes.
+        on_notebook: told of the notebook that becomes the session's own.
     """
 
     def __init__(
@@ -267,6 +281,7 @@ class SessionWorkspace:
         recorder: Recorder,
         may_write: MayWrite | None = None,
         provenance: Callable[[], dict[str, str] | None],
+        on_notebook: Callable[[str], Awaitable[None]],
     ) -> None:
         self.memory = ReadMemory()
         self.runs: dict[str, RunRecord] = {}
@@ -282,6 +297,7 @@ class SessionWorkspace:
         self._recorder = recorder
         self._may_write = may_write
         self._provenance = provenance
+        self._on_notebook = on_notebook
         self._documents: dict[str, AnyNotebook] = {}
         self._runners: dict[str, AnyRunner] = {}
 
@@ -348,10 +364,25 @@ class SessionWorkspace:
         """Create a notebook, and open it in the person's tab if there is one."""
         await self._notebooks.create(path, cells, kernel_name)
         if self._notebook is None:
+            # Before it is opened: the panel shows the session of the notebook in front.
             self._notebook = path
+            await self._on_notebook(path)
         if self._browser is not None:
             await self._browser.open(path)
         return await self.document(path)
+
+    def move(self, old: str, new: str) -> None:
+        """Go on at another path: the person has renamed a notebook, or the folder it is in."""
+        self._notebook = moved(self._notebook, old, new)
+        for known in (self.memory.cells, self._documents, self._runners):
+            move_keys(known, old, new)
+        for record in self.runs.values():
+            record.path = moved(record.path, old, new)
+        for path, document in self._documents.items():
+            if document.path != path:
+                document.move(path, self._notebooks.document(path))
+        for runner in self._runners.values():
+            runner.move()
 
     def provenance(self) -> dict[str, str] | None:
         """Return what is noted on cells the agent writes."""

@@ -51,6 +51,7 @@ REQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     "restore": (("write", _AGENT), ("write", "contents")),
     "stop": (("write", _AGENT),),
     "configure": (("write", _AGENT),),
+    "move_notebook": (("write", _AGENT),),
 }
 
 log = logging.getLogger(__name__)
@@ -284,6 +285,9 @@ class Connection:
 
     async def _on_restore(self, frame: frames.Restore) -> None:
         await (await self._session(frame)).review.restore_before(frame.message_id)
+
+    async def _on_move_notebook(self, frame: frames.MoveNotebook) -> None:
+        await self._manager.move_notebook(frame.path, frame.to, owner=self.owner)
 
     async def _on_approve(self, frame: frames.Approve) -> None:
         self._check_nonce(frame.nonce)

@@ -24,6 +24,9 @@ _SELECT = (
     f"SELECT {', '.join(_COLUMNS)}, "
     "(SELECT count(*) FROM messages WHERE session_id = sessions.id) FROM sessions"
 )
+# Whether a path is ?2, or lies in that folder.
+_AT = "({0} = ?2 OR substr({0}, 1, length(?2) + 1) = ?2 || '/')"
+_CHECKPOINT_PATH = "json_extract(CAST(json AS TEXT), '$.path')"
 
 
 class SessionStore(Journal, Ledger):
@@ -63,6 +66,22 @@ class SessionStore(Journal, Ledger):
                 f"{_SELECT} WHERE owner = ?1 AND (?2 IS NULL OR notebook_path = ?2) "
                 "ORDER BY updated_at DESC, rowid DESC",
                 (owner, notebook_path),
+            )
+            return [_row(row) for row in rows]
+
+        return await self._database.read(query)
+
+    async def sessions_at(self, owner: str, path: str) -> list[SessionRow]:
+        """Return an owner's sessions that belong to a notebook, or to one in a folder of that
+        path, and those that have noted changes of such a notebook.
+        """
+
+        def query(connection: sqlite3.Connection) -> list[SessionRow]:
+            rows = connection.execute(
+                f"{_SELECT} WHERE owner = ?1 AND ({_AT.format('notebook_path')} OR id IN "
+                f"(SELECT session_id FROM checkpoints WHERE {_AT.format(_CHECKPOINT_PATH)})) "
+                "ORDER BY rowid",
+                (owner, path),
             )
             return [_row(row) for row in rows]
 

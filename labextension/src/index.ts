@@ -2,6 +2,7 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { agentPlugin } from './plugins/agent';
+import { attentionPlugin } from './plugins/attention';
 import { cardsPlugin } from './plugins/cards';
 import { chatWidgetPlugin } from './plugins/chat-widget';
 import { commandsPlugin } from './plugins/commands';
@@ -13,6 +14,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   cardsPlugin,
   panelPlugin,
   commandsPlugin,
+  attentionPlugin,
   chatWidgetPlugin,
   fixButtonPlugin
 ];

@@ -231,3 +231,13 @@ def model_repair(request):
         op = {"op": "str_replace", "id": named, "old": "/ 0", "new": "/ 2"}
         return [Call("edit_cells", {"ops": [op], "reason": "test", "run": "changed"})]
     return [Say("It is repaired.")]
+
+
+def model_create(request):
+    """Makes the notebook the prompt names, looks around for a moment, and says so."""
+    prompt, _ = since_prompt(request)
+    if turn(request) == 0:
+        path = prompt.text.split()[-1]
+        arguments = {"path": path, "kernel": "python3", "cells": ["made = True"]}
+        return [Call("create_notebook", arguments)]
+    return [Say("It is there. "), Wait(3.0), Say("All done.")]

@@ -92,6 +92,7 @@ class Rig:
             on_change=lambda *_: None,
             recorder=Unrecorded(),
             provenance=lambda: None,
+            on_notebook=nobody,
         )
         self.tool = VerifyNotebook(self.workspace)
         self.updates: list[str] = []

@@ -173,6 +173,9 @@ class FakeManager:
         self.called.append(("fork before" if before else "fork", message_id))
         return summary(self.add("forked", owner))
 
+    async def move_notebook(self, old: str, new: str, *, owner: str) -> None:
+        self.called.append(("move_notebook", (old, new, owner)))
+
     async def export_markdown(self, session_id: str, *, owner: str) -> str:
         await self.get(session_id, owner=owner)
         return "# Päper\n"

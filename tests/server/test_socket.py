@@ -114,6 +114,15 @@ async def test_what_a_person_says_reaches_the_session(manager: Any, socket: Any)
     ]
 
 
+async def test_a_notebook_that_was_renamed_is_told_with_its_owner(
+    manager: Any, socket: Any
+) -> None:
+    reply = await socket.ask(type="move_notebook", path="a.ipynb", to="b.ipynb")
+    assert "error" not in reply
+    ((what, (old, new, owner)),) = manager.called
+    assert (what, old, new, owner) == ("move_notebook", "a.ipynb", "b.ipynb", "local")
+
+
 async def test_what_cannot_be_restored_now_says_why(manager: Any, socket: Any) -> None:
     manager.add("s1")
     reply = await socket.ask(type="restore", session_id="s1", message_id="running")

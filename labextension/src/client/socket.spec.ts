@@ -12,7 +12,7 @@ class FakeWebSocket {
 
   readonly sent: ClientFrame[] = [];
   onmessage: ((event: { data: string }) => void) | null = null;
-  onclose: (() => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
 
   constructor(readonly url: string) {
     FakeWebSocket.all.push(this);
@@ -22,8 +22,8 @@ class FakeWebSocket {
     this.sent.push(JSON.parse(text) as ClientFrame);
   }
 
-  close(): void {
-    this.onclose?.();
+  close(code = 1006): void {
+    this.onclose?.({ code });
   }
 
   say(frame: ServerFrame): void {
@@ -112,6 +112,37 @@ describe('the connection', () => {
     expect(socket.state).toBe('closed');
     window.dispatchEvent(new Event('online'));
     expect(FakeWebSocket.all).toHaveLength(2);
+    latest().welcome();
+    expect(socket.state).toBe('open');
+  });
+
+  it('is lost only once it was tried or there: a start is no loss', () => {
+    expect(socket.lost).toBe(false);
+    socket.connect();
+    expect(socket.lost).toBe(false);
+    latest().welcome();
+    latest().close();
+    expect(socket.lost).toBe(true);
+    window.dispatchEvent(new Event('online'));
+    expect(socket.lost).toBe(true);
+    latest().welcome();
+    expect(socket.lost).toBe(false);
+  });
+
+  it('says when the server ends it, or takes none after some attempts, and goes on trying', () => {
+    let refused = 0;
+    socket.refused.connect(() => refused++);
+    socket.connect();
+    latest().welcome();
+    latest().close(1008);
+    expect(refused).toBe(1);
+    vi.advanceTimersByTime(60_000);
+    latest().welcome();
+    reconnect();
+    reconnect();
+    expect(refused).toBe(1);
+    reconnect();
+    expect(refused).toBe(2);
     latest().welcome();
     expect(socket.state).toBe('open');
   });
@@ -250,6 +281,29 @@ describe('a request', () => {
     expect(latest().ofType('prompt')).toEqual([]);
   });
 
+  it('larger than the server takes is refused here, and nothing waits behind it', async () => {
+    socket.connect();
+    latest().welcome();
+    const data = 'x'.repeat(20_000_000);
+    const images = [{ type: 'image' as const, media_type: 'image/png', data }];
+    await expect(socket.request({ ...prompt, images })).rejects.toMatchObject({
+      info: { code: 'too_large', retryable: false }
+    });
+    void socket.request({ type: 'stop', session_id: 's' });
+    expect(latest().sent.map(frame => frame.type)).toEqual(['stop']);
+    reconnect().welcome();
+    expect(latest().sent.map(frame => frame.type)).toEqual(['stop']);
+  });
+
+  it('counts bytes, as the server does', async () => {
+    socket.connect();
+    latest().welcome();
+    const text = 'ü'.repeat(10_000_000);
+    await expect(socket.request({ ...prompt, text })).rejects.toBeInstanceOf(RequestFailed);
+    void socket.request({ ...prompt, text: 'u'.repeat(10_000_000) });
+    expect(latest().ofType('prompt')).toHaveLength(1);
+  });
+
   it('that approves is never repeated on another connection', async () => {
     socket.connect();
     latest().welcome('first');
@@ -312,6 +366,17 @@ describe('a call of the server', () => {
         .ofType('rpc_result')
         .map(frame => frame.error?.code)
     ).toEqual(['UNKNOWN_CELL', 'error']);
+  });
+
+  it('whose answer is larger than the server takes is answered all the same', async () => {
+    socket.setRpcHandler(async () => 'x'.repeat(20_000_000));
+    socket.connect();
+    latest().welcome();
+    latest().say(call);
+    await settle();
+    expect(latest().sent).toMatchObject([
+      { type: 'rpc_result', id: 'r', error: { code: 'too_large' } }
+    ]);
   });
 
   it('is not answered on a connection that did not ask', async () => {

@@ -71,6 +71,19 @@ const LOST: ErrorInfo = {
   retryable: true
 };
 
+// Bytes of a frame beyond which the server closes the socket (`server/socket.py`).
+const MAX_FRAME_BYTES = 20_000_000;
+const TOO_LARGE: ErrorInfo = {
+  code: 'too_large',
+  message: 'This is too large to be sent at once. Leave something out, pictures first.',
+  retryable: false
+};
+const ANSWER_TOO_LARGE = { ...TOO_LARGE, message: 'The tab’s answer is too large to be sent.' };
+// How the server closes a socket whose login has ended.
+const POLICY_VIOLATION = 1008;
+// Attempts without a greeting from which on more than the network may be wrong.
+const MANY_ATTEMPTS = 3;
+
 export type ConnectionState = 'connecting' | 'open' | 'closed';
 
 export class AgentSocket {
@@ -89,6 +102,16 @@ export class AgentSocket {
 
   get stateChanged(): ISignal<this, ConnectionState> {
     return this._stateChanged;
+  }
+
+  /** Whether a connection was lost or could not be made, and there is none since. */
+  get lost(): boolean {
+    return this._lost;
+  }
+
+  /** The server has ended the connection, or does not take one: the login may have ended. */
+  get refused(): ISignal<this, void> {
+    return this._refused;
   }
 
   /** The list of sessions changed, or may have while there was no connection. */
@@ -110,9 +133,9 @@ export class AgentSocket {
         this.receive(JSON.parse(event.data) as ServerFrame);
       }
     };
-    socket.onclose = () => {
+    socket.onclose = event => {
       if (socket === this.socket) {
-        this.lost();
+        this.closed(event.code);
       }
     };
   }
@@ -144,6 +167,11 @@ export class AgentSocket {
   request(frame: RequestFrame): Promise<void> {
     const whole = { ...frame, id: this.nextId() } as ClientFrame & { id: string };
     return new Promise((resolve, reject) => {
+      if (isTooLarge(JSON.stringify(whole))) {
+        // It would close every connection it is repeated on.
+        reject(new RequestFailed(TOO_LARGE));
+        return;
+      }
       if (NOT_REPEATED.has(whole.type) && this._welcome === null) {
         reject(new RequestFailed(LOST));
         return;
@@ -192,6 +220,7 @@ export class AgentSocket {
 
   private greeted(welcome: Welcome): void {
     this._welcome = welcome;
+    this._lost = false;
     this.attempt = 0;
     if (this.notebooks.length > 0) {
       this.send({ type: 'notebooks', notebooks: this.notebooks });
@@ -279,9 +308,10 @@ export class AgentSocket {
     }
   }
 
-  private lost(): void {
+  private closed(code: number): void {
     this.socket = null;
     this._welcome = null;
+    this._lost = true;
     for (const [id, pending] of this.pending) {
       if (NOT_REPEATED.has(pending.frame.type)) {
         this.pending.delete(id);
@@ -291,6 +321,9 @@ export class AgentSocket {
     this.setState('closed');
     if (!this.disposed) {
       this.timer = window.setTimeout(() => this.connect(), reconnectDelay(this.attempt++));
+      if (code === POLICY_VIOLATION || this.attempt >= MANY_ATTEMPTS) {
+        this._refused.emit();
+      }
     }
   }
 
@@ -300,8 +333,14 @@ export class AgentSocket {
   };
 
   private send(frame: ClientFrame): void {
-    if (this.socket && this._welcome) {
-      this.socket.send(JSON.stringify(frame));
+    if (!this.socket || !this._welcome) {
+      return;
+    }
+    const text = JSON.stringify(frame);
+    if (frame.type === 'rpc_result' && isTooLarge(text)) {
+      this.send({ type: 'rpc_result', id: frame.id, error: ANSWER_TOO_LARGE });
+    } else {
+      this.socket.send(text);
     }
   }
 
@@ -319,6 +358,7 @@ export class AgentSocket {
   private socket: WebSocket | null = null;
   private _welcome: Welcome | null = null;
   private _state: ConnectionState = 'closed';
+  private _lost = false;
   private attempt = 0;
   private counter = 0;
   private disposed = false;
@@ -329,4 +369,12 @@ export class AgentSocket {
   private readonly pending = new Map<string, Pending>();
   private readonly _stateChanged = new Signal<this, ConnectionState>(this);
   private readonly _sessionsChanged = new Signal<this, void>(this);
+  private readonly _refused = new Signal<this, void>(this);
+}
+
+function isTooLarge(text: string): boolean {
+  // A character is three bytes at most.
+  return (
+    text.length * 3 > MAX_FRAME_BYTES && new TextEncoder().encode(text).length > MAX_FRAME_BYTES
+  );
 }

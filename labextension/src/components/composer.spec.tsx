@@ -50,6 +50,8 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
     welcome: null,
     stateChanged: new Signal<unknown, 'open'>(owner),
     sessionsChanged: new Signal<unknown, void>(owner),
+    lost: false,
+    refused: new Signal<unknown, void>(owner),
     connect: () => undefined,
     watch: (_, watcher) => {
       watcher.snapshot(current);
@@ -80,7 +82,7 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
       reveal: vi.fn(),
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
-      promptAbout: verb => `${verb} cell [1]`
+      promptAbout: verb => ({ text: `${verb} cell [1]`, notebook: 'a.ipynb' })
     },
     draft,
     mentions: {

@@ -80,7 +80,7 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
   };
   const stop = (): void => void model.session?.stop().catch(complain);
   const add = (files: Iterable<File>): void => {
-    readImages(files).then(found => setImages(now => [...now, ...found]), complain);
+    readImages(files, images, trans).then(found => setImages(now => [...now, ...found]), complain);
   };
 
   return (

@@ -1,7 +1,7 @@
 // An empty session: what this is, and ways to begin.
 import * as React from 'react';
 
-import { isDemo } from './model-search';
+import { isDemo } from '../model/model-list';
 import { useServices } from './services';
 
 export function Empty(): JSX.Element {
@@ -9,7 +9,7 @@ export function Empty(): JSX.Element {
   const ask = (text: string): void => void model.prompt(text).catch(complain);
   const demo = isDemo(model.choice.model);
   const suggestions =
-    model.notebook === null
+    model.place === null
       ? [trans.__('Create a notebook that shows what you can do.')]
       : [
           trans.__('Explain this notebook.'),

@@ -30,13 +30,3 @@ export function isModelId(query: string, models: readonly ModelInfo[]): boolean 
   const named = id.includes('://') ? /^https?:\/\/\S+#\S+$/ : /^[^\s/]+\/\S+$/;
   return named.test(id) && !models.some(model => model.id.toLowerCase() === id.toLowerCase());
 }
-
-/** The scripted model that needs no key. */
-export function isDemo(model: string | null | undefined): boolean {
-  return model === 'demo' || (model?.startsWith('demo/') ?? false);
-}
-
-/** Whether a real model can be used. */
-export function hasModel(models: readonly ModelInfo[]): boolean {
-  return models.some(model => model.available && !isDemo(model.id));
-}

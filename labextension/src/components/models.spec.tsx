@@ -123,6 +123,8 @@ async function show(what: JSX.Element): Promise<HTMLElement> {
     welcome: null,
     stateChanged: new Signal<unknown, 'open'>({}),
     sessionsChanged: new Signal<unknown, void>({}),
+    lost: false,
+    refused: new Signal<unknown, void>({}),
     connect: () => undefined,
     watch: () => () => undefined,
     request: async () => undefined

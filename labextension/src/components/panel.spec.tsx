@@ -100,6 +100,8 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
     welcome,
     stateChanged: new Signal<unknown, 'open'>(owner),
     sessionsChanged: new Signal<unknown, void>(owner),
+    lost: false,
+    refused: new Signal<unknown, void>(owner),
     connect: () => undefined,
     watch: (_, watcher) => {
       show = changes =>
@@ -149,7 +151,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       reveal: vi.fn(),
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
-      promptAbout: verb => `${verb} cell [4]`
+      promptAbout: verb => ({ text: `${verb} cell [4]`, notebook: 'a.ipynb' })
     },
     draft: new Draft(),
     mentions: {

@@ -2,15 +2,16 @@
 import * as React from 'react';
 
 import type { AgentModel } from '../model/agent';
+import { hasModel, isDemo } from '../model/model-list';
 import type { SentPrompt, SessionModel } from '../model/session';
 import type { Transcript } from '../protocol/types';
 import { Announcer } from './announcer';
+import { Banners } from './banners';
 import { Composer } from './composer';
 import { Empty } from './empty';
-import type { View } from './header';
 import { Header } from './header';
-import { hasModel, isDemo } from './model-search';
 import { ReviewBar } from './review-bar';
+import { BeginningView } from './sent-prompt';
 import { useServices } from './services';
 import { Sessions } from './sessions';
 import { Setup } from './setup';
@@ -20,9 +21,9 @@ import { TranscriptView } from './transcript';
 export function Panel(): JSX.Element {
   const { model } = useServices();
   useSignal(model.changed);
-  const { session } = model;
+  useSignal(model.view.changed);
+  const { session, view } = model;
   const { transcript, sent } = useSession(session);
-  const [view, setView] = React.useState<View>('chat');
   if (model.phase !== 'ready') {
     return (
       <div className="jp-Agent-panel" data-state="disconnected">
@@ -31,19 +32,20 @@ export function Panel(): JSX.Element {
     );
   }
   const needsSetup = !hasModel(model.models) && !isDemo(model.choice.model) && !session;
-  const shown = view === 'chat' && needsSetup ? 'providers' : view;
+  const shown = view.shown === 'chat' && needsSetup ? 'providers' : view.shown;
+  const close = (): void => view.show('chat');
   return (
     <div className="jp-Agent-panel" data-state={stateOf(model, transcript)}>
-      <Header transcript={transcript} view={shown} setView={setView} />
+      <Header transcript={transcript} view={shown} />
       <Banners transcript={transcript} />
-      {shown === 'sessions' && <Sessions close={() => setView('chat')} />}
-      {shown === 'providers' && <Setup close={() => setView('chat')} />}
+      {shown === 'sessions' && <Sessions close={close} />}
+      {shown === 'providers' && <Setup close={close} />}
       {shown === 'chat' && (
         <Chat
           session={session}
           transcript={transcript}
           sent={sent}
-          showProviders={() => setView('providers')}
+          showProviders={() => view.show('providers')}
         />
       )}
       {shown === 'chat' && session && transcript.review.length > 0 && (
@@ -74,15 +76,14 @@ function Chat(props: {
   showProviders: () => void;
 }): JSX.Element {
   const { session, transcript, sent, showProviders } = props;
-  const { trans } = useServices();
+  const { model, trans } = useServices();
   if (session === null) {
-    return <Empty />;
-  }
-  if (session.error && !session.loaded) {
-    return <p className="jp-Agent-warning jp-Agent-fill">{session.error.message}</p>;
+    const { beginning } = model;
+    return beginning.length > 0 ? <BeginningView prompts={beginning} /> : <Empty />;
   }
   if (!session.loaded && sent.length === 0) {
-    return <p className="jp-Agent-dim jp-Agent-fill">{trans.__('Loading…')}</p>;
+    const loading = session.error ? null : trans.__('Loading…');
+    return <p className="jp-Agent-dim jp-Agent-fill">{loading}</p>;
   }
   if (transcript.entries.length === 0 && sent.length === 0 && !transcript.running) {
     return <Empty />;
@@ -95,33 +96,6 @@ function Chat(props: {
       sent={sent}
       showProviders={showProviders}
     />
-  );
-}
-
-/** What a person has to know all the time. */
-function Banners({ transcript }: { transcript: Transcript }): JSX.Element {
-  const { model, trans } = useServices();
-  useSignal(model.connection.stateChanged);
-  const { state, welcome } = model.connection;
-  const mode = model.session?.loaded ? transcript.mode : model.choice.mode;
-  return (
-    <>
-      {state !== 'open' && (
-        <div className="jp-Agent-banner" data-kind="disconnected" role="status">
-          {trans.__('Reconnecting to the server… A run goes on meanwhile.')}
-        </div>
-      )}
-      {mode === 'auto' && (
-        <div className="jp-Agent-banner" data-kind="auto">
-          {trans.__('Auto mode: the agent edits and runs without asking.')}
-        </div>
-      )}
-      {welcome?.can_approve === false && (
-        <div className="jp-Agent-banner" data-kind="approval">
-          {welcome.reason ?? trans.__('This window may not approve anything.')}
-        </div>
-      )}
-    </>
   );
 }
 

@@ -69,6 +69,8 @@ function show(element: (session: SessionModel) => JSX.Element, given: Partial<Tr
     welcome: null,
     stateChanged: new Signal({}),
     sessionsChanged: new Signal({}),
+    lost: false,
+    refused: new Signal({}),
     watch: (_: string, watcher: { snapshot: (transcript: Transcript) => void }) => {
       queueMicrotask(() => watcher.snapshot(transcript));
       return () => undefined;

@@ -83,14 +83,15 @@ export async function runCommand(
 function aboutCell(
   verb: 'fix' | 'explain',
   more: string,
-  { notebook, trans }: PanelServices,
+  { model, notebook, trans }: PanelServices,
   send: Send
 ): Note | null {
   const prompt = notebook.promptAbout(verb);
   if (prompt === null) {
     return problem(trans.__('Choose a cell first.'));
   }
-  send(more ? `${prompt}\n\n${more}` : prompt);
+  model.turnTo(prompt.notebook);
+  send(more ? `${prompt.text}\n\n${more}` : prompt.text);
   return null;
 }
 

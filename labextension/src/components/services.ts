@@ -18,7 +18,13 @@ export interface NotebookActions {
   /** Replace the active cell's source. */
   replaceActive(code: string): void;
   /** A prompt about the active cell, null when there is none. */
-  promptAbout(verb: 'fix' | 'explain'): string | null;
+  promptAbout(verb: 'fix' | 'explain'): CellPrompt | null;
+}
+
+/** A prompt about a cell, and the notebook whose session it is for. */
+export interface CellPrompt {
+  readonly text: string;
+  readonly notebook: string;
 }
 
 export interface PanelServices {

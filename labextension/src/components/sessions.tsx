@@ -14,7 +14,11 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
   React.useEffect(() => {
     model.sessions.refresh().catch(complain);
   }, [model, complain]);
-  const listed = here ? model.sessions.ofNotebook(model.notebook) : model.sessions.sessions;
+  const isHere = (one: SessionSummary): boolean => (one.notebook_path ?? null) === model.notebook;
+  // One that waits for the person is never out of sight.
+  const listed = model.sessions.sessions.filter(
+    one => !here || isHere(one) || one.status === 'waiting'
+  );
   const found = searchSessions(listed, query);
   return (
     <section className="jp-Agent-sessions" aria-label={trans.__('Sessions')}>
@@ -36,7 +40,12 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
       )}
       <ul className="jp-Agent-sessionList">
         {found.map(session => (
-          <SessionRow key={session.id} session={session} close={close} withPlace={!here} />
+          <SessionRow
+            key={session.id}
+            session={session}
+            close={close}
+            withPlace={!here || !isHere(session)}
+          />
         ))}
       </ul>
       {found.length === 0 && <p className="jp-Agent-dim">{trans.__('No sessions.')}</p>}

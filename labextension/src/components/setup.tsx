@@ -1,8 +1,8 @@
 // Getting a model: what was looked for, a key or an address, a test that says what is wrong.
 import * as React from 'react';
 
+import { hasModel } from '../model/model-list';
 import { ModelFacts } from './model-facts';
-import { hasModel } from './model-search';
 import { OwnServerForm, ProviderForm } from './provider-form';
 import { useServices } from './services';
 import { useSignal } from './signals';

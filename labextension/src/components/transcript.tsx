@@ -7,8 +7,8 @@ import { Approval } from './approval';
 import { MessageView } from './message';
 import { Question } from './question';
 import { Notice, RunEnd } from './run-end';
+import { SentPromptView } from './sent-prompt';
 import { useServices } from './services';
-import { ToolImage } from './tool-card';
 
 // Pixels from the end within which the reader counts as being there.
 const NEAR = 48;
@@ -56,17 +56,7 @@ export function TranscriptView(props: {
             <Question key={one.question_id} session={session} question={one} />
           ))}
           {sent.map(prompt => (
-            <article
-              key={prompt.opId}
-              className="jp-Agent-message jp-mod-sending"
-              data-role="user"
-              aria-label={trans.__('You, being sent')}
-            >
-              <div className="jp-Agent-userText">{prompt.text}</div>
-              {prompt.images.map((image, at) => (
-                <ToolImage key={at} image={image} />
-              ))}
-            </article>
+            <SentPromptView key={prompt.opId} prompt={prompt} />
           ))}
           {transcript.running && <Working transcript={transcript} />}
         </div>

@@ -1,107 +1,13 @@
 // The session of another notebook, a second session for one question, a lost choice of model:
 // what people would see of a model that follows badly.
-import { Signal } from '@lumino/signaling';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { ApiError } from '../client/rest';
-import type { RequestFrame, SessionWatcher } from '../client/socket';
-import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
-import type { ModelList, ServerStatus, SessionSummary, Transcript } from '../protocol/types';
+import type { ModelInfo } from '../protocol/types';
 import { AgentModel } from './agent';
-import type { AgentConnection, AgentServer } from './server';
+import { FakeConnection, FakeServer } from './fakes';
+import type { AgentServer } from './server';
 import { searchSessions } from './session-list';
-
-const STATUS: ServerStatus = {
-  version: '1',
-  default_model: 'anthropic/claude',
-  default_mode: 'ask',
-  modes: ['plan', 'ask', 'edits', 'auto'],
-  open_panel: false,
-  demo_prompt: 'demo',
-  looked_for: []
-};
-
-function summary(id: string, notebook: string | null, updated: string): SessionSummary {
-  return {
-    id,
-    title: id,
-    notebook_path: notebook,
-    model: 'anthropic/claude',
-    mode: 'ask',
-    created_at: updated,
-    updated_at: updated,
-    status: 'idle',
-    messages: 1
-  };
-}
-
-class FakeConnection implements AgentConnection {
-  readonly state = 'open' as const;
-  readonly welcome = {
-    type: 'welcome' as const,
-    client_id: 'c',
-    nonce: 'nonce-1',
-    version: '1',
-    can_approve: true
-  };
-  readonly stateChanged = new Signal<this, 'connecting' | 'open' | 'closed'>(this);
-  readonly sessionsChanged = new Signal<this, void>(this);
-  readonly watchers = new Map<string, SessionWatcher>();
-  readonly requests: RequestFrame[] = [];
-  refuse: Error | null = null;
-
-  connect(): void {}
-
-  watch(id: string, watcher: SessionWatcher): () => void {
-    this.watchers.set(id, watcher);
-    return () => this.watchers.delete(id);
-  }
-
-  async request(frame: RequestFrame): Promise<void> {
-    this.requests.push(frame);
-    if (this.refuse) {
-      throw this.refuse;
-    }
-  }
-
-  show(id: string, transcript: Partial<Transcript>): void {
-    this.watchers.get(id)?.snapshot({ ...EMPTY_TRANSCRIPT, ...transcript });
-  }
-}
-
-class FakeServer {
-  list = [
-    summary('old-a', 'a.ipynb', '2026-01-01T00:00:00Z'),
-    summary('new-a', 'a.ipynb', '2026-01-02T00:00:00Z'),
-    summary('b', 'b.ipynb', '2026-01-03T00:00:00Z')
-  ];
-  readonly created: object[] = [];
-  problem: Error | null = null;
-
-  async status(): Promise<ServerStatus> {
-    if (this.problem) {
-      throw this.problem;
-    }
-    return STATUS;
-  }
-
-  async models(live = false): Promise<ModelList> {
-    return { models: [], failures: [], live, dated: '2026-11-26' };
-  }
-
-  async sessions(): Promise<SessionSummary[]> {
-    return this.list;
-  }
-
-  async createSession(session: { notebook_path?: string | null }): Promise<SessionSummary> {
-    this.created.push(session);
-    return summary(`made-${this.created.length}`, session.notebook_path ?? null, '2026-02-01');
-  }
-
-  async deleteSession(id: string): Promise<void> {
-    this.list = this.list.filter(one => one.id !== id);
-  }
-}
 
 let server: FakeServer;
 let connection: FakeConnection;
@@ -192,6 +98,40 @@ describe('choices', () => {
   });
 });
 
+describe('the model of the next session', () => {
+  it('is the one chosen last, without what that session may do unasked', async () => {
+    connection.show('new-a', { model: 'anthropic/claude' });
+    await model.choose({ model: 'x/y', mode: 'auto' });
+    model.startNew();
+    expect(model.choice).toMatchObject({ model: 'x/y', mode: 'ask' });
+  });
+
+  it('is not in auto because the one before was', async () => {
+    model.startNew();
+    await model.choose({ mode: 'auto' });
+    await model.prompt('go');
+    expect(server.created[0]).toMatchObject({ mode: 'auto' });
+    model.startNew();
+    expect(model.choice.mode).toBe('ask');
+  });
+
+  it('stays the demo only as long as there is no other', async () => {
+    model.startNew();
+    await model.choose({ model: 'demo' });
+    await model.prompt('show me');
+    model.startNew();
+    expect(model.choice.model).toBe('demo');
+    server.ready = [{ id: 'x/y', available: true } as ModelInfo];
+    await model.setupChanged();
+    expect(model.choice.model).toBe('anthropic/claude');
+    await model.choose({ model: 'demo' });
+    await model.prompt('show me again');
+    expect(server.created[1]).toMatchObject({ model: 'demo' });
+    model.startNew();
+    expect(model.choice.model).toBe('anthropic/claude');
+  });
+});
+
 describe('an approval', () => {
   it('is answered with its own fingerprint and the nonce of this connection', async () => {
     const approval = {
@@ -235,6 +175,27 @@ describe('trouble', () => {
     expect(model.problem).toBe('words');
     server.problem = null;
     await model.load();
+    expect(model.phase).toBe('ready');
+  });
+});
+
+describe('a login that has ended', () => {
+  it('is told, and forgotten once the connection is back', async () => {
+    server.problem = new ApiError('Forbidden', 403);
+    connection.refused.emit();
+    await new Promise(resolve => setTimeout(resolve));
+    expect([model.phase, model.problem]).toEqual(['forbidden', 'Forbidden']);
+    server.problem = null;
+    connection.stateChanged.emit('open');
+    await new Promise(resolve => setTimeout(resolve));
+    expect(model.phase).toBe('ready');
+    expect(model.session?.id).toBe('new-a');
+  });
+
+  it('is not what a server is told of that does not answer', async () => {
+    server.problem = new ApiError('Failed to fetch', 0);
+    connection.refused.emit();
+    await new Promise(resolve => setTimeout(resolve));
     expect(model.phase).toBe('ready');
   });
 });

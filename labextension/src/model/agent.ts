@@ -6,11 +6,14 @@ import { Signal } from '@lumino/signaling';
 import { ApiError } from '../client/rest';
 import type { ProviderInfo } from '../protocol/rest';
 import type { Effort, ImagePart, Message, Mode, ModelInfo, ServerStatus } from '../protocol/types';
-import { ModelListing } from './model-list';
+import { Beginning } from './beginning';
+import { CurrentSession } from './current-session';
+import { ModelListing, hasModel, isDemo } from './model-list';
 import type { AgentConnection, AgentServer } from './server';
-import type { Delivery, PromptOptions } from './session';
+import type { Delivery, PromptOptions, SentPrompt } from './session';
 import { SessionModel } from './session';
 import { SessionList } from './session-list';
+import { PanelView } from './view';
 
 /** How far the panel has come. `missing`: the server extension is not there. */
 export type Phase = 'loading' | 'ready' | 'missing' | 'forbidden' | 'failed';
@@ -28,14 +31,17 @@ export class AgentModel {
     readonly connection: AgentConnection
   ) {
     this.sessions = new SessionList(server);
+    this.current = new CurrentSession(this.sessions, connection, () => this.onCurrent());
     this.listing = new ModelListing(server, () => this.emit());
     connection.stateChanged.connect(() => this.onConnection());
     connection.sessionsChanged.connect(() => void this.refreshSessions());
-    this.sessions.changed.connect(() => this.emit());
+    connection.refused.connect(() => void this.checkLogin());
+    this.sessions.changed.connect(() => this.current.update());
   }
 
   readonly sessions: SessionList;
   readonly listing: ModelListing;
+  readonly view = new PanelView();
 
   get phase(): Phase {
     return this._phase;
@@ -58,14 +64,24 @@ export class AgentModel {
     return this._providers;
   }
 
-  /** Path of the notebook the panel follows. */
+  /** Path of the notebook in front. */
   get notebook(): string | null {
-    return this._notebook;
+    return this.current.notebook;
+  }
+
+  /** Path of the notebook that the session shown belongs to, or the next one will. */
+  get place(): string | null {
+    return this.current.place;
+  }
+
+  /** Prompts whose session is being made. */
+  get beginning(): readonly SentPrompt[] {
+    return this.session ? [] : (this.beginnings.get(this.notebook)?.prompts ?? []);
   }
 
   /** The session shown; null: the next prompt creates one. */
   get session(): SessionModel | null {
-    return this._session;
+    return this.current.session;
   }
 
   get changed(): ISignal<this, void> {
@@ -74,7 +90,7 @@ export class AgentModel {
 
   /** What the session uses, or the next one will. */
   get choice(): Choice {
-    const transcript = this._session?.loaded ? this._session.transcript : null;
+    const transcript = this.session?.loaded ? this.session.transcript : null;
     return {
       model: transcript?.model || this.draft.model || this._status?.default_model || null,
       mode: transcript?.mode ?? this.draft.mode ?? this._status?.default_mode ?? 'ask',
@@ -101,7 +117,6 @@ export class AgentModel {
     }
     this.connection.connect();
     this.set('ready');
-    this.showLatest();
   }
 
   /** Ask the providers for their models; another may be the default then. */
@@ -121,27 +136,44 @@ export class AgentModel {
     await this.refreshProviders();
     await this.listing.askAgain();
     this._status = await this.server.status();
+    this.leaveDemo();
     this.emit();
   }
 
-  /** Follow another notebook: show its latest session, or the one left there. */
+  /** Another notebook is in front: show its session, unless the one shown has to stay. */
   follow(path: string | null): void {
-    if (path !== this._notebook) {
-      this._notebook = path;
-      this.showLatest();
+    this.current.follow(path);
+  }
+
+  /** The person is about to be led to this notebook from within the session shown. */
+  leadTo(path: string): void {
+    this.current.leadTo(path);
+  }
+
+  /** Show the session of a notebook, whichever is shown now. */
+  turnTo(path: string | null): void {
+    this.current.turnTo(path);
+  }
+
+  /** A notebook, or the folder it is in, has another path: its sessions go along. */
+  async moveNotebook(old: string, now: string): Promise<void> {
+    this.current.move(old, now);
+    this.sessions.move(old, now);
+    try {
+      await this.connection.request({ type: 'move_notebook', path: old, to: now });
+    } finally {
+      await this.refreshSessions();
     }
   }
 
   /** Show a session. */
   show(id: string): void {
-    this.left.set(this._notebook, id);
-    this.open(id);
+    this.current.show(id);
   }
 
   /** Begin anew; the session itself is created with the first prompt. */
   startNew(): void {
-    this.left.set(this._notebook, null);
-    this.open(null);
+    this.current.startNew();
   }
 
   /** Say something to the session shown; creates it when there is none. */
@@ -151,32 +183,48 @@ export class AgentModel {
     delivery: Delivery = 'steer',
     options: PromptOptions = {}
   ): Promise<void> {
-    const session = this._session ?? (await this.create());
-    await session.prompt(text, images, delivery, options);
+    if (this.session) {
+      await this.session.prompt(text, images, delivery, options);
+      return;
+    }
+    const notebook = this.notebook;
+    const beginning = this.beginnings.get(notebook) ?? this.begin(notebook);
+    const taken = beginning.add({ text, images });
+    this.emit();
+    try {
+      const session = await beginning.session;
+      const sent = session.prompt(text, images, delivery, options);
+      taken();
+      await sent.finally(() => this.current.letGo(session));
+    } finally {
+      taken();
+      this.emit();
+    }
   }
 
   /** Change model, mode or effort, now or for the session to come. */
   async choose(choice: { model?: string; mode?: Mode; effort?: Effort }): Promise<void> {
-    if (this._session) {
-      await this._session.configure(choice);
+    if (!this.session) {
+      this.draft = { ...this.draft, ...choice };
+      this.emit();
       return;
     }
-    this.draft = { ...this.draft, ...choice };
-    this.emit();
+    await this.session.configure(choice);
+    // The next session begins with the same model, but not with what this one may do unasked.
+    const { mode: _, ...kept } = choice;
+    if (!isDemo(kept.model)) {
+      this.draft = { ...this.draft, ...kept };
+    }
   }
 
   async deleteSession(id: string): Promise<void> {
     await this.sessions.delete(id);
-    if (this._session?.id === id) {
-      this.left.delete(this._notebook);
-      this.showLatest();
-    }
   }
 
   /** A new session that ends with this message; shown at once. */
   async fork(messageId: string): Promise<void> {
-    if (this._session) {
-      const session = await this.server.forkSession(this._session.id, messageId);
+    if (this.session) {
+      const session = await this.server.forkSession(this.session.id, messageId);
       this.sessions.add(session);
       this.show(session.id);
     }
@@ -184,8 +232,8 @@ export class AgentModel {
 
   /** Go on from before a prompt in a new session; the prompt is offered to be written anew. */
   async goBack(message: Message): Promise<void> {
-    if (this._session) {
-      const session = await this.server.forkSession(this._session.id, message.id, true);
+    if (this.session) {
+      const session = await this.server.forkSession(this.session.id, message.id, true);
       const words = message.parts.map(part => (part.type === 'text' ? part.text : ''));
       this.offered = words.join('');
       this.sessions.add(session);
@@ -201,54 +249,66 @@ export class AgentModel {
   }
 
   dispose(): void {
-    this._session?.dispose();
+    this.current.dispose();
     Signal.clearData(this);
   }
 
-  private async create(): Promise<SessionModel> {
-    // Two prompts in quick succession are still one conversation.
-    this.creating ??= this.createOnce().finally(() => {
-      this.creating = null;
-    });
-    return this.creating;
+  /** Prompts in quick succession are still one conversation: they wait for the same session. */
+  private begin(notebook: string | null): Beginning {
+    this.current.leave(notebook);
+    const session = this.create(notebook).finally(() => this.beginnings.delete(notebook));
+    const beginning = new Beginning(session);
+    this.beginnings.set(notebook, beginning);
+    return beginning;
   }
 
-  private async createOnce(): Promise<SessionModel> {
+  private async create(notebook: string | null): Promise<SessionModel> {
     const { model, mode, effort } = this.choice;
     const summary = await this.server.createSession({
-      notebook_path: this._notebook,
+      notebook_path: notebook,
       mode,
       ...(model ? { model } : {})
     });
-    this.left.set(this._notebook, summary.id);
-    this.open(summary.id);
+    // Auto was for this session; the next one has to be given it anew.
+    this.draft = { ...this.draft, mode: mode === 'auto' ? undefined : this.draft.mode };
+    this.leaveDemo();
+    const session = new SessionModel(summary.id, this.connection);
     this.sessions.add(summary);
-    const session = this._session as SessionModel;
-    if (effort) {
-      await session.configure({ effort });
+    try {
+      if (effort) {
+        await session.configure({ effort });
+      }
+    } finally {
+      this.current.begun(notebook, session);
     }
     return session;
   }
 
-  private showLatest(): void {
-    const left = this.left.get(this._notebook);
-    const latest = this.sessions.ofNotebook(this._notebook)[0]?.id ?? null;
-    this.open(left === undefined ? latest : left);
+  /** The demo is for looking around: nobody stays with it who has a real model. */
+  private leaveDemo(): void {
+    if (isDemo(this.draft.model) && hasModel(this.models)) {
+      const { model: _, ...others } = this.draft;
+      this.draft = others;
+    }
   }
 
-  private open(id: string | null): void {
-    if (this._session?.id !== id || id === null) {
-      this._session?.dispose();
-      this._session = id === null ? null : new SessionModel(id, this.connection);
-      this._session?.changed.connect(() => this.followSettings());
-    }
+  private onCurrent(): void {
+    // One that was watched before is not watched twice.
+    this.session?.changed.connect(this.followSettings, this);
     this.emit();
   }
 
   /** Panel-wide views depend on a session's settings, not on each of its words. */
   private followSettings(): void {
-    const { model, mode, effort, running } = (this._session as SessionModel).transcript;
-    const settings = JSON.stringify([this._session?.loaded, model, mode, effort, running]);
+    const { session } = this;
+    if (!session) {
+      return;
+    }
+    const { model, mode, effort, running, notebook_path } = session.transcript;
+    const settings = JSON.stringify([
+      [session.loaded, model, mode, effort, running],
+      [notebook_path, session.error]
+    ]);
     if (settings !== this.settings) {
       this.settings = settings;
       this.emit();
@@ -260,23 +320,30 @@ export class AgentModel {
       await this.sessions.refresh();
     } catch {
       // The list stays as it was; the connection's own state tells of trouble.
-      return;
-    }
-    if (this._session === null && this.left.get(this._notebook) === undefined) {
-      // Another window has begun a session of this notebook: it is this one's, too.
-      this.showLatest();
     }
   }
 
   private onConnection(): void {
-    this.emit();
+    if (this._phase === 'forbidden' && this.connection.state === 'open') {
+      void this.load();
+    } else {
+      this.emit();
+    }
+  }
+
+  private async checkLogin(): Promise<void> {
+    try {
+      await this.server.status();
+    } catch (error) {
+      if (phaseOf(error) === 'forbidden') {
+        this.failed(error);
+      }
+    }
   }
 
   private failed(error: unknown): void {
-    const status = error instanceof ApiError ? error.status : 0;
     this._problem = error instanceof Error ? error.message : String(error);
-    const phases: Record<number, Phase> = { 404: 'missing', 401: 'forbidden', 403: 'forbidden' };
-    this.set(phases[status] ?? 'failed');
+    this.set(phaseOf(error));
   }
 
   private set(phase: Phase): void {
@@ -292,13 +359,15 @@ export class AgentModel {
   private _problem = '';
   private _status: ServerStatus | null = null;
   private _providers: readonly ProviderInfo[] = [];
-  private _notebook: string | null = null;
-  private _session: SessionModel | null = null;
   private draft: { model?: string; mode?: Mode; effort?: Effort } = {};
+  private readonly current: CurrentSession;
   private settings = '';
   private offered = '';
-  private creating: Promise<SessionModel> | null = null;
-  /** The session last shown for a notebook; null: a new one was begun. */
-  private readonly left = new Map<string | null, string | null>();
+  private readonly beginnings = new Map<string | null, Beginning>();
   private readonly _changed = new Signal<this, void>(this);
+}
+
+function phaseOf(error: unknown): Phase {
+  const phases: Record<number, Phase> = { 404: 'missing', 401: 'forbidden', 403: 'forbidden' };
+  return phases[error instanceof ApiError ? error.status : 0] ?? 'failed';
 }

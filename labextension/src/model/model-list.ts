@@ -55,3 +55,13 @@ export class ModelListing {
   private _failures: readonly ListFailure[] = [];
   private answer: Promise<void> | null = null;
 }
+
+/** The scripted model that needs no key. */
+export function isDemo(model: string | null | undefined): boolean {
+  return model === 'demo' || (model?.startsWith('demo/') ?? false);
+}
+
+/** Whether a real model can be used. */
+export function hasModel(models: readonly ModelInfo[]): boolean {
+  return models.some(model => model.available && !isDemo(model.id));
+}

@@ -12,6 +12,10 @@ export interface AgentConnection {
   readonly welcome: Welcome | null;
   readonly stateChanged: ISignal<unknown, ConnectionState>;
   readonly sessionsChanged: ISignal<unknown, void>;
+  /** Whether a connection was lost or could not be made, and there is none since. */
+  readonly lost: boolean;
+  /** The server does not take the connection: the login may have ended. */
+  readonly refused: ISignal<unknown, void>;
   connect(): void;
   watch(sessionId: string, watcher: SessionWatcher): () => void;
   request(frame: RequestFrame): Promise<void>;

@@ -2,6 +2,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
+import { moved } from '../protocol/paths';
 import type { SessionSummary } from '../protocol/types';
 import type { AgentServer } from './server';
 
@@ -22,6 +23,10 @@ export class SessionList {
     return this._sessions.filter(session => (session.notebook_path ?? null) === path);
   }
 
+  find(id: string): SessionSummary | null {
+    return this._sessions.find(session => session.id === id) ?? null;
+  }
+
   /** Fetch the list; a later call's answer is never overwritten by an earlier one's. */
   async refresh(): Promise<void> {
     const turn = ++this.turn;
@@ -34,8 +39,18 @@ export class SessionList {
 
   /** Note a session just created, before the list says so. */
   add(session: SessionSummary): void {
-    this._sessions = [session, ...this._sessions.filter(one => one.id !== session.id)];
-    this._changed.emit();
+    this.set([session, ...this._sessions.filter(one => one.id !== session.id)]);
+  }
+
+  /** Note that a notebook, or the folder it is in, has another path, before the list says so. */
+  move(old: string, now: string): void {
+    this.set(
+      this._sessions.map(session =>
+        session.notebook_path == null
+          ? session
+          : { ...session, notebook_path: moved(session.notebook_path, old, now) }
+      )
+    );
   }
 
   async rename(id: string, title: string): Promise<void> {
@@ -45,7 +60,13 @@ export class SessionList {
 
   async delete(id: string): Promise<void> {
     await this.server.deleteSession(id);
-    this._sessions = this._sessions.filter(session => session.id !== id);
+    this.set(this._sessions.filter(session => session.id !== id));
+  }
+
+  /** A list that is being fetched is older than this one. */
+  private set(sessions: readonly SessionSummary[]): void {
+    this.turn++;
+    this._sessions = sessions;
     this._changed.emit();
   }
 

@@ -38,22 +38,7 @@ export class SessionModel {
     readonly id: string,
     private readonly connection: AgentConnection
   ) {
-    this.unwatch = connection.watch(id, {
-      snapshot: transcript => {
-        this.builder = new TranscriptBuilder(transcript);
-        this._loaded = true;
-        this.emit();
-      },
-      events: events => {
-        events.forEach(event => this.builder.apply(event));
-        this._loaded = true;
-        this.emit();
-      },
-      failed: error => {
-        this._error = error;
-        this.emit();
-      }
-    });
+    this.unwatch = this.watch();
   }
 
   /** Everything there is to show; the same object as long as nothing changed. */
@@ -66,7 +51,7 @@ export class SessionModel {
     return this._loaded;
   }
 
-  /** Why the session cannot be shown, or what was last refused. */
+  /** Why the session cannot be shown as it is now. */
   get error(): ErrorInfo | null {
     return this._error;
   }
@@ -89,7 +74,6 @@ export class SessionModel {
   ): Promise<void> {
     const prompt = { opId: `op_${UUID.uuid4()}`, text, images };
     this._sent = [...this._sent, prompt];
-    this._error = null;
     this.emit();
     try {
       const said = { text, images, mentions, delivery, ...(mode ? { mode } : {}) };
@@ -164,9 +148,39 @@ export class SessionModel {
     });
   }
 
+  /** Try again to show what could not be shown. */
+  reopen(): void {
+    this.unwatch();
+    this._error = null;
+    this.unwatch = this.watch();
+    this.emit();
+  }
+
   dispose(): void {
     this.unwatch();
     Signal.clearData(this);
+  }
+
+  private watch(): () => void {
+    const loaded = (): void => {
+      this._loaded = true;
+      this._error = null;
+      this.emit();
+    };
+    return this.connection.watch(this.id, {
+      snapshot: transcript => {
+        this.builder = new TranscriptBuilder(transcript);
+        loaded();
+      },
+      events: events => {
+        events.forEach(event => this.builder.apply(event));
+        loaded();
+      },
+      failed: error => {
+        this._error = error;
+        this.emit();
+      }
+    });
   }
 
   private async ask(frame: SessionFrame): Promise<void> {
@@ -181,7 +195,7 @@ export class SessionModel {
   private _loaded = false;
   private _error: ErrorInfo | null = null;
   private _sent: readonly SentPrompt[] = [];
-  private readonly unwatch: () => void;
+  private unwatch: () => void;
   private readonly _changed = new Signal<this, void>(this);
 }
 

@@ -47,6 +47,14 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
     };
     notebooks.changed.connect(follow);
     follow();
+    const { contents } = app.serviceManager;
+    contents.fileChanged.connect((_, { type, oldValue, newValue }) => {
+      if (type === 'rename' && oldValue?.path && newValue?.path && newValue.type !== 'file') {
+        const [old, now] = [oldValue.path, newValue.path].map(path => contents.localPath(path));
+        // If the server refuses, the list of sessions says where they are.
+        model.moveNotebook(old as string, now as string).catch(() => undefined);
+      }
+    });
     void app.started.then(() => model.load());
     return model;
   }

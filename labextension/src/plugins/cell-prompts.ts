@@ -1,22 +1,57 @@
-// Prompts that name a cell, for the commands in its context menu.
+// Which cell a command means, and prompts that name it.
 import type { Cell, CodeCell } from '@jupyterlab/cells';
-import type { INotebookTracker } from '@jupyterlab/notebook';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { CellPrompt } from '../components/services';
+
+/** A cell and the notebook it is in. */
+export interface CellPlace {
+  readonly cell: Cell;
+  readonly panel: NotebookPanel;
+}
+
+/** How a cell can be named: as the element that was clicked, or by its id, of a notebook. */
+export interface CellName {
+  readonly node?: HTMLElement;
+  readonly id?: string;
+  /** Copies of a notebook have cells of the same ids. */
+  readonly path?: string;
+}
+
+/** Find the cell that is named, else the active one of the notebook in front. */
+export function findCell(
+  tracker: INotebookTracker,
+  { node, id, path }: CellName
+): CellPlace | null {
+  const front = tracker.currentWidget;
+  const cellIn = (panel: NotebookPanel): Cell | undefined =>
+    panel.content.widgets.find(cell => cell.node === node || cell.model.id === id);
+  const panel =
+    tracker.find(one => (path ? one.context.localPath === path : one === front) && !!cellIn(one)) ??
+    tracker.find(one => !!cellIn(one));
+  if (panel) {
+    return { cell: cellIn(panel) as Cell, panel };
+  }
+  return front && tracker.activeCell ? { cell: tracker.activeCell, panel: front } : null;
+}
 
 /** Ask about a cell by the number people see and the id the agent works with. */
 export function aboutCell(
   verb: 'fix' | 'explain',
-  cell: Cell,
-  tracker: INotebookTracker,
+  { cell, panel }: CellPlace,
   trans: TranslationBundle
-): string {
+): CellPrompt {
   const count = cell.model.type === 'code' ? (cell as CodeCell).model.executionCount : null;
-  const position = (tracker.currentWidget?.content.widgets.indexOf(cell) ?? -1) + 1;
+  const position = panel.content.widgets.indexOf(cell) + 1;
+  const notebook = panel.context.localPath;
   const place =
     count === null
-      ? trans.__('the cell at position %1 (id=%2)', position, cell.model.id)
-      : trans.__('cell [%1] (id=%2)', count, cell.model.id);
-  return verb === 'fix'
-    ? trans.__('Fix %1: find out why it fails, repair it, and run it again.', place)
-    : trans.__('Explain %1: what it does, and what its output shows.', place);
+      ? trans.__('the cell at position %1 of %2 (id=%3)', position, notebook, cell.model.id)
+      : trans.__('cell [%1] of %2 (id=%3)', count, notebook, cell.model.id);
+  const text =
+    verb === 'fix'
+      ? trans.__('Fix %1: find out why it fails, repair it, and run it again.', place)
+      : trans.__('Explain %1: what it does, and what its output shows.', place);
+  return { text, notebook };
 }

@@ -1,7 +1,6 @@
 // Commands, for the palette, the keyboard and the cell's context menu.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
-import type { Cell } from '@jupyterlab/cells';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -9,7 +8,8 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { AgentModel } from '../model/agent';
 import { IAgent, IAgentPanel } from '../tokens';
 import { agentIcon } from '../widgets/icon';
-import { aboutCell } from './cell-prompts';
+import type { CellPlace } from './cell-prompts';
+import { aboutCell, findCell } from './cell-prompts';
 
 export const CommandIds = {
   openPanel: 'jupyter-agent:open-panel',
@@ -46,26 +46,29 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
             type: 'boolean',
             description: trans.__('The cell that was clicked, not the active one')
           },
-          cellId: { type: 'string', description: trans.__('The cell with this id') }
+          cellId: { type: 'string', description: trans.__('The cell with this id') },
+          path: { type: 'string', description: trans.__('The notebook the cell is in') }
         }
       }
     } as const;
-    const cellOf = (args: ReadonlyPartialJSONObject): Cell | null => {
+    const cellOf = (args: ReadonlyPartialJSONObject): CellPlace | null => {
+      const { cellId: id, path } = args as { cellId?: string; path?: string };
       const node = args.clicked
         ? app.contextMenuHitTest(element => element.classList.contains('jp-Cell'))
         : undefined;
-      const cells = tracker.currentWidget?.content.widgets ?? [];
-      const named = cells.find(cell => cell.node === node || cell.model.id === args.cellId);
-      return named ?? tracker.activeCell;
+      return findCell(tracker, { node, id, path });
     };
     const complain = (error: Error): void => void Notification.error(error.message);
     const ask =
       (verb: 'fix' | 'explain') =>
       (args: ReadonlyPartialJSONObject): void => {
-        const cell = cellOf(args);
-        if (cell) {
+        const place = cellOf(args);
+        if (place) {
+          const { text, notebook } = aboutCell(verb, place, trans);
+          model.turnTo(notebook);
+          model.view.show('chat');
           panel.open();
-          model.prompt(aboutCell(verb, cell, tracker, trans)).catch(complain);
+          model.prompt(text).catch(complain);
         }
       };
     const hasCell = (): boolean => tracker.activeCell !== null;
@@ -114,7 +117,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       icon: agentIcon,
       describedBy: describedByCell,
       isEnabled: hasCell,
-      execute: args => panel.mention([cellOf(args)?.model.id ?? ''])
+      execute: args => panel.mention([cellOf(args)?.cell.model.id ?? ''])
     });
     const category = trans.__('Agent');
     Object.values(CommandIds).forEach(command => palette?.addItem({ command, category }));

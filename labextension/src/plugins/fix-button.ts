@@ -1,6 +1,7 @@
 // “Fix with agent” below the output of a cell that failed.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { CodeCell } from '@jupyterlab/cells';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
@@ -21,13 +22,15 @@ export const fixButtonPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_agent');
-    const make = (cell: CodeCell): Widget => {
-      const fix = (): void =>
-        void app.commands.execute(CommandIds.fixCell, { cellId: cell.model.id });
+    const make = (cell: CodeCell, { context }: NotebookPanel): Widget => {
+      const fix = (): void => {
+        const args = { cellId: cell.model.id, path: context.localPath };
+        void app.commands.execute(CommandIds.fixCell, args);
+      };
       return fixButton(trans.__('Fix with agent'), fix);
     };
-    const watch = (_: unknown, panel: ConstructorParameters<typeof FailedCells>[0]): void =>
-      void new FailedCells(panel, make);
+    const watch = (_: unknown, panel: NotebookPanel): void =>
+      void new FailedCells(panel, cell => make(cell, panel));
     tracker.forEach(panel => watch(null, panel));
     tracker.widgetAdded.connect(watch);
   }

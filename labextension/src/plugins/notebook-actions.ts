@@ -5,22 +5,25 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { NotebookActions } from '../components/services';
+import type { AgentModel } from '../model/agent';
 import { NotebookBridge } from '../notebook/bridge';
 import { highlightCells } from '../notebook/highlight';
-import { aboutCell } from './cell-prompts';
+import { aboutCell, findCell } from './cell-prompts';
 
-/** Make the actions; `current` is the path a cell without one belongs to. */
+/** Make the actions; `model` knows the notebook that a cell without a path belongs to. */
 export function notebookActions(
   tracker: INotebookTracker,
   documents: IDocumentManager,
+  model: Pick<AgentModel, 'place' | 'leadTo'>,
   trans: TranslationBundle
 ): NotebookActions {
   const bridge = new NotebookBridge({ tracker, documents });
   const warn = (text: string): void => void Notification.warning(text, { autoClose: 4000 });
   return {
     reveal: cell => {
-      const path = cell.path ?? tracker.currentWidget?.context.localPath;
+      const path = cell.path ?? model.place;
       if (path) {
+        model.leadTo(path);
         bridge.reveal({ path, cell_id: cell.cell_id }).catch((error: Error) => warn(error.message));
       }
     },
@@ -46,7 +49,9 @@ export function notebookActions(
       cell.model.sharedModel.setSource(code);
       highlightCells(panel, [cell.model.id]);
     },
-    promptAbout: verb =>
-      tracker.activeCell ? aboutCell(verb, tracker.activeCell, tracker, trans) : null
+    promptAbout: verb => {
+      const active = findCell(tracker, {});
+      return active && aboutCell(verb, active, trans);
+    }
   };
 }

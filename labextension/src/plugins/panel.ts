@@ -48,7 +48,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
       highlight: languages
         ? (code, language, host) => languages.highlight(code, languages.findBest(language), host)
         : null,
-      notebook: notebookActions(tracker, documents, trans),
+      notebook: notebookActions(tracker, documents, model, trans),
       draft,
       mentions,
       download,
@@ -66,8 +66,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     void openAtStart(app, model, settings).then(wanted => wanted && open());
     const focus = (): void => {
       open();
-      // The side bar shows the widget in the next turn.
-      requestAnimationFrame(() => widget.focusComposer());
+      widget.focusComposer();
     };
     return {
       open,

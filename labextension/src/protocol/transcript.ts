@@ -1,6 +1,7 @@
 // Session events → what the panel shows, by the same rules as `jupyter_agent/protocol/transcript.py`.
 // `snapshot()` shares everything that did not change since the one before, so that a view can
 // compare by identity.
+import { moved } from './paths';
 import { MessageBuilder } from './reduce';
 import type { Entry, Message, ReviewCell, SessionEvent, ToolState, Transcript } from './types';
 
@@ -98,6 +99,8 @@ export class TranscriptBuilder {
         return this.set({ review: reviewed(this.state.review, event.cells) });
       case 'checkpoint_change':
         return this.set({ checkpoints: event.checkpoints });
+      case 'notebook_move':
+        return this.follow(event.path, event.to);
       case 'session_change': {
         const { type: _, ...changes } = event;
         const known = Object.entries(changes).filter(([, value]) => value != null);
@@ -230,6 +233,18 @@ export class TranscriptBuilder {
       const preview = event.preview.length > 0 ? event.preview : tool.preview;
       this.setTool({ ...tool, status, title, summary, text: '', cells, preview, result, duration });
     }
+  }
+
+  /** A notebook, or the folder it is in, has another path now. */
+  private follow(old: string, now: string): void {
+    const followed = <T extends { readonly path?: string | null }>(known: readonly T[]): T[] =>
+      known.map(one => (one.path == null ? one : { ...one, path: moved(one.path, old, now) }));
+    for (const tool of Object.values(this.tools)) {
+      this.setTool({ ...tool, cells: followed(tool.cells) });
+    }
+    const { review, checkpoints, notebook_path } = this.state;
+    const own = notebook_path == null ? {} : { notebook_path: moved(notebook_path, old, now) };
+    this.set({ review: followed(review), checkpoints: followed(checkpoints), ...own });
   }
 
   private tool(event: { call_id: string; tool_name?: string }): ToolState {

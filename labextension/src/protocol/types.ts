@@ -530,6 +530,14 @@ export interface MoveCell {
   readonly type: 'move';
 }
 
+/** The person has renamed or moved a notebook, or a folder of them: sessions go along. */
+export interface MoveNotebook {
+  readonly id: string;
+  readonly path: string;
+  readonly to: string;
+  readonly type: 'move_notebook';
+}
+
 /** The agent changed a notebook; `revision` is the document's after it. */
 export interface NotebookChange {
   readonly path: string;
@@ -537,6 +545,13 @@ export interface NotebookChange {
   readonly cells: readonly CellRef[];
   readonly call_id?: string | null;
   readonly type: 'notebook_change';
+}
+
+/** A notebook, or the folder it is in, has the path `to` now; nothing in it changed. */
+export interface NotebookMove {
+  readonly path: string;
+  readonly to: string;
+  readonly type: 'notebook_move';
 }
 
 /** A notebook as the tab has it. `revision` grows with every change, whoever made it. */
@@ -1069,6 +1084,7 @@ export type ClientFrame =
   | Undo
   | Restore
   | Notebooks
+  | MoveNotebook
   | RpcResult
   | RpcProgress;
 
@@ -1109,6 +1125,7 @@ export type SessionEvent =
   | ToolUpdate
   | ToolEnd
   | NotebookChange
+  | NotebookMove
   | ReviewChange
   | CheckpointChange
   | ContextCompacted

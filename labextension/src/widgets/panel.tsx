@@ -7,6 +7,7 @@ import * as React from 'react';
 import { Panel } from '../components/panel';
 import type { PanelServices } from '../components/services';
 import { ServicesContext } from '../components/services';
+import { unseen } from '../model/attention';
 import { agentIcon } from './icon';
 
 /** What is asked of Lumino's drag events. */
@@ -33,11 +34,17 @@ export class AgentPanel extends ReactWidget {
     this.title.caption = trans.__('Agent');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Agent'));
+    services.model.changed.connect(this.markTitle, this);
+    services.model.view.changed.connect(this.markTitle, this);
   }
 
-  /** Put the cursor into the composer. */
+  /** Put the cursor into the composer, whatever the panel shows. */
   focusComposer(): void {
-    this.node.querySelector<HTMLTextAreaElement>('.jp-Agent-composer textarea')?.focus();
+    this.services.model.view.show('chat');
+    // The side bar shows the panel in the next turn, and the panel the composer.
+    requestAnimationFrame(() =>
+      this.node.querySelector<HTMLTextAreaElement>('.jp-Agent-composer textarea')?.focus()
+    );
   }
 
   /** Take cells that are dragged here. */
@@ -63,11 +70,34 @@ export class AgentPanel extends ReactWidget {
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     DRAGS.forEach(type => this.node.addEventListener(type, this));
+    this.services.model.view.visible = this.isVisible;
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.services.model.view.visible = true;
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.services.model.view.visible = false;
   }
 
   protected override onBeforeDetach(message: Message): void {
     DRAGS.forEach(type => this.node.removeEventListener(type, this));
+    this.services.model.view.visible = false;
     super.onBeforeDetach(message);
+  }
+
+  /** Show at the icon in the side bar that the agent waits for the person. */
+  private markTitle(): void {
+    const { model, trans } = this.services;
+    const waiting = unseen(model).length;
+    this.title.className = waiting > 0 ? 'jp-Agent-waitingTab' : '';
+    this.title.caption =
+      waiting > 0
+        ? trans._n('Agent: %1 session waits for you', 'Agent: %1 sessions wait for you', waiting)
+        : trans.__('Agent');
   }
 
   protected override render(): JSX.Element {

@@ -1,0 +1,73 @@
+// What a person has to know all the time, between the panel's head and what it shows.
+import { PathExt } from '@jupyterlab/coreutils';
+import * as React from 'react';
+
+import type { Transcript } from '../protocol/types';
+import { useServices } from './services';
+import { useSignal } from './signals';
+
+export function Banners({ transcript }: { transcript: Transcript }): JSX.Element {
+  const { model, trans } = useServices();
+  useSignal(model.connection.stateChanged);
+  const { lost, welcome } = model.connection;
+  const mode = model.session?.loaded ? transcript.mode : model.choice.mode;
+  return (
+    <>
+      {lost && (
+        <div className="jp-Agent-banner" data-kind="disconnected" role="status">
+          {trans.__('Reconnecting to the server… A run goes on meanwhile.')}
+        </div>
+      )}
+      <Failed />
+      <Elsewhere />
+      {mode === 'auto' && (
+        <div className="jp-Agent-banner" data-kind="auto">
+          {trans.__('Auto mode: the agent edits and runs without asking.')}
+        </div>
+      )}
+      {welcome?.can_approve === false && (
+        <div className="jp-Agent-banner" data-kind="approval">
+          {welcome.reason ?? trans.__('This window may not approve anything.')}
+        </div>
+      )}
+    </>
+  );
+}
+
+/** Why the session cannot be shown as it is now. */
+function Failed(): JSX.Element | null {
+  const { session } = useServices().model;
+  const { trans } = useServices();
+  if (!session?.error) {
+    return null;
+  }
+  return (
+    <div className="jp-Agent-banner" data-kind="failed" role="alert">
+      {session.error.message}
+      <button type="button" className="jp-Agent-button" onClick={() => session.reopen()}>
+        {trans.__('Try again')}
+      </button>
+    </div>
+  );
+}
+
+/** That the session shown is not about the notebook in front, and the way to the one that is. */
+function Elsewhere(): JSX.Element | null {
+  const { model, trans } = useServices();
+  const { notebook, place } = model;
+  if (notebook === null || place === notebook) {
+    return null;
+  }
+  const alike = place !== null && PathExt.basename(place) === PathExt.basename(notebook);
+  const name = (path: string): string => (alike ? path : PathExt.basename(path));
+  return (
+    <div className="jp-Agent-banner" data-kind="elsewhere">
+      {place === null
+        ? trans.__('This session belongs to no notebook; %1 is in front.', name(notebook))
+        : trans.__('This session works on %1; %2 is in front.', name(place), name(notebook))}
+      <button type="button" className="jp-Agent-button" onClick={() => model.turnTo(notebook)}>
+        {trans.__('Switch to %1', name(notebook))}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,9 @@
+// Where the agent waits for the person: approvals and questions do not wait for ever.
+import type { SessionSummary } from '../protocol/types';
+import type { AgentModel } from './agent';
+
+/** The sessions that wait for an answer which cannot be seen now. */
+export function unseen({ sessions, session, view }: AgentModel): readonly SessionSummary[] {
+  const seen = view.visible && view.shown === 'chat' ? session?.id : null;
+  return sessions.sessions.filter(one => one.status === 'waiting' && one.id !== seen);
+}
