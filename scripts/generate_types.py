@@ -67,6 +67,7 @@ SINGLES: tuple[Any, ...] = (
     rpc.ReadParams,
     rpc.RevealParams,
     rpc.RunParams,
+    rpc.StopRunParams,
     rpc.RunProgress,
     rpc.RunResult,
     rpc.SetOutputsParams,

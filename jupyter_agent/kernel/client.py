@@ -83,6 +83,16 @@ class KernelClientRunner:
         self._called_off: asyncio.Event | None = None
         self._insisting: asyncio.Task[None] | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return bool(self._tasks)
+
+    @property
+    def at_cell(self) -> bool:
+        """Whether a cell runs, or waits for what somebody else runs."""
+        return self._current is not None or self._called_off is not None
+
     async def status(self) -> KernelStatus:
         """Return the kernel's state, at once, also when it is busy."""
         handle = await self._directory.find(self._path)

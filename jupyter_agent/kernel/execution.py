@@ -73,6 +73,11 @@ class CellWatch:
         self._flush: asyncio.TimerHandle | None = None
         displays.watches.append(self)
 
+    @property
+    def working(self) -> bool:
+        """Whether the kernel is at this request now: an interrupt would end it and nothing else."""
+        return self._began is not None and not self.idle.is_set()
+
     def hear(self, channel: str, message: KernelMessage) -> None:
         """Take in one message of the request."""
         self.last_heard = time.monotonic()

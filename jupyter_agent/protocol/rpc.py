@@ -5,6 +5,7 @@
 | `notebook.read`        | `ReadParams`      | `NotebookState`                                   |
 | `notebook.apply`       | `ApplyParams`     | `ApplyResult`; error `STALE_CELL`, nothing applied |
 | `notebook.run`         | `RunParams`       | `RunResult`; `RunProgress` as `rpc_progress`      |
+| `notebook.stop_run`    | `StopRunParams`   | `{}`, also when that run is over                  |
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
 | `notebook.save`        | `PathParams`      | `{}`                                              |
 | `notebook.open`        | `PathParams`      | `{}` once it is open, its kernel connecting       |
@@ -179,6 +180,14 @@ class RunParams:
     path: str
     cell_ids: tuple[str, ...]
     stop_on_error: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRunParams:
+    """Run no further cell of the `notebook.run` with this `op_id`; the cell that runs goes on."""
+
+    path: str
+    op_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ from .session_parts import (
     with_mode,
 )
 from .spending import Spending
+from .stopping import KernelStop
 from .workspace import AnyNotebook, SessionWorkspace
 
 Work = Callable[[str], Awaitable[Outcome]]
@@ -95,6 +96,7 @@ class Session:
             self.checkpoints, self.journal, document=self._document, quiet=self._quiet
         )
         self._spending = Spending(self.journal, self._context)
+        self._kernel_stop = KernelStop(self.journal.emit)
         # The mode of a prompt that has one of its own, while it runs.
         self._run_mode: Mode | None = None
         self._mentions: MentionReader | None = None
@@ -219,7 +221,7 @@ class Session:
         if task is None or task.done():
             return
         task.cancel()
-        interrupt = asyncio.ensure_future(self._interrupt())
+        interrupt = asyncio.ensure_future(self._interrupt(run_id))
         await asyncio.wait({task}, timeout=self._parts.stop_patience)
         if not task.done() and run_id is not None:
             await self._end(run_id, Outcome(status="stopped"))
@@ -303,6 +305,7 @@ class Session:
     async def aclose(self) -> None:
         """End the run, write everything, let go of kernels and tabs. Kernels stay."""
         await self.stop()
+        await self._kernel_stop.aclose()
         await self.journal.aclose()
         if self.workspace is not None:
             await self.workspace.aclose()
@@ -490,9 +493,6 @@ class Session:
         assert self.workspace is not None
         return await self.workspace.document(path)
 
-    async def _interrupt(self) -> None:
-        if self.workspace is not None:
-            try:
-                await self.workspace.interrupt()
-            except AgentError as error:
-                self.journal.emit(Notice(level="warning", text=error.user_message, code=error.code))
+    async def _interrupt(self, run_id: str | None) -> None:
+        if self.workspace is not None and run_id is not None:
+            await self._kernel_stop.interrupt(self.workspace, run_id)

@@ -69,11 +69,13 @@ async def run_and_report(
     run = await runner.start_run(
         sources_of(cells), stop_on_error=stop_on_error, op_id=f"{context.run_id}:{context.call_id}"
     )
-    workspace.runs[run.run_id] = RunRecord(path=state.path, run=run)
+    record = RunRecord(path=state.path, run=run, agent_run=context.run_id)
+    workspace.runs[run.run_id] = record
     try:
         await wait_for_run(run, state, context, wait)
     except asyncio.CancelledError:
-        if not run.finished:
+        if not run.finished and not record.stopping:
+            record.stopping = True
             await _interrupt(runner)
         raise
     return await report(workspace, run, state.path)

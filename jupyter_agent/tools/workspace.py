@@ -35,10 +35,16 @@ class ReadMemory:
 
 @dataclass(slots=True)
 class RunRecord:
-    """A run of cells that tools can come back to by its id."""
+    """A run of cells that tools can come back to by its id.
+
+    `agent_run` is the agent's run that began it: its Stop ends these cells, another's does not.
+    `stopping` is set by whoever interrupts them for that, so that it is done once.
+    """
 
     path: str
     run: Run
+    agent_run: str
+    stopping: bool = False
 
 
 class Workspace(Protocol):

@@ -80,6 +80,7 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
       reveal: vi.fn(),
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
+      restartKernel: vi.fn(),
       promptAbout: verb => `${verb} cell [1]`
     },
     draft,

@@ -13,7 +13,8 @@ import type {
   RevealParams,
   Rpc,
   RunParams,
-  SetOutputsParams
+  SetOutputsParams,
+  StopRunParams
 } from '../protocol/types';
 import { RpcFailure } from '../client/socket';
 import { applyChanges } from './apply';
@@ -43,6 +44,8 @@ interface Operation {
   readonly answer: Promise<JsonValue | null>;
   readonly news: readonly JsonValue[];
   readonly listeners: Progress[];
+  /** Aborted when it is to begin nothing more. */
+  readonly stop: AbortController;
 }
 
 export class NotebookBridge {
@@ -51,7 +54,7 @@ export class NotebookBridge {
   /** Answer one call. The same `op_id` never acts twice; a repeat is told the same news. */
   handle(call: Rpc, progress: Progress): Promise<JsonValue | null> {
     if (!ACTING.has(call.method)) {
-      return this.dispatch(call, progress);
+      return this.dispatch(call, progress, new AbortController().signal);
     }
     // One operation may both edit and run.
     const key = `${call.method} ${call.op_id}`;
@@ -67,11 +70,13 @@ export class NotebookBridge {
   private begin(key: string, call: Rpc, progress: Progress): Promise<JsonValue | null> {
     const news: JsonValue[] = [];
     const listeners = [progress];
-    const answer = this.dispatch(call, data => {
+    const stop = new AbortController();
+    const tell = (data: JsonValue): void => {
       news.push(data);
       listeners.forEach(listener => listener(data));
-    });
-    this.done.set(key, { answer, news, listeners });
+    };
+    const answer = this.dispatch(call, tell, stop.signal);
+    this.done.set(key, { answer, news, listeners, stop });
     answer.catch(error => {
       // Refused, so nothing was done: it may be tried again.
       if (error instanceof RpcFailure) {
@@ -87,7 +92,11 @@ export class NotebookBridge {
     return answer;
   }
 
-  private async dispatch(call: Rpc, progress: Progress): Promise<JsonValue | null> {
+  private async dispatch(
+    call: Rpc,
+    progress: Progress,
+    stopped: AbortSignal
+  ): Promise<JsonValue | null> {
     const params = call.params as unknown;
     switch (call.method) {
       case 'notebook.read':
@@ -100,9 +109,13 @@ export class NotebookBridge {
             await this.panel((params as RunParams).path),
             params as RunParams,
             this.services,
-            data => progress(asJson(data))
+            data => progress(asJson(data)),
+            stopped
           )
         );
+      case 'notebook.stop_run':
+        this.done.get(`notebook.run ${(params as StopRunParams).op_id}`)?.stop.abort();
+        return {};
       case 'notebook.set_outputs':
         return this.setOutputs(params as SetOutputsParams);
       case 'notebook.save':

@@ -23,14 +23,15 @@ const LOOK_AGAIN = 20;
 const LOST = new Set(['dead', 'restarting', 'autorestarting', 'terminating']);
 
 /**
- * Run cells and return how each ended. Ends when the kernel is lost, too: Lab's own promise may
- * never settle then.
+ * Run cells and return how each ended; none is begun any more once `stopped` is aborted. Ends when
+ * the kernel is lost, too: Lab's own promise may never settle then.
  */
 export async function runCells(
   panel: NotebookPanel,
   params: RunParams,
   services: RunServices,
-  report: (progress: RunProgress) => void
+  report: (progress: RunProgress) => void,
+  stopped: AbortSignal
 ): Promise<RunResult> {
   params.cell_ids.forEach(id => findCell(panel, id));
   await saveNotebook(panel);
@@ -41,16 +42,16 @@ export async function runCells(
   const kernel = watchKernel(panel);
   const cells: CellRun[] = [];
   try {
-    let stopped = false;
+    let failed = false;
     for (const id of params.cell_ids) {
-      if (stopped || kernel.lost) {
+      if (failed || stopped.aborted || kernel.lost) {
         report({ cell_id: id, message_id: null, state: 'not_run' });
         cells.push({ cell_id: id, status: 'not_run' });
         continue;
       }
       const run = await runCell(panel, id, services, kernel, report);
       cells.push(run);
-      stopped = params.stop_on_error && run.status === 'error';
+      failed = params.stop_on_error && run.status === 'error';
     }
   } finally {
     kernel.dispose();

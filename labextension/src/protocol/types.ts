@@ -557,11 +557,12 @@ export interface Notebooks {
   readonly type: 'notebooks';
 }
 
-/** A sentence for the person: a limit, a fallback, a cut answer. */
+/** A sentence for the person: a limit, a fallback, a cut answer. `path`: of which notebook. */
 export interface Notice {
   readonly level: NoticeLevel;
   readonly text: string;
   readonly code?: string | null;
+  readonly path?: string | null;
   readonly type: 'notice';
 }
 
@@ -570,6 +571,7 @@ export interface NoticeEntry {
   readonly level: NoticeLevel;
   readonly text: string;
   readonly code?: string | null;
+  readonly path?: string | null;
   readonly type: 'notice';
 }
 
@@ -872,6 +874,12 @@ export interface Stop {
   readonly id: string;
   readonly session_id: string;
   readonly type: 'stop';
+}
+
+/** Run no further cell of the `notebook.run` with this `op_id`; the cell that runs goes on. */
+export interface StopRunParams {
+  readonly path: string;
+  readonly op_id: string;
 }
 
 /** Words of the person or the model, Markdown. */
