@@ -22,9 +22,12 @@ CellStatus = Literal[
     "interrupted",
     "kernel_died",
     "not_run",
+    "stale",
 ]
 KernelState = Literal["none", "starting", "idle", "busy", "dead", "unknown"]
-FINAL: frozenset[str] = frozenset({"ok", "error", "interrupted", "kernel_died", "not_run"})
+FINAL: frozenset[str] = frozenset(
+    {"ok", "error", "interrupted", "kernel_died", "not_run", "stale"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class CellSource:
 class CellRecord:
     """One cell of a run, kept current by the runner. Durations in seconds.
 
+    `source` is what is run: a cell that differs when its turn comes is `stale`, and not run.
     `outputs` are nbformat outputs; `prompt` is what `input()` asks while `awaiting_input`.
     """
 

@@ -175,10 +175,15 @@ class ApplyResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParams:
-    """Run code cells one after another, as the person would, after saving."""
+    """Run code cells one after another, as the person would, after saving.
+
+    Each is compared with `expect` when its turn comes: what runs is what was approved, and not what
+    the person has made of it since. One that differs counts as an error for `stop_on_error`.
+    """
 
     path: str
     cell_ids: tuple[str, ...]
+    expect: tuple[Expected, ...] = ()
     stop_on_error: bool = True
 
 
@@ -201,10 +206,10 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRun:
-    """How a cell's run ended, as the tab saw it."""
+    """How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run."""
 
     cell_id: str
-    status: Literal["ok", "error", "not_run"]
+    status: Literal["ok", "error", "not_run", "stale"]
     execution_count: int | None = None
     message_id: str | None = None
 

@@ -20,7 +20,7 @@ from ..notebook.frontend import BrowserChannel, TabGone
 from ..protocol.codec import to_data
 from ..protocol.errors import AgentError
 from ..protocol.messages import new_id
-from ..protocol.rpc import RunParams, StopRunParams
+from ..protocol.rpc import Expected, RunParams, StopRunParams
 
 # A cell may run for as long as it likes: Stop, not a clock, ends it. In seconds.
 NO_DEADLINE = 1e9
@@ -136,6 +136,9 @@ class _Tab:
         params = RunParams(
             path=self._path,
             cell_ids=tuple(cell.cell_id for cell in cells),
+            expect=tuple(
+                Expected(id=cell.cell_id, cell_type="code", source=cell.source) for cell in cells
+            ),
             stop_on_error=stop_on_error,
         )
         result: dict[str, Any] = await self._browser.call(

@@ -22,6 +22,7 @@ from .workspace import RunRecord, Workspace
 from .workspace_tool import join_words
 
 INTERRUPT_DEADLINE = 0.8
+_FAILED = frozenset({"error", "kernel_died", "interrupted", "stale"})
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 
@@ -138,9 +139,7 @@ async def report(workspace: Workspace, run: Run, path: str) -> RunReport:
         cells=tuple(references),
         title=_title(references, run),
         summary=_summary(run, digests),
-        failed=any(
-            record.status in ("error", "kernel_died", "interrupted") for record in run.cells
-        ),
+        failed=any(record.status in _FAILED for record in run.cells),
     )
 
 
@@ -173,7 +172,7 @@ def _record_line(record: CellRecord, cell: CellState | None, facts: CellFacts) -
 
 
 def _action(record: CellRecord) -> CellAction:
-    return "failed" if record.status in ("error", "kernel_died", "interrupted") else "ran"
+    return "failed" if record.status in _FAILED else "ran"
 
 
 def _title(references: Sequence[CellRef], run: Run) -> str:
@@ -186,6 +185,8 @@ def _summary(run: Run, digests: Sequence[Digest]) -> str:
     for record, digest in zip(run.cells, digests, strict=True):
         if record.status == "error":
             return digest.error or "error"
+        if record.status == "stale":
+            return "a cell changed meanwhile and was not run"
         if record.status in ("kernel_died", "interrupted", "awaiting_input"):
             return record.status.replace("_", " ")
     if not run.finished:
@@ -200,6 +201,8 @@ def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellF
     """Say what may mend an error: a package to install, a cell to run first."""
     if record.status == "kernel_died":
         return "the kernel died (often out of memory); restart it with the kernel tool"
+    if record.status == "stale":
+        return "it was changed after this call was made, so it was not run: read it again"
     if digest.error is None:
         return None
     module = _MISSING_MODULE.search(digest.error)

@@ -45,7 +45,11 @@ function panel(): NotebookPanel {
     disposed: new Signal(owner),
     content: { mode: 'command', widgets: cells },
     model: { sharedModel: { cells: cells.map(cell => cell.model.sharedModel) } },
-    context: { model: { readOnly: false }, contentsModel: { writable: true }, save: async () => {} },
+    context: {
+      model: { readOnly: false },
+      contentsModel: { writable: true },
+      save: async () => {}
+    },
     sessionContext: {
       ready: Promise.resolve(),
       hasNoKernel: false,
@@ -57,8 +61,15 @@ function panel(): NotebookPanel {
   } as unknown as NotebookPanel;
 }
 
-function run(stop: AbortController, stopOnError = false): Promise<RunResult> {
-  const params = { path: 'a.ipynb', cell_ids: Object.keys(sources), stop_on_error: stopOnError };
+function run(stop = new AbortController(), stopOnError = false): Promise<RunResult> {
+  const params = {
+    path: 'a.ipynb',
+    cell_ids: Object.keys(sources),
+    expect: Object.entries(sources).map(
+      ([id, source]) => ({ id, cell_type: 'code', source }) as const
+    ),
+    stop_on_error: stopOnError
+  };
   return runCells(panel(), params, {}, told => void news.push(told), stop.signal);
 }
 
@@ -76,5 +87,25 @@ describe('running cells', () => {
       'b',
       'c'
     ]);
+  });
+
+  it('does not run what the person has made of a cell meanwhile', async () => {
+    during = () => {
+      sources.b = '2 +';
+      return true;
+    };
+    const { cells } = await run();
+    expect(ran).toEqual(['a: 1', 'c: 3']);
+    expect(cells.map(cell => cell.status)).toEqual(['ok', 'stale', 'ok']);
+  });
+
+  it('takes such a cell for a failure where one ends the run', async () => {
+    during = () => {
+      sources.b = '2 +';
+      return true;
+    };
+    const { cells } = await run(new AbortController(), true);
+    expect(ran).toEqual(['a: 1']);
+    expect(cells.map(cell => cell.status)).toEqual(['ok', 'stale', 'not_run']);
   });
 });

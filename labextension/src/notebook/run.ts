@@ -49,15 +49,31 @@ export async function runCells(
         cells.push({ cell_id: id, status: 'not_run' });
         continue;
       }
-      const run = await runCell(panel, id, services, kernel, report);
+      const run = isAsExpected(panel, id, params)
+        ? await runCell(panel, id, services, kernel, report)
+        : ({ cell_id: id, status: 'stale' } as const);
+      if (run.status === 'stale') {
+        report({ cell_id: id, message_id: null, state: 'not_run' });
+      }
       cells.push(run);
-      failed = params.stop_on_error && run.status === 'error';
+      failed = params.stop_on_error && (run.status === 'error' || run.status === 'stale');
     }
   } finally {
     kernel.dispose();
   }
   await saveNotebook(panel);
   return { cells };
+}
+
+/** Whether a cell is still what it was when its run was allowed; one that is gone is not run. */
+function isAsExpected(panel: NotebookPanel, id: string, params: RunParams): boolean {
+  const expected = params.expect?.find(cell => cell.id === id);
+  const cell = panel.model?.sharedModel.cells.find(one => one.getId() === id);
+  return (
+    !expected ||
+    !cell ||
+    (cell.cell_type === expected.cell_type && cell.getSource() === expected.source)
+  );
 }
 
 async function runCell(

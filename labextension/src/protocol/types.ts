@@ -173,10 +173,10 @@ export interface CellRef {
   readonly removed?: number | null;
 }
 
-/** How a cell's run ended, as the tab saw it. */
+/** How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run. */
 export interface CellRun {
   readonly cell_id: string;
-  readonly status: 'ok' | 'error' | 'not_run';
+  readonly status: 'ok' | 'error' | 'not_run' | 'stale';
   readonly execution_count?: number | null;
   readonly message_id?: string | null;
 }
@@ -769,10 +769,16 @@ export interface RunEntry {
   readonly type: 'run';
 }
 
-/** Run code cells one after another, as the person would, after saving. */
+/**
+ * Run code cells one after another, as the person would, after saving.
+ *
+ * Each is compared with `expect` when its turn comes: what runs is what was approved, and not what
+ * the person has made of it since. One that differs counts as an error for `stop_on_error`.
+ */
 export interface RunParams {
   readonly path: string;
   readonly cell_ids: readonly string[];
+  readonly expect: readonly Expected[];
   readonly stop_on_error: boolean;
 }
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from jupyter_agent.kernel.runner import CellSource, Evaluation, KernelStatus, Run
-from jupyter_agent.protocol.errors import KernelBusy
+from jupyter_agent.protocol.errors import KernelBusy, StaleCells
 from jupyter_agent.testing import (
     FakeKernel,
     FakeNotebook,
@@ -225,6 +225,36 @@ async def test_a_dead_kernel_is_told(notebook: FakeNotebook, call: CallTool) -> 
 
     called = await call(FakeWorkspace(notebook, Dying()), "run_cells", ids=["aaaa1111"])
     assert called.output.is_error and "kernel_died" in called.text and "restart it" in called.text
+
+
+async def test_a_cell_that_changed_before_its_turn_is_told(
+    notebook: FakeNotebook, call: CallTool
+) -> None:
+    class Stale(FakeKernel):
+        async def start_run(self, cells: Sequence[CellSource], **more: Any) -> Run:
+            run = Run(cells)
+            run.cells[0].status = "stale"
+            run.finish()
+            return run
+
+    called = await call(FakeWorkspace(notebook, Stale()), "run_cells", ids=["aaaa1111"])
+    assert called.output.is_error and "read it again" in called.text
+
+
+async def test_what_was_allowed_is_run_or_nothing(
+    notebook: FakeNotebook, kernel: FakeKernel, workspace: FakeWorkspace
+) -> None:
+    tool = RunCells(workspace)
+    arguments = RunCellsArguments.model_validate({"ids": ["aaaa1111", "cccc1111"]})
+    preview = await tool.preview(arguments)
+    notebook.type_into("cccc1111", "print(")
+    context = ToolCallContext(
+        call_id="c", run_id="r", update=lambda *_: None, bound_to=tuple(preview.bound_to)
+    )
+    with pytest.raises(StaleCells) as caught:
+        await tool.run(arguments, context)
+    assert caught.value.details == {"cells": {"cccc1111": "print("}}
+    assert kernel.executed == []
 
 
 # ---- the kernel tool -----------------------------------------------------------------------------
