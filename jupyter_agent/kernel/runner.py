@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from ..protocol.errors import KernelBusy
 from ..protocol.messages import new_id
 
 CellStatus = Literal[
@@ -25,9 +26,7 @@ CellStatus = Literal[
     "stale",
 ]
 KernelState = Literal["none", "starting", "idle", "busy", "dead", "unknown"]
-FINAL: frozenset[str] = frozenset(
-    {"ok", "error", "interrupted", "kernel_died", "not_run", "stale"}
-)
+FINAL: frozenset[str] = frozenset({"ok", "error", "interrupted", "kernel_died", "not_run", "stale"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +115,12 @@ class Evaluation:
     ok: bool
 
 
+class EvaluationTimedOut(KernelBusy):
+    """The code began, did not end in time, and was interrupted."""
+
+    code = "EVALUATION_TIMED_OUT"
+
+
 class KernelRunner(Protocol):
     """Runs code in one notebook's kernel. Every method may raise `KernelError`."""
 
@@ -137,8 +142,12 @@ class KernelRunner(Protocol):
     async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
         """Run code silently: no history, no cell, no execution count.
 
+        Only this code is interrupted when it takes too long, never what somebody else runs.
+
         Raises:
-            KernelBusy: it runs something else, or did not answer within `deadline` seconds.
+            EvaluationTimedOut: it did not end within `deadline` seconds, and was interrupted.
+            KernelBusy: the kernel runs something else. If that began while this was on its way, the
+                code waits in the kernel's queue and cannot be taken back; the message says so.
             NoKernel: there is none.
         """
 

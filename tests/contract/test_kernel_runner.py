@@ -18,7 +18,13 @@ from jupyter_agent.kernel.client import KernelClientRunner
 from jupyter_agent.kernel.inprocess import ShellRunner
 from jupyter_agent.kernel.managed import ManagedKernel, ManagedKernels
 from jupyter_agent.kernel.observed import ObservedRunner
-from jupyter_agent.kernel.runner import CellRecord, CellSource, KernelRunner, Run
+from jupyter_agent.kernel.runner import (
+    CellRecord,
+    CellSource,
+    EvaluationTimedOut,
+    KernelRunner,
+    Run,
+)
 from jupyter_agent.protocol.errors import KernelBusy, KernelError, NoKernel
 from jupyter_agent.protocol.messages import new_id
 
@@ -333,7 +339,7 @@ async def test_evaluate_leaves_no_trace(bench: Bench) -> None:
 
 
 async def test_evaluate_ends_at_its_deadline(bench: Bench) -> None:
-    with pytest.raises(KernelBusy):
+    with pytest.raises(EvaluationTimedOut):
         await bench.runner.evaluate("while True: pass", deadline=0.5)
     (cell,) = await bench.run("'usable again'")
     assert cell.status == "ok"
