@@ -47,7 +47,6 @@ class AnyRunner:
         before_run: Callable[[Iterable[str]], Awaitable[None]],
     ) -> None:
         self._document = document
-        self._path = document.path
         self._kernels = kernels
         self._browser = browser
         self._before_run = before_run
@@ -56,6 +55,10 @@ class AnyRunner:
         self._direct = KernelClientRunner(self._path, kernels, sink=self._sink, keep_kernel=True)
         self._observed: dict[str, ObservedRunner] = {}
         self._runs: dict[str, Run] = {}
+
+    @property
+    def _path(self) -> str:
+        return self._document.path
 
     async def status(self) -> KernelStatus:
         """Return the kernel's state."""
@@ -67,11 +70,11 @@ class AnyRunner:
         """Begin to run cells, in the tab if one has the notebook open."""
         if op_id in self._runs:
             return self._runs[op_id]
+        await self._before_run([cell.cell_id for cell in cells])
         handle = await self._kernels.find(self._path)
         if handle is None:
             state = await self._document.read()
             handle = await self._kernels.start(self._path, state.kernel_name)
-        await self._before_run([cell.cell_id for cell in cells])
         runner: KernelRunner = self._direct
         if self._browser is not None and self._browser.has_tab(self._path):
             runner = self._observer(handle, self._browser)
@@ -111,7 +114,7 @@ class AnyRunner:
         runner = self._observed.get(handle.kernel_id)
         if runner is None:
             runner = self._observed[handle.kernel_id] = ObservedRunner(
-                handle, _Tab(self._path, browser), lost=(TabGone,), sink=self._sink
+                handle, _Tab(self._document, browser), lost=(TabGone,), sink=self._sink
             )
         return runner
 
@@ -122,9 +125,13 @@ class AnyRunner:
 class _Tab:
     """The tab that has a notebook open, as one that runs cells (the `TabRuns` port)."""
 
-    def __init__(self, path: str, browser: BrowserChannel) -> None:
-        self._path = path
+    def __init__(self, document: NotebookDocument, browser: BrowserChannel) -> None:
+        self._document = document
         self._browser = browser
+
+    @property
+    def _path(self) -> str:
+        return self._document.path
 
     async def run(
         self,

@@ -100,12 +100,14 @@ class AnyNotebook:
 
     async def before_run(self, cell_ids: Iterable[str]) -> None:
         """Have the outputs noted of cells that are about to run."""
+        self._check_owner()
         await self._recorder.before_run(self, cell_ids)
 
     async def put_back(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
     ) -> ApplyResult:
         """Apply changes that are the person's: nothing of it is noted or up for review."""
+        self._check_owner()
         try:
             return await self._best().apply(changes, expect, op_id=op_id)
         except TabGone:
@@ -126,6 +128,13 @@ class AnyNotebook:
             await self._best().save()
         except TabGone:
             await self._file.save()
+
+    def _check_owner(self) -> None:
+        if self._browser is not None and self._browser.only_others_have(self.path):
+            raise EditRefused(
+                f"Somebody else has {self.path} open in their browser, where a change from here "
+                "would be lost or undo theirs. Open it too, or ask them to close it."
+            )
 
 
 class SessionWorkspace:

@@ -551,9 +551,14 @@ export interface NotebookState {
   readonly metadata?: Readonly<Record<string, JsonValue>> | null;
 }
 
-/** The notebooks this client has open now, whole; sent at the start and on each change. */
+/**
+ * The notebooks this client has open now, whole; sent at the start and on each change.
+ *
+ * `page` is drawn anew by each page that is loaded, and the same on all its sockets.
+ */
 export interface Notebooks {
   readonly notebooks: readonly OpenNotebook[];
+  readonly page?: string | null;
   readonly type: 'notebooks';
 }
 
