@@ -297,7 +297,7 @@ class KernelClientRunner:
             ours = watch.working
             if ours:
                 # It must not go on in the kernel with nobody waiting for it.
-                await self._tell(connection.handle)
+                await self._try_to_tell(connection.handle)
             if isinstance(error, asyncio.CancelledError):
                 raise
             if not ours:
@@ -322,7 +322,13 @@ class KernelClientRunner:
             await asyncio.sleep(seconds)
             if watch.cell.status in FINAL or watch is not self._current:
                 return
+            await self._try_to_tell(handle)
+
+    async def _try_to_tell(self, handle: KernelHandle) -> None:
+        try:
             await self._tell(handle)
+        except KernelError as error:
+            log.warning("%s", error)
 
     async def _tell(self, handle: KernelHandle) -> None:
         await handle.interrupt()

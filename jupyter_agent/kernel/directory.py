@@ -35,13 +35,25 @@ class KernelHandle(Protocol):
         """The jupyter_client manager that makes clients (`AsyncKernelManager` or alike)."""
 
     async def interrupt(self) -> None:
-        """Interrupt what runs."""
+        """Interrupt what runs.
+
+        Raises:
+            KernelError: it was not told.
+        """
 
     async def restart(self) -> None:
-        """Restart it."""
+        """Restart it.
+
+        Raises:
+            KernelStartFailed: it did not come back.
+        """
 
     async def is_alive(self) -> bool:
-        """Return whether its process, or the remote kernel, exists."""
+        """Return whether its process, or the remote kernel, exists.
+
+        Raises:
+            KernelError: whoever owns it does not say; it counts as alive until he does.
+        """
 
     def add_death_callback(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` when the kernel died (also when it is then restarted).

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..protocol.errors import AgentError, KernelBusy
+from ..protocol.errors import AgentError, KernelBusy, KernelError
 from .client import KernelClientRunner
 from .connection import Connection
 from .directory import KernelHandle, OneKernel
@@ -371,13 +371,20 @@ class ObservedRunner:
 
     async def _insist(self, run_ids: frozenset[str]) -> None:
         if self._working():
-            await self._headless.nudge()
+            await self._remind(interrupt=False)
         for seconds in _INSIST_AFTER:
             await asyncio.sleep(seconds)
             if not await self._until_working(run_ids):
                 return
-            await self._handle.interrupt()
+            await self._remind(interrupt=True)
+
+    async def _remind(self, *, interrupt: bool) -> None:
+        try:
+            if interrupt:
+                await self._handle.interrupt()
             await self._headless.nudge()
+        except KernelError as error:
+            log.warning("%s", error)
 
     async def _until_working(self, run_ids: frozenset[str]) -> bool:
         """Wait until the kernel is at a cell of ours; False when all of these runs end before."""

@@ -36,7 +36,7 @@ class KernelStop:
     async def _watch(self, record: RunRecord) -> None:
         if not await record.run.wait(OBEY_DEADLINE):
             text = (
-                f"The kernel of {record.path} was interrupted several times and still runs the "
+                f"The kernel of {record.path} was told to stop several times and still runs the "
                 "cell. Restarting it ends the cell; all variables are lost then."
             )
             self._emit(Notice(level="warning", text=text, code=STILL_RUNNING, path=record.path))
