@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -75,7 +76,9 @@ class RunCode(WorkspaceTool):
         if report is not None and "refused" in report:
             raise Unsupported(f"Not run: {report['refused']}. Use mode commit.")
         content = Content()
-        digest = digest_outputs(shown, cell_id="probe", vision=self._workspace.vision)
+        digest = await asyncio.to_thread(
+            digest_outputs, shown, cell_id="probe", vision=self._workspace.vision
+        )
         content.extend(without_handles(digest.content))
         content.add(_report_words(report))
         return ToolOutput(

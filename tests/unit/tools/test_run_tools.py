@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -261,6 +263,27 @@ async def test_what_was_allowed_is_run_or_nothing(
         await tool.run(arguments, context)
     assert caught.value.details == {"cells": {"cccc1111": "print("}}
     assert kernel.executed == []
+
+
+@pytest.mark.R(55)
+@pytest.mark.parametrize("tool", ["run_cells", "read_cells", "run_code"])
+async def test_images_are_looked_at_off_the_event_loop(tool: str, call: CallTool) -> None:
+    lookers: set[threading.Thread] = set()
+
+    class Data(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            if key == "image/png":
+                lookers.add(threading.current_thread())
+            return super().__getitem__(key)
+
+    image = {"output_type": "display_data", "data": Data({"image/png": "x"}), "metadata": {}}
+    cell = replace(code_cell("plot()", id="aaaa1111"), outputs=(image,))
+    given = {"code": "plot()"} if tool == "run_code" else {"ids": ["aaaa1111"]}
+    more = {"outputs": "full"} if tool == "read_cells" else {}
+    await call(
+        FakeWorkspace(FakeNotebook([cell]), FakeKernel(lambda _: [image])), tool, **given, **more
+    )
+    assert lookers and threading.main_thread() not in lookers
 
 
 # ---- the kernel tool -----------------------------------------------------------------------------
