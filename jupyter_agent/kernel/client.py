@@ -33,7 +33,7 @@ from .sink import CellWriter, Sink
 
 log = logging.getLogger(__name__)
 
-_RUNS_KEPT = 500
+_RUNS_KEPT = 50
 _IDLE_WAIT = 2.0
 # An answer within so many seconds had nothing to wait for.
 _PROMPT = 0.3

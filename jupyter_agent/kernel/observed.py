@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[dict[str, Any]], None]
 
 _UNCLAIMED = 100
-_RUNS_KEPT = 500
+_RUNS_KEPT = 50
 _TOLD = OUTPUT_MESSAGES | {"execute_input", "status"}
 # How long a request that the tab sent may take to show in an idle kernel, in seconds.
 _GRACE = 1.5

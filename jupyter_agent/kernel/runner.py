@@ -72,6 +72,8 @@ class Run:
     def __init__(self, cells: Sequence[CellSource], *, run_id: str | None = None) -> None:
         self.run_id = run_id or new_id("run")
         self.cells = [CellRecord(cell_id=cell.cell_id, source=cell.source) for cell in cells]
+        # Whether a finished run has let go of its outputs: the notebook has them.
+        self.emptied = False
         self._watchers: list[Callable[[CellRecord], None]] = []
         self._finished = asyncio.Event()
 
@@ -97,6 +99,13 @@ class Run:
                 cell.status = rest
                 self.changed(cell)
         self._finished.set()
+
+    def empty(self) -> None:
+        """Let go of the outputs of a finished run, which may take tens of megabytes a cell."""
+        if self.finished and not self.emptied:
+            self.emptied = True
+            for cell in self.cells:
+                cell.outputs = []
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is finished, at most `seconds`; returns whether it is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from ..protocol.rpc import Expected, RunParams, StopRunParams
 # A cell may run for as long as it likes: Stop, not a clock, ends it. In seconds.
 NO_DEADLINE = 1e9
 STOP_DEADLINE = 5.0
+# Operations that may be repeated.
+_RUNS_KEPT = 50
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class AnyRunner:
         # shuts down what should not outlive it.
         self._direct = KernelClientRunner(self._path, kernels, sink=self._sink, keep_kernel=True)
         self._observed: dict[str, ObservedRunner] = {}
-        self._runs: dict[str, Run] = {}
+        self._runs: OrderedDict[str, Run] = OrderedDict()
 
     @property
     def _path(self) -> str:
@@ -77,9 +80,11 @@ class AnyRunner:
             handle = await self._kernels.start(self._path, state.kernel_name)
         runner: KernelRunner = self._direct
         if self._browser is not None and self._browser.has_tab(self._path):
-            runner = self._observer(handle, self._browser)
+            runner = await self._observer(handle, self._browser)
         run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
         self._runs[op_id] = run
+        while len(self._runs) > _RUNS_KEPT and next(iter(self._runs.values())).finished:
+            self._runs.popitem(last=False)
         return run
 
     async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
@@ -110,7 +115,11 @@ class AnyRunner:
         self._observed.clear()
         await self._direct.aclose()
 
-    def _observer(self, handle: KernelHandle, browser: BrowserChannel) -> ObservedRunner:
+    async def _observer(self, handle: KernelHandle, browser: BrowserChannel) -> ObservedRunner:
+        """Return the runner that observes this kernel; those of kernels before it are closed."""
+        for kernel_id in [known for known in self._observed if known != handle.kernel_id]:
+            if not self._observed[kernel_id].running:
+                await self._observed.pop(kernel_id).aclose()
         runner = self._observed.get(handle.kernel_id)
         if runner is None:
             runner = self._observed[handle.kernel_id] = ObservedRunner(

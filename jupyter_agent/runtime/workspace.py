@@ -22,7 +22,7 @@ from ..notebook.file import FileNotebook
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
 from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
-from ..tools.workspace import ReadMemory, RunRecord
+from ..tools.workspace import CellRuns, ReadMemory, RunRecord
 from .runners import AnyRunner
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
@@ -168,7 +168,7 @@ class SessionWorkspace:
         provenance: Callable[[], dict[str, str] | None],
     ) -> None:
         self.memory = ReadMemory()
-        self.runs: dict[str, RunRecord] = {}
+        self.runs = CellRuns()
         self._root = root
         self._notebook = notebook
         self._kernels = kernels

@@ -71,7 +71,7 @@ async def run_and_report(
         sources_of(cells), stop_on_error=stop_on_error, op_id=f"{context.run_id}:{context.call_id}"
     )
     record = RunRecord(path=state.path, run=run, agent_run=context.run_id)
-    workspace.runs[run.run_id] = record
+    workspace.runs.add(record)
     try:
         await wait_for_run(run, state, context, wait)
     except asyncio.CancelledError:
@@ -134,7 +134,11 @@ async def report(workspace: Workspace, run: Run, path: str) -> RunReport:
         if cell is not None:
             shown = replace(cell, execution_count=record.execution_count or cell.execution_count)
             references.append(reference(shown, facts.numbers[cell.id], _action(record), path=path))
-    if not finished:
+    if run.emptied:
+        content.add("the outputs were told before; look at them with read_cells")
+    if finished:
+        run.empty()
+    else:
         content.add(f"still running; go on with run_status(run_id={run.run_id})")
         content.add(f"run_id={run.run_id}")
     return RunReport(

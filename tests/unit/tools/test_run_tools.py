@@ -286,6 +286,30 @@ async def test_images_are_looked_at_off_the_event_loop(tool: str, call: CallTool
     assert lookers and threading.main_thread() not in lookers
 
 
+async def test_the_outputs_of_a_run_are_told_once_and_then_let_go_of(
+    workspace: FakeWorkspace, call: CallTool
+) -> None:
+    first = await call(workspace, "run_cells", ids=["aaaa1111"])
+    assert "ran df = 1" in first.text
+    (run_id,) = workspace.runs
+    assert [cell.outputs for cell in workspace.runs[run_id].run.cells] == [[]]
+    again = await call(workspace, "run_status", run_id=run_id, wait_s=0)
+    assert "ok" in again.text and "read_cells" in again.text
+
+
+async def test_runs_do_not_grow_without_bound_and_what_cells_ran_with_is_known(
+    notebook: FakeNotebook, workspace: FakeWorkspace, call: CallTool
+) -> None:
+    await call(workspace, "run_cells", ids=["eeee1111"])
+    for _ in range(70):
+        await call(workspace, "run_cells", ids=["aaaa1111"])
+    assert len(workspace.runs) < 60
+    notebook.type_into("eeee1111", "last = 2")
+    overview = await call(workspace, "notebook_overview")
+    (line,) = [line for line in overview.lines if "id=eeee" in line]
+    assert "stale(edited)" in line
+
+
 # ---- the kernel tool -----------------------------------------------------------------------------
 
 
