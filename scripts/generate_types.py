@@ -68,6 +68,7 @@ SINGLES: tuple[Any, ...] = (
     rpc.RevealParams,
     rpc.RunParams,
     rpc.StopRunParams,
+    rpc.SelectKernelParams,
     rpc.RunProgress,
     rpc.RunResult,
     rpc.SetOutputsParams,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..protocol.errors import KernelStartFailed
+
 
 class KernelHandle(Protocol):
     """One kernel. It may die, or be restarted by anybody, at any time."""
@@ -78,6 +80,16 @@ class KernelDirectory(Protocol):
     async def shutdown(self, path: str) -> None:
         """Shut the notebook's kernel down, if it has one."""
 
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the kernelspecs to choose from: display names by name."""
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Start another kernel for the notebook, and shut down the one it has.
+
+        Raises:
+            KernelStartFailed: there is none of that name, or it did not start; the old one stays.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class OneKernel:
@@ -95,3 +107,15 @@ class OneKernel:
 
     async def shutdown(self, path: str) -> None:
         """Leave the kernel to its owner."""
+
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the kind of this kernel."""
+        return {self.handle.kernel_name: self.handle.kernel_name}
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Refuse: it is somebody else's to change.
+
+        Raises:
+            KernelStartFailed: always.
+        """
+        raise KernelStartFailed("This kernel cannot be changed from here.")

@@ -6,6 +6,7 @@
 | `notebook.apply`       | `ApplyParams`     | `ApplyResult`; error `STALE_CELL`, nothing applied |
 | `notebook.run`         | `RunParams`       | `RunResult`; `RunProgress` as `rpc_progress`      |
 | `notebook.stop_run`    | `StopRunParams`   | `{}`, also when that run is over                  |
+| `notebook.select_kernel` | `SelectKernelParams` | `{}` once the new kernel answers            |
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
 | `notebook.save`        | `PathParams`      | `{}`                                              |
 | `notebook.open`        | `PathParams`      | `{}` once it is open, its kernel connecting       |
@@ -193,6 +194,14 @@ class StopRunParams:
 
     path: str
     op_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectKernelParams:
+    """Give the notebook a new kernel of the kernelspec `name`, in place of the one it has."""
+
+    path: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from .choices import find_files, list_variables
 from .export import markdown
 from .history import transcript_of
 from .journal import Journal
+from .kernel_choice import NotebookKernels
 from .lease import Lease, holder_name
 from .recovery import load_history, load_journal, recover
 from .session import Session
@@ -300,11 +301,13 @@ class SessionManager:
             journal.emit(
                 Notice(level="warning", text=self._store_problem, code="store_unavailable")
             )
+        kernels = self.world.kernels
+        browser = self.world.browser(_owner_of(row)) if self.world.browser else None
         workspace = SessionWorkspace(
             root=self.world.root,
             notebook=row.notebook_path,
-            kernels=self.world.kernels,
-            browser=self.world.browser(_owner_of(row)) if self.world.browser else None,
+            kernels=kernels,
+            browser=browser,
             shell=self.world.shell,
             vision=lambda: session.vision,
             question=session.broker.question,
@@ -312,7 +315,9 @@ class SessionManager:
             recorder=session.review,
             provenance=session.provenance if self.settings.provenance else lambda: None,
         )
-        session.equip(workspace, build_tools(workspace, checkpoints=session.review))
+        choice = NotebookKernels(kernels, browser) if kernels is not None else None
+        tools = build_tools(workspace, kernels=choice, checkpoints=session.review)
+        session.equip(workspace, tools)
         return session
 
     async def _recover(self, session_id: str, journal: Journal, history: list[Message]) -> None:

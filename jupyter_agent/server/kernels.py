@@ -130,6 +130,35 @@ class ServerKernels:
         if session is not None:
             await ensure_async(self._sessions.delete_session(session["id"]))
 
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the server's kernelspecs: display names by name."""
+        with _translated(KernelError, "The server's kernels could not be listed"):
+            specs = await ensure_async(self._kernels.kernel_spec_manager.get_all_specs())
+        return {name: str(found["spec"]["display_name"]) for name, found in specs.items()}
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Start another kernel for the notebook, and shut down the one it has.
+
+        Raises:
+            KernelStartFailed: there is none of that name, or it did not start; the old one stays.
+        """
+        session = await self._session(path)
+        if session is None:
+            await self.start(path, kernel_name)
+            return
+        before = session["kernel"]["id"]
+        place = {key: session[key] for key in ("path", "name", "type")}
+        with _translated(KernelStartFailed, f"The {kernel_name} kernel could not be started"):
+            kernel_id = await ensure_async(
+                self._sessions.start_kernel_for_session(
+                    session["id"], **place, kernel_name=kernel_name
+                )
+            )
+            await ensure_async(self._sessions.update_session(session["id"], kernel_id=kernel_id))
+        with _translated(KernelError, "The kernel before it could not be shut down"):
+            if before != kernel_id and before in self._kernels:
+                await ensure_async(self._kernels.shutdown_kernel(before))
+
     async def _session(self, path: str) -> dict[str, Any] | None:
         with _translated(KernelError, "The server's kernels could not be listed"):
             sessions = await ensure_async(self._sessions.list_sessions())

@@ -285,3 +285,15 @@ async def test_code_that_waits_behind_a_cell_of_the_person_is_left_to_wait(
     finally:
         person.client.stop_channels()
         await runner.aclose()
+
+
+async def test_a_notebook_changes_its_kernel(kernels: ManagedKernels) -> None:
+    before = await kernels.start(PATH, None)
+    assert "python3" in await kernels.kernel_names()
+    with pytest.raises(KernelStartFailed, match="no-such-kernel"):
+        await kernels.change(PATH, "no-such-kernel")
+    assert await kernels.find(PATH) is before
+    await kernels.change(PATH, "python3")
+    after = await kernels.find(PATH)
+    assert after is not None and after.kernel_id != before.kernel_id
+    assert not await before.is_alive()

@@ -89,6 +89,20 @@ async def test_the_death_of_a_kernel_is_told(kernels: ServerKernels, until: Any)
     remove()
 
 
+async def test_a_notebook_changes_its_kernel_and_a_tab_sees_it(
+    kernels: ServerKernels, jp_serverapp: ServerApp
+) -> None:
+    before = await kernels.start("n.ipynb", "python3")
+    assert "python3" in await kernels.kernel_names()
+    with pytest.raises(KernelStartFailed, match="no-such-kernel"):
+        await kernels.change("n.ipynb", "no-such-kernel")
+    await kernels.change("n.ipynb", "python3")
+    [session] = await jp_serverapp.session_manager.list_sessions()
+    assert session["path"] == "n.ipynb" and session["kernel"]["id"] != before.kernel_id
+    assert not await before.is_alive()
+    await kernels.shutdown("n.ipynb")
+
+
 class Gateway:
     """A gateway that has a kernel, and answers as a busy one does."""
 

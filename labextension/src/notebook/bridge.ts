@@ -13,6 +13,7 @@ import type {
   RevealParams,
   Rpc,
   RunParams,
+  SelectKernelParams,
   SetOutputsParams,
   StopRunParams
 } from '../protocol/types';
@@ -21,6 +22,7 @@ import { applyChanges } from './apply';
 import { notebookMissing, readOnly, unknownCell } from './failures';
 import { followCell } from './follow';
 import { highlightCells } from './highlight';
+import { selectKernel } from './kernel';
 import type { RunServices } from './run';
 import { runCells } from './run';
 import { isReadOnly, saveNotebook, within } from './saving';
@@ -29,7 +31,12 @@ import { RevisionCounter, cellState, cellStates } from './state';
 type Progress = (data: JsonValue) => void;
 
 // Calls that act. A repeat of one of the latest gets the answer of the first.
-const ACTING = new Set(['notebook.apply', 'notebook.run', 'notebook.set_outputs']);
+const ACTING = new Set([
+  'notebook.apply',
+  'notebook.run',
+  'notebook.select_kernel',
+  'notebook.set_outputs'
+]);
 const REMEMBERED = 200;
 // Milliseconds to wait for a notebook that is still loading.
 const LOAD_PATIENCE = 30_000;
@@ -116,6 +123,11 @@ export class NotebookBridge {
       case 'notebook.stop_run':
         this.done.get(`notebook.run ${(params as StopRunParams).op_id}`)?.stop.abort();
         return {};
+      case 'notebook.select_kernel': {
+        const { path, name } = params as SelectKernelParams;
+        await selectKernel(await this.panel(path), name);
+        return {};
+      }
       case 'notebook.set_outputs':
         return this.setOutputs(params as SetOutputsParams);
       case 'notebook.save':

@@ -6,9 +6,10 @@ import { NotebookActions } from '@jupyterlab/notebook';
 import type { ITranslator } from '@jupyterlab/translation';
 
 import type { CellRun, RunParams, RunProgress, RunResult } from '../protocol/types';
-import { kernelBusy, noKernel, unknownCell } from './failures';
+import { kernelBusy, unknownCell } from './failures';
 import { followCell } from './follow';
-import { saveNotebook, within } from './saving';
+import { kernelReady } from './kernel';
+import { saveNotebook } from './saving';
 
 /** What Lab's own run needs beside the notebook. */
 export interface RunServices {
@@ -17,7 +18,6 @@ export interface RunServices {
 }
 
 // Milliseconds.
-const KERNEL_PATIENCE = 60_000;
 const LOOK_AGAIN = 20;
 
 const LOST = new Set(['dead', 'restarting', 'autorestarting', 'terminating']);
@@ -123,22 +123,6 @@ async function runCell(
 function findCell(panel: NotebookPanel, id: string): void {
   if (!panel.model?.sharedModel.cells.some(cell => cell.getId() === id)) {
     throw unknownCell(id);
-  }
-}
-
-/** Have a kernel, without asking the person which. */
-async function kernelReady(panel: NotebookPanel): Promise<void> {
-  const { sessionContext } = panel;
-  await within(KERNEL_PATIENCE, sessionContext.ready, undefined);
-  if (sessionContext.hasNoKernel) {
-    const undecided = await within(KERNEL_PATIENCE, sessionContext.startKernel(), true);
-    if (undecided || sessionContext.hasNoKernel) {
-      throw noKernel('The notebook has no kernel, and it is not clear which to start.');
-    }
-  }
-  const info = sessionContext.session?.kernel?.info.then(() => true);
-  if (!(await within(KERNEL_PATIENCE, info ?? Promise.resolve(false), false))) {
-    throw noKernel('The kernel did not answer.');
   }
 }
 

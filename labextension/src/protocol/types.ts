@@ -808,6 +808,12 @@ export interface RunStart {
   readonly type: 'run_start';
 }
 
+/** Give the notebook a new kernel of the kernelspec `name`, in place of the one it has. */
+export interface SelectKernelParams {
+  readonly path: string;
+  readonly name: string;
+}
+
 /** What the panel needs to know when it starts. */
 export interface ServerStatus {
   readonly version: string;

@@ -28,7 +28,7 @@ from jupyter_agent.testing import (
     markdown_cell,
     stream,
 )
-from jupyter_agent.tools.base import ToolCallContext
+from jupyter_agent.tools.base import ToolCallContext, definition
 from jupyter_agent.tools.kernel import Kernel, KernelArguments
 from jupyter_agent.tools.run_cells import RunCells, RunCellsArguments
 from jupyter_agent.tools.snippets import MIME
@@ -343,7 +343,19 @@ async def test_kernel_actions(workspace: FakeWorkspace, kernel: FakeKernel, call
     assert kernel.restarts == 2 and kernel.executed == ["df = 1"]
     assert above.preview.title == "Restart the kernel, then run cell 1"
     assert [block.text for block in above.preview.blocks] == ["df = 1"]
-    assert (await call(workspace, "kernel", action="list")).text.startswith("not_allowed")
+
+
+@pytest.mark.parametrize("given", [{"action": "list"}, {"action": "select", "name": "ir"}])
+def test_a_choice_of_kernels_is_not_offered_where_there_is_none(
+    workspace: FakeWorkspace, given: dict[str, Any]
+) -> None:
+    tool = Kernel(workspace)
+    told = definition(tool)
+    assert "select" not in told.description
+    properties: Any = told.parameters["properties"]
+    assert "name" not in properties and "list" not in properties["action"]["enum"]
+    with pytest.raises(ValidationError):
+        tool.arguments.model_validate(given)
 
 
 async def test_kernels_can_be_chosen_where_there_is_a_choice(workspace: FakeWorkspace) -> None:
@@ -359,6 +371,7 @@ async def test_kernels_can_be_chosen_where_there_is_a_choice(workspace: FakeWork
     choice = Choice()
     tool = Kernel(workspace, choice)
     context = ToolCallContext(call_id="c", run_id="r", update=lambda *given: None)
+    assert "select" in tool.description
     listed = await tool.run(KernelArguments.model_validate({"action": "list"}), context)
     assert listed.content[0].text == "ir: R\npython3: Python 3"  # type: ignore[union-attr]
     await tool.run(KernelArguments.model_validate({"action": "select", "name": "ir"}), context)
