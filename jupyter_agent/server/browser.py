@@ -23,9 +23,9 @@ from ..protocol.messages import new_id
 from ..protocol.rpc import PathParams
 
 OPEN_DEADLINE = 15.0
-# Seconds that a page whose socket was lost may take to come back: it tries again after a quarter of
-# a second, a half, one, and two.
-RECONNECT_PATIENCE = 5.0
+# Seconds that a page whose socket was lost may take to come back: its first four attempts are made
+# within them (`client/backoff.ts`).
+RECONNECT_PATIENCE = 8.0
 
 log = logging.getLogger(__name__)
 

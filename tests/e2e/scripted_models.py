@@ -231,3 +231,26 @@ def model_repair(request):
         op = {"op": "str_replace", "id": named, "old": "/ 0", "new": "/ 2"}
         return [Call("edit_cells", {"ops": [op], "reason": "test", "run": "changed"})]
     return [Say("It is repaired.")]
+
+
+def model_run_all(request):
+    """Runs all cells, also after one has failed, and repeats what came of it."""
+    if turn(request) == 0:
+        return [Call("run_cells", {"scope": "all", "stop_on_error": False})]
+    return [last_words(request)]
+
+
+def model_insert_soon(request):
+    """Says that it will, waits for a moment, and inserts a cell."""
+    if turn(request) == 0:
+        return [Say("Soon. "), Wait(1.5), insert("agent = 1")]
+    return [last_words(request)]
+
+
+def model_change_kernel(request):
+    """Changes the kernel, then runs all cells in the new one."""
+    if turn(request) == 0:
+        return [Call("kernel", {"action": "select", "name": "python3"})]
+    if turn(request) == 1:
+        return [Call("run_cells", {"scope": "all"})]
+    return [last_words(request)]

@@ -79,7 +79,7 @@ export const Notice = React.memo(function Notice(props: { entry: NoticeEntry }):
   return (
     <div className="jp-Agent-notice" data-level={level} role="note">
       <Icon.react tag="span" elementSize="normal" />
-      <span>{text}</span>
+      <span className="jp-Agent-runEndText">{text}</span>
       {code === 'kernel_still_running' && path && (
         <button
           type="button"
