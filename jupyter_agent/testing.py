@@ -30,7 +30,7 @@ from .notebook.changes import apply_changes, check_expected, touched_ids
 from .notebook.document import Backend, NotebookDocument, Outputs
 from .protocol.errors import EditRefused, KernelBusy, NotebookMissing, NotebookReadOnly, UnknownCell
 from .protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
-from .tools.workspace import ReadMemory, RunRecord
+from .tools.workspace import CellRuns, ReadMemory
 
 
 def code_cell(source: str, *, id: str | None = None, **more: Any) -> CellState:
@@ -315,7 +315,7 @@ class FakeWorkspace:
         scratch: KernelRunner | None = None,
     ) -> None:
         self.memory = ReadMemory()
-        self.runs: dict[str, RunRecord] = {}
+        self.runs = CellRuns()
         self.root = root or Path.cwd()
         self.vision = vision
         self.notebooks = {notebook.path: notebook} if notebook else {}

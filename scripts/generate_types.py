@@ -67,6 +67,8 @@ SINGLES: tuple[Any, ...] = (
     rpc.ReadParams,
     rpc.RevealParams,
     rpc.RunParams,
+    rpc.StopRunParams,
+    rpc.SelectKernelParams,
     rpc.RunProgress,
     rpc.RunResult,
     rpc.SetOutputsParams,

@@ -287,6 +287,7 @@ class Executor:
             update=lambda text, cells: self._emit(
                 ToolUpdate(call_id=call.id, text=printable(self._redact(text)), cells=tuple(cells))
             ),
+            bound_to=tuple(prepared.preview.bound_to),
         )
         deadline = self._deadlines.get(call.name, tool.deadline)
         started = time.monotonic()

@@ -16,7 +16,9 @@ _CELL = re.compile(
     r"^[^\w\n\[]*(\[[^\]\n]*\]|cell \d+) id=([\w.-]+)\b(.*)$", re.MULTILINE | re.IGNORECASE
 )
 _INSERTED = re.compile(r"\+\s?(?:\[[^\]\n]*\]|cell \d+) id=([\w.-]+)", re.IGNORECASE)
-_BAD_STATUS = re.compile(r"\b(error|interrupted|kernel_died|awaiting_input|not_run|queued)\b")
+_BAD_STATUS = re.compile(
+    r"\b(error|interrupted|kernel_died|awaiting_input|not_run|queued|stale)\b(?!\()"
+)
 _RUNNING = re.compile(r"\b(running|queued)\b")
 _RUN_ID = re.compile(r"\brun_id[=:] ?([\w.-]+)")
 # How `edit_cells` says that the second half of its work did not happen.

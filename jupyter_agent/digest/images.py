@@ -1,7 +1,8 @@
 """Images for a model: checked to decode, made small enough, or told in words.
 
 Pillow does it when it is installed; without it PNG, JPEG, GIF and WebP are checked by their
-structure and sent as they are when they are small enough.
+structure and sent as they are when they are small enough. Either takes long enough to be done in
+a thread: nothing here knows others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import base64
 import binascii
 import io
 import struct
-import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -148,11 +148,8 @@ def _decoded(pillow: ModuleType, raw: bytes, kind: str, limits: Limits) -> tuple
     """Decode the whole image; encode it again only when it has to shrink."""
     formats = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
     try:
-        with warnings.catch_warnings():
-            # Its size was checked above; Pillow's own warning about size would say it twice.
-            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
-            image = pillow.open(io.BytesIO(raw), formats=(formats[kind],))
-            image.load()
+        image = pillow.open(io.BytesIO(raw), formats=(formats[kind],))
+        image.load()
     except Exception as error:  # Pillow's decoders raise whatever they please
         raise NotAnImage(f"the image cannot be decoded: {error}") from error
     side = limits.image_side

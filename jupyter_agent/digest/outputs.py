@@ -2,6 +2,7 @@
 
 The parts: `text.py` (streams), `tracebacks.py` (errors), `rich.py` and `html.py` (mime bundles),
 `images.py`. What is cut names the offset from which `output_slice` (the tool `read_cells`) goes on.
+With images it takes up to seconds: callers on an event loop do it in a thread.
 """
 
 from __future__ import annotations

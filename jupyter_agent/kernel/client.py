@@ -7,7 +7,9 @@ one by one; what becomes of a single one is in `execution.py`, the channels in `
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -22,6 +24,7 @@ from .runner import (
     CellSource,
     CellStatus,
     Evaluation,
+    EvaluationTimedOut,
     KernelState,
     KernelStatus,
     Run,
@@ -30,8 +33,12 @@ from .sink import CellWriter, Sink
 
 log = logging.getLogger(__name__)
 
-_RUNS_KEPT = 500
+_RUNS_KEPT = 50
 _IDLE_WAIT = 2.0
+# An answer within so many seconds had nothing to wait for.
+_PROMPT = 0.3
+# Seconds that interrupted code has to end.
+_OBEY = 1.5
 _INSIST_AFTER = (1.0, 2.0)
 _EVALUATION = OutputLimits(stream=1_000_000, data=4_000_000, outputs=200)
 
@@ -83,6 +90,16 @@ class KernelClientRunner:
         self._called_off: asyncio.Event | None = None
         self._insisting: asyncio.Task[None] | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return bool(self._tasks)
+
+    @property
+    def at_cell(self) -> bool:
+        """Whether a cell runs, or waits for what somebody else runs."""
+        return self._current is not None or self._called_off is not None
+
     async def status(self) -> KernelStatus:
         """Return the kernel's state, at once, also when it is busy."""
         handle = await self._directory.find(self.path)
@@ -124,7 +141,8 @@ class KernelClientRunner:
         """Run code silently; what it prints and raises is returned, a bare value is not.
 
         Raises:
-            KernelBusy: it runs something else, or did not answer within `deadline` seconds.
+            EvaluationTimedOut: it did not end within `deadline` seconds, and was interrupted.
+            KernelBusy: the kernel runs something else; see the port.
             KernelDied: it died meanwhile.
             NoKernel: there is none.
         """
@@ -239,9 +257,19 @@ class KernelClientRunner:
     async def _require_idle(self, connection: Connection, patience: float) -> None:
         """Make sure that the kernel answers now, so that nothing is left queued in it.
 
+        An answer that was long in coming waited behind a cell, and behind that another may wait by
+        now: then it is asked once more.
+
         Raises:
             KernelBusy: it does not.
         """
+        began = time.monotonic()
+        await self._answered(connection, patience)
+        passed = time.monotonic() - began
+        if passed > _PROMPT:
+            await self._answered(connection, max(patience - passed, _PROMPT))
+
+    async def _answered(self, connection: Connection, patience: float) -> None:
         answered = asyncio.Event()
         message_id = connection.ask_state(
             lambda _channel, message: (
@@ -266,11 +294,19 @@ class KernelClientRunner:
         try:
             alive = await asyncio.wait_for(until_over(watch, connection), deadline)
         except (asyncio.TimeoutError, asyncio.CancelledError) as error:
-            # It must not go on in the kernel with nobody waiting for it.
-            await self._tell(connection.handle)
+            ours = watch.working
+            if ours:
+                # It must not go on in the kernel with nobody waiting for it.
+                await self._try_to_tell(connection.handle)
             if isinstance(error, asyncio.CancelledError):
                 raise
-            raise KernelBusy(f"The kernel did not answer within {deadline:.0f} s.") from None
+            if not ours:
+                raise KernelBusy(
+                    "The kernel began to run something else; what was asked of it waits behind that."
+                ) from None
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(watch.idle.wait(), _OBEY)
+            raise EvaluationTimedOut(f"The code did not end within {deadline:.0f} s.") from None
         finally:
             stop_watching()
             connection.forget(message_id)
@@ -286,7 +322,13 @@ class KernelClientRunner:
             await asyncio.sleep(seconds)
             if watch.cell.status in FINAL or watch is not self._current:
                 return
+            await self._try_to_tell(handle)
+
+    async def _try_to_tell(self, handle: KernelHandle) -> None:
+        try:
             await self._tell(handle)
+        except KernelError as error:
+            log.warning("%s", error)
 
     async def _tell(self, handle: KernelHandle) -> None:
         await handle.interrupt()

@@ -15,7 +15,7 @@ from queue import Empty
 from typing import Any
 from uuid import uuid4
 
-from ..protocol.errors import KernelStartFailed
+from ..protocol.errors import KernelError, KernelStartFailed
 from .directory import KernelHandle
 from .messages import LARGEST_CONTENT, BadMessage, KernelMessage, decode, from_client
 
@@ -350,8 +350,10 @@ class Connection:
     async def _is_alive(self) -> bool:
         try:
             return await asyncio.wait_for(self.handle.is_alive(), _ALIVE_DEADLINE)
-        except asyncio.TimeoutError:
-            return True  # a slow gateway is not a dead kernel
+        except (asyncio.TimeoutError, KernelError) as error:
+            # A gateway that is slow or overloaded is not a dead kernel; it is asked again.
+            log.debug("Whether kernel %s lives is not known: %s", self.handle.kernel_id, error)
+            return True
 
     def declare_lost(self) -> None:
         """Give the connection up: the kernel died or was restarted."""

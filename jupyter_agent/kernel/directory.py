@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..protocol.errors import KernelStartFailed
+
 
 class KernelHandle(Protocol):
     """One kernel. It may die, or be restarted by anybody, at any time."""
@@ -35,13 +37,25 @@ class KernelHandle(Protocol):
         """The jupyter_client manager that makes clients (`AsyncKernelManager` or alike)."""
 
     async def interrupt(self) -> None:
-        """Interrupt what runs."""
+        """Interrupt what runs.
+
+        Raises:
+            KernelError: it was not told.
+        """
 
     async def restart(self) -> None:
-        """Restart it."""
+        """Restart it.
+
+        Raises:
+            KernelStartFailed: it did not come back.
+        """
 
     async def is_alive(self) -> bool:
-        """Return whether its process, or the remote kernel, exists."""
+        """Return whether its process, or the remote kernel, exists.
+
+        Raises:
+            KernelError: whoever owns it does not say; it counts as alive until he does.
+        """
 
     def add_death_callback(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` when the kernel died (also when it is then restarted).
@@ -66,6 +80,16 @@ class KernelDirectory(Protocol):
     async def shutdown(self, path: str) -> None:
         """Shut the notebook's kernel down, if it has one."""
 
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the kernelspecs to choose from: display names by name."""
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Start another kernel for the notebook, and shut down the one it has.
+
+        Raises:
+            KernelStartFailed: there is none of that name, or it did not start; the old one stays.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class OneKernel:
@@ -83,3 +107,15 @@ class OneKernel:
 
     async def shutdown(self, path: str) -> None:
         """Leave the kernel to its owner."""
+
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the kind of this kernel."""
+        return {self.handle.kernel_name: self.handle.kernel_name}
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Refuse: it is somebody else's to change.
+
+        Raises:
+            KernelStartFailed: always.
+        """
+        raise KernelStartFailed("This kernel cannot be changed from here.")

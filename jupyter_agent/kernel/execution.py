@@ -35,6 +35,11 @@ class Displays:
 
     watches: deque[CellWatch] = field(default_factory=lambda: deque(maxlen=100))
 
+    def forget(self, watch: CellWatch) -> None:
+        """Let go of a cell that is over and shows none."""
+        if not watch.collector.has_displays and watch in self.watches:
+            self.watches.remove(watch)
+
     def update(self, display_id: str, content: Mapping[str, Any]) -> None:
         """Pass an `update_display_data` to every cell that shows this display."""
         for watch in self.watches:
@@ -72,6 +77,11 @@ class CellWatch:
         self._began: float | None = None
         self._flush: asyncio.TimerHandle | None = None
         displays.watches.append(self)
+
+    @property
+    def working(self) -> bool:
+        """Whether the kernel is at this request now: an interrupt would end it and nothing else."""
+        return self._began is not None and not self.idle.is_set()
 
     def hear(self, channel: str, message: KernelMessage) -> None:
         """Take in one message of the request."""
@@ -153,6 +163,7 @@ class CellWatch:
             self.cell.duration = time.monotonic() - self._began
         self.cell.outputs = self.collector.outputs()
         self.set_status(status)
+        self._displays.forget(self)
 
     def finish_if_over(self) -> None:
         """Finish a cell of a run that is only observed, once the kernel is done with it."""

@@ -25,6 +25,7 @@ from .runner import (
     CellSource,
     CellStatus,
     Evaluation,
+    EvaluationTimedOut,
     KernelState,
     KernelStatus,
     Run,
@@ -94,7 +95,8 @@ class ShellRunner:
         runs to its end.
 
         Raises:
-            KernelBusy: cells run, or the code did not end in time.
+            KernelBusy: cells run.
+            EvaluationTimedOut: the code did not end in time.
         """
         if self._turn.locked():
             raise KernelBusy("The kernel is running cells.")
@@ -103,7 +105,7 @@ class ShellRunner:
             with captured(self._shell, collector.apply, echo=False), _alarm(deadline):
                 error = await self._execute(code, silent=True)
         if isinstance(error, _DeadlinePassed):
-            raise KernelBusy(f"The code did not end within {deadline:.0f} s.")
+            raise EvaluationTimedOut(f"The code did not end within {deadline:.0f} s.")
         if error is not None and collector.error_name is None:
             collector.apply("error", _error_content(error))
         return Evaluation(outputs=tuple(collector.outputs()), ok=error is None)

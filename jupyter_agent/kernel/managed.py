@@ -139,7 +139,7 @@ class ManagedKernels:
         except NoSuchKernel as error:
             log_file.close()
             raise KernelStartFailed(
-                f"There is no kernel named {error.name}. {await asyncio.to_thread(_installed)} "
+                f"There is no kernel named {error.name}. {_words(await self.kernel_names())} "
                 "Install it, or choose another in the notebook."
             ) from error
         except Exception as error:
@@ -154,6 +154,26 @@ class ManagedKernels:
         if kernel is not None:
             await kernel.shutdown(now=now)
 
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the installed kernelspecs: display names by name."""
+        return await asyncio.to_thread(_installed)
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Start another kernel for the notebook, and shut down the one it has.
+
+        Raises:
+            KernelStartFailed: it could not be started; the old one stays.
+        """
+        before = self._kernels.pop(path, None)
+        try:
+            await self.start(path, kernel_name)
+        except KernelStartFailed:
+            if before is not None:
+                self._kernels[path] = before
+            raise
+        if before is not None:
+            await before.shutdown()
+
     async def aclose(self, *, now: bool = False) -> None:
         """End every kernel, also those that are only starting; `now`: by force."""
         await asyncio.gather(*self._starting.values(), return_exceptions=True)
@@ -163,9 +183,13 @@ class ManagedKernels:
                 log.warning("A kernel did not shut down cleanly: %s", failure)
 
 
-def _installed() -> str:
-    """Say which kernels there are."""
+def _installed() -> dict[str, str]:
     from jupyter_client.kernelspec import KernelSpecManager
 
-    names = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
-    return f"Installed are: {names}." if names else "None is installed."
+    specs = KernelSpecManager().get_all_specs()
+    return {name: str(found["spec"]["display_name"]) for name, found in specs.items()}
+
+
+def _words(names: dict[str, str]) -> str:
+    """Say which kernels there are."""
+    return f"Installed are: {', '.join(sorted(names))}." if names else "None is installed."

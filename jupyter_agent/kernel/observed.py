@@ -11,11 +11,11 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from ..protocol.errors import AgentError, KernelBusy
+from ..protocol.errors import AgentError, KernelBusy, KernelError
 from .client import KernelClientRunner
 from .connection import Connection
 from .directory import KernelHandle, OneKernel
@@ -28,15 +28,31 @@ from .sink import CellWriter, Sink
 log = logging.getLogger(__name__)
 
 Progress = Callable[[dict[str, Any]], None]
-Execute = Callable[[str, Sequence[str], bool, Progress], Awaitable[Mapping[str, Any]]]
 
 _UNCLAIMED = 100
-_RUNS_KEPT = 500
+_RUNS_KEPT = 50
 _TOLD = OUTPUT_MESSAGES | {"execute_input", "status"}
 # How long a request that the tab sent may take to show in an idle kernel, in seconds.
 _GRACE = 1.5
 _POLL = 0.1
 _INSIST_AFTER = (1.0, 2.0)
+# Seconds that the kernel's interrupt waits for the tab's word that it runs no further cell.
+_STOP_PATIENCE = 0.25
+
+
+class TabRuns(Protocol):
+    """The tab that runs the cells, for one notebook."""
+
+    async def run(
+        self, op_id: str, cells: Sequence[CellSource], stop_on_error: bool, on_progress: Progress
+    ) -> Mapping[str, Any]:
+        """Run cells as they are given; returns `RunResult` as data, and `RunProgress` on the way.
+
+        The same `op_id` never runs twice, however often it is asked for.
+        """
+
+    async def stop(self, op_id: str) -> None:
+        """Have the tab run no further cell of an operation; no error when it cannot be told."""
 
 
 class ObservedRunner:
@@ -46,9 +62,8 @@ class ObservedRunner:
 
     Args:
         handle: The notebook's kernel, which runs already.
-        execute: The call `notebook.run` to the tab: op id, cell ids, stop on error, progress
-            (`RunProgress` as data); returns `RunResult` as data.
-        lost: What `execute` raises when the tab is gone.
+        tab: What runs the cells.
+        lost: What `tab.run` raises when the tab is gone.
         sink: Awaited with the cells whose tab was lost.
         input_deadline: How long a kernel without a tab may be silent before a possible `input()`
             gets end-of-file.
@@ -58,7 +73,7 @@ class ObservedRunner:
     def __init__(
         self,
         handle: KernelHandle,
-        execute: Execute,
+        tab: TabRuns,
         *,
         lost: tuple[type[BaseException], ...],
         sink: Sink | None = None,
@@ -66,7 +81,7 @@ class ObservedRunner:
         limits: OutputLimits | None = None,
     ) -> None:
         self._handle = handle
-        self._execute = execute
+        self._tab = tab
         self._lost = lost
         self._input_deadline = input_deadline
         self._limits = limits or OutputLimits()
@@ -82,8 +97,16 @@ class ObservedRunner:
         self._sources: dict[str, str] = {}
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # The tab's operations that go on, by run id, and the words to the tab to stop them.
+        self._operations: dict[str, str] = {}
+        self._telling: set[asyncio.Task[None]] = set()
         self._stopping: set[str] = set()
         self._insisting: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return bool(self._tasks)
 
     async def status(self) -> KernelStatus:
         """Return the kernel's state, at once, also when it is busy."""
@@ -113,6 +136,7 @@ class ObservedRunner:
             raise
         task = asyncio.create_task(self._run(run, observer, op_id, stop_on_error))
         self._tasks[run.run_id] = task
+        self._operations[run.run_id] = op_id
         task.add_done_callback(lambda _: self._tasks.pop(run.run_id, None))
         return run
 
@@ -123,11 +147,15 @@ class ObservedRunner:
         return await self._headless.evaluate(code, deadline=deadline)
 
     async def interrupt(self) -> None:
-        """Interrupt what runs, again if it goes on."""
-        self._stop_all()
+        """Interrupt what runs, again if it goes on; the tab runs no further cell.
+
+        A cell that waits in the kernel behind somebody else's is interrupted when its turn comes.
+        """
+        await self.stop()
         for watch in self._heard.values():
             watch.interrupted = watch.cell.status not in FINAL
-        await self._headless.interrupt()
+        if self._working():
+            await self._headless.interrupt()
         if self._tasks:
             if self._insisting is not None:
                 self._insisting.cancel()
@@ -135,16 +163,16 @@ class ObservedRunner:
 
     async def restart(self) -> None:
         """Restart the kernel; what ran gets status `kernel_died`."""
-        self._stop_all()
+        await self.stop()
         try:
             await self._headless.restart()
         finally:
-            if self._observer is not None:
-                self._observer.declare_lost()
+            self.declare_lost()
 
     async def aclose(self) -> None:
         """Stop observing; the kernel and the tab go on."""
-        tasks = [*self._tasks.values(), *([self._insisting] if self._insisting else [])]
+        insisting = [self._insisting] if self._insisting else []
+        tasks = [*self._tasks.values(), *self._telling, *insisting]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -154,10 +182,24 @@ class ObservedRunner:
             await self._observer.close()
             self._observer = None
 
-    def _stop_all(self) -> None:
+    async def stop(self) -> None:
+        """Have no further cell run, by the tab or without it; what runs goes on."""
         self._stopping.update(self._tasks)
         for run_id in self._tasks:
             self._headless.stop(run_id)
+        telling = {
+            asyncio.create_task(self._tab.stop(op_id)) for op_id in self._operations.values()
+        }
+        if telling:
+            self._telling |= telling
+            for task in telling:
+                task.add_done_callback(self._telling.discard)
+            await asyncio.wait(telling, timeout=_STOP_PATIENCE)
+
+    def declare_lost(self) -> None:
+        """Give up what runs: somebody restarted the kernel."""
+        if self._observer is not None:
+            self._observer.declare_lost()
 
     # ---- observing -------------------------------------------------------------------------
 
@@ -218,6 +260,7 @@ class ObservedRunner:
                 self._heard.pop(watch.cell.message_id or "", None)
             # Before the end is told: whoever waits for it may ask the kernel at once.
             self._tasks.pop(run.run_id, None)
+            self._operations.pop(run.run_id, None)
             if not self._tasks:
                 self._heard.clear()
                 self._sources.clear()
@@ -227,8 +270,8 @@ class ObservedRunner:
     async def _let_tab_run(
         self, tab: _TabRun, run: Run, observer: Connection, op_id: str, stop_on_error: bool
     ) -> None:
-        ids = [cell.cell_id for cell in run.cells]
-        call = asyncio.ensure_future(self._execute(op_id, ids, stop_on_error, tab.on_progress))
+        cells = [CellSource(cell_id=cell.cell_id, source=cell.source) for cell in run.cells]
+        call = asyncio.ensure_future(self._tab.run(op_id, cells, stop_on_error, tab.on_progress))
         died = asyncio.ensure_future(observer.lost.wait())
         unanswered = asyncio.ensure_future(self._unanswered(tab, run))
         waits = (call, died, unanswered)
@@ -321,14 +364,35 @@ class ObservedRunner:
             ended = watch.status_by_outputs() if watch.ran else "not_run"
             watch.finish(ended if alive else "kernel_died")
 
+    def _working(self) -> bool:
+        """Whether the kernel is at a cell of ours, and not at what somebody else has it run."""
+        ours = (watch for watch in self._heard.values() if watch.cell.cell_id)
+        return self._headless.at_cell or any(watch.working for watch in ours)
+
     async def _insist(self, run_ids: frozenset[str]) -> None:
-        await self._headless.nudge()
+        if self._working():
+            await self._remind(interrupt=False)
         for seconds in _INSIST_AFTER:
             await asyncio.sleep(seconds)
-            if not run_ids & set(self._tasks):
+            if not await self._until_working(run_ids):
                 return
-            await self._handle.interrupt()
+            await self._remind(interrupt=True)
+
+    async def _remind(self, *, interrupt: bool) -> None:
+        try:
+            if interrupt:
+                await self._handle.interrupt()
             await self._headless.nudge()
+        except KernelError as error:
+            log.warning("%s", error)
+
+    async def _until_working(self, run_ids: frozenset[str]) -> bool:
+        """Wait until the kernel is at a cell of ours; False when all of these runs end before."""
+        while run_ids & set(self._tasks):
+            if self._working():
+                return True
+            await asyncio.sleep(_POLL)
+        return False
 
     def heard(self, message_id: str) -> CellWatch:
         """Return the watch of a request, made when nothing of it was heard yet."""

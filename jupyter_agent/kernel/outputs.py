@@ -102,6 +102,11 @@ class OutputCollector:
             return True
         return self._add_display(kind, content)
 
+    @property
+    def has_displays(self) -> bool:
+        """Whether this cell shows displays that a later cell may update."""
+        return bool(self._displays)
+
     def has_display(self, display_id: str) -> bool:
         """Return whether this cell shows a display of that id."""
         return display_id in self._displays

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from ..protocol.errors import KernelBusy
 from ..protocol.messages import new_id
 
 CellStatus = Literal[
@@ -22,9 +23,10 @@ CellStatus = Literal[
     "interrupted",
     "kernel_died",
     "not_run",
+    "stale",
 ]
 KernelState = Literal["none", "starting", "idle", "busy", "dead", "unknown"]
-FINAL: frozenset[str] = frozenset({"ok", "error", "interrupted", "kernel_died", "not_run"})
+FINAL: frozenset[str] = frozenset({"ok", "error", "interrupted", "kernel_died", "not_run", "stale"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class CellSource:
 class CellRecord:
     """One cell of a run, kept current by the runner. Durations in seconds.
 
+    `source` is what is run: a cell that differs when its turn comes is `stale`, and not run.
     `outputs` are nbformat outputs; `prompt` is what `input()` asks while `awaiting_input`.
     """
 
@@ -69,6 +72,8 @@ class Run:
     def __init__(self, cells: Sequence[CellSource], *, run_id: str | None = None) -> None:
         self.run_id = run_id or new_id("run")
         self.cells = [CellRecord(cell_id=cell.cell_id, source=cell.source) for cell in cells]
+        # Whether a finished run has let go of its outputs: the notebook has them.
+        self.emptied = False
         self._watchers: list[Callable[[CellRecord], None]] = []
         self._finished = asyncio.Event()
 
@@ -95,6 +100,13 @@ class Run:
                 self.changed(cell)
         self._finished.set()
 
+    def empty(self) -> None:
+        """Let go of the outputs of a finished run, which may take tens of megabytes a cell."""
+        if self.finished and not self.emptied:
+            self.emptied = True
+            for cell in self.cells:
+                cell.outputs = []
+
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is finished, at most `seconds`; returns whether it is."""
         try:
@@ -110,6 +122,12 @@ class Evaluation:
 
     outputs: tuple[dict[str, Any], ...]
     ok: bool
+
+
+class EvaluationTimedOut(KernelBusy):
+    """The code began, did not end in time, and was interrupted."""
+
+    code = "EVALUATION_TIMED_OUT"
 
 
 class KernelRunner(Protocol):
@@ -133,8 +151,12 @@ class KernelRunner(Protocol):
     async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
         """Run code silently: no history, no cell, no execution count.
 
+        Only this code is interrupted when it takes too long, never what somebody else runs.
+
         Raises:
-            KernelBusy: it runs something else, or did not answer within `deadline` seconds.
+            EvaluationTimedOut: it did not end within `deadline` seconds, and was interrupted.
+            KernelBusy: the kernel runs something else. If that began while this was on its way, the
+                code waits in the kernel's queue and cannot be taken back; the message says so.
             NoKernel: there is none.
         """
 

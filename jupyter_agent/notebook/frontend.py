@@ -43,7 +43,13 @@ class BrowserChannel(Protocol):
     """Calls to the tab that owns a notebook."""
 
     def has_tab(self, path: str) -> bool:
-        """Return whether a connected tab has this notebook open right now."""
+        """Return whether a tab has this notebook open right now.
+
+        One whose connection was lost a moment ago has: its notebook is as it was, and it comes back.
+        """
+
+    def only_others_have(self, path: str) -> bool:
+        """Return whether this notebook is open in tabs, and all of them are other people's."""
 
     async def call(
         self,
@@ -57,8 +63,8 @@ class BrowserChannel(Protocol):
     ) -> Any:
         """Call a method of the tab and return its result, both as JSON data.
 
-        The tab acts once for one `op_id`, however often the call is repeated. `on_progress` gets
-        the data of each `rpc_progress`.
+        The tab acts once for one `op_id`, however often the call is repeated, as it is when the
+        tab's connection is lost and comes back. `on_progress` gets the data of each `rpc_progress`.
 
         Raises:
             TabGone: no tab has the notebook, or it went away before it answered.

@@ -183,9 +183,13 @@ class OpenNotebook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notebooks:
-    """The notebooks this client has open now, whole; sent at the start and on each change."""
+    """The notebooks this client has open now, whole; sent at the start and on each change.
+
+    `page` is drawn anew by each page that is loaded, and the same on all its sockets.
+    """
 
     notebooks: tuple[OpenNotebook, ...]
+    page: str | None = None
     type: Literal["notebooks"] = "notebooks"
 
 

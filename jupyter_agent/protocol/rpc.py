@@ -5,6 +5,8 @@
 | `notebook.read`        | `ReadParams`      | `NotebookState`                                   |
 | `notebook.apply`       | `ApplyParams`     | `ApplyResult`; error `STALE_CELL`, nothing applied |
 | `notebook.run`         | `RunParams`       | `RunResult`; `RunProgress` as `rpc_progress`      |
+| `notebook.stop_run`    | `StopRunParams`   | `{}`, also when that run is over                  |
+| `notebook.select_kernel` | `SelectKernelParams` | `{}` once the new kernel answers            |
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
 | `notebook.save`        | `PathParams`      | `{}`                                              |
 | `notebook.open`        | `PathParams`      | `{}` once it is open, its kernel connecting       |
@@ -174,11 +176,32 @@ class ApplyResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParams:
-    """Run code cells one after another, as the person would, after saving."""
+    """Run code cells one after another, as the person would, after saving.
+
+    Each is compared with `expect` when its turn comes: what runs is what was approved, and not what
+    the person has made of it since. One that differs counts as an error for `stop_on_error`.
+    """
 
     path: str
     cell_ids: tuple[str, ...]
+    expect: tuple[Expected, ...] = ()
     stop_on_error: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRunParams:
+    """Run no further cell of the `notebook.run` with this `op_id`; the cell that runs goes on."""
+
+    path: str
+    op_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectKernelParams:
+    """Give the notebook a new kernel of the kernelspec `name`, in place of the one it has."""
+
+    path: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +215,10 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRun:
-    """How a cell's run ended, as the tab saw it."""
+    """How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run."""
 
     cell_id: str
-    status: Literal["ok", "error", "not_run"]
+    status: Literal["ok", "error", "not_run", "stale"]
     execution_count: int | None = None
     message_id: str | None = None
 

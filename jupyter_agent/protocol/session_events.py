@@ -319,11 +319,12 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A sentence for the person: a limit, a fallback, a cut answer."""
+    """A sentence for the person: a limit, a fallback, a cut answer. `path`: of which notebook."""
 
     level: NoticeLevel
     text: str
     code: str | None = None
+    path: str | None = None
     type: Literal["notice"] = "notice"
 
 

@@ -67,6 +67,7 @@ class NoticeEntry:
     level: NoticeLevel
     text: str
     code: str | None = None
+    path: str | None = None
     type: Literal["notice"] = "notice"
 
 
@@ -280,7 +281,9 @@ class TranscriptBuilder:
         )
 
     def _on_notice(self, event: Any) -> None:
-        self._entries.append(NoticeEntry(level=event.level, text=event.text, code=event.code))
+        self._entries.append(
+            NoticeEntry(level=event.level, text=event.text, code=event.code, path=event.path)
+        )
 
     def _on_retry(self, event: Any) -> None:
         text = f"{event.error.message} Trying again in {event.delay:.0f} s."

@@ -33,6 +33,7 @@ from .choices import find_files, list_variables
 from .export import markdown, notebook
 from .history import transcript_of
 from .journal import Journal, load_journal
+from .kernel_choice import NotebookKernels
 from .lease import has_ended, holder_name
 from .moving import go_along, is_moved
 from .recovery import load_history
@@ -393,12 +394,14 @@ class SessionManager:
             journal.emit(
                 Notice(level="warning", text=self._store_problem, code="store_unavailable")
             )
+        kernels = self.world.kernels
+        browser = self.world.browser(_owner_of(row)) if self.world.browser else None
         workspace = SessionWorkspace(
             root=self.world.root,
             notebook=row.notebook_path,
-            kernels=self.world.kernels,
+            kernels=kernels,
             notebooks=self.world.notebooks,
-            browser=self.world.browser(_owner_of(row)) if self.world.browser else None,
+            browser=browser,
             shell=self.world.shell,
             vision=lambda: session.vision,
             question=session.broker.question,
@@ -408,7 +411,9 @@ class SessionManager:
             provenance=session.provenance if self.settings.provenance else lambda: None,
             on_notebook=lambda path: session.configure(notebook_path=path),
         )
-        session.equip(workspace, build_tools(workspace, checkpoints=session.review))
+        choice = NotebookKernels(kernels, browser) if kernels is not None else None
+        tools = build_tools(workspace, kernels=choice, checkpoints=session.review)
+        session.equip(workspace, tools)
         if journal.transcript.running or await store.open_runs(row.id):
             # Another process may be working on it; its watchers are shown how that goes on.
             with contextlib.suppress(SessionBusy):

@@ -51,6 +51,7 @@ from .session_parts import (
     title_of,
     with_mode,
 )
+from .stopping import KernelStop
 from .workspace import AnyNotebook, SessionWorkspace
 
 
@@ -97,6 +98,7 @@ class Session:
             mode=lambda: self._mode,
             record=self._record,
         )
+        self._kernel_stop = KernelStop(self.journal.emit)
         # The mode of a prompt that has one of its own, while it runs.
         self._run_mode: Mode | None = None
         self._mentions: MentionReader | None = None
@@ -337,6 +339,7 @@ class Session:
         """End the run, write everything, let go of kernels and tabs. Kernels stay."""
         await self._elsewhere.aclose()
         await self.stop()
+        await self._kernel_stop.aclose()
         await self.journal.aclose()
         if self.workspace is not None:
             await self.workspace.aclose()
@@ -477,8 +480,5 @@ class Session:
         return await self.workspace.document(path)
 
     async def _interrupt(self, run_id: str | None) -> None:
-        if self.workspace is not None:
-            try:
-                await self.workspace.interrupt()
-            except AgentError as error:
-                self._complain(error, "warning")
+        if self.workspace is not None and run_id is not None:
+            await self._kernel_stop.interrupt(self.workspace, run_id)

@@ -13,21 +13,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..kernel.client import KernelClientRunner
-from ..kernel.directory import KernelDirectory, KernelHandle
-from ..kernel.observed import ObservedRunner
-from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
+from ..kernel.directory import KernelDirectory
+from ..kernel.runner import KernelRunner
 from ..kernel.scratch import ScratchKernel
 from ..notebook.document import Backend, NotebookDocument, Outputs
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
 from ..notebook.places import FolderNotebooks, Notebooks, confined
-from ..protocol.errors import AgentError, NoKernel, NotebookMissing, Unconfirmed
+from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.paths import move_keys, moved
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
-from ..tools.workspace import ReadMemory, RunRecord
-
-# A cell may run for as long as it likes: Stop, not a clock, ends it. In seconds.
-NO_DEADLINE = 1e9
+from ..tools.workspace import CellRuns, ReadMemory, RunRecord
+from .runners import AnyRunner
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
 MayWrite = Callable[[str], Awaitable[None]]
@@ -144,107 +140,13 @@ class AnyNotebook:
 
     async def _check_write(self) -> None:
         # Not at `set_outputs`: what a run has brought meanwhile must not be lost.
+        if self._browser is not None and self._browser.only_others_have(self.path):
+            raise EditRefused(
+                f"Somebody else has {self.path} open in their browser, where a change from here "
+                "would be lost or undo theirs. Open it too, or ask them to close it."
+            )
         if self._may_write is not None:
             await self._may_write(self.path)
-
-
-class AnyRunner:
-    """A notebook's kernel by whichever runner fits at each call (the `KernelRunner` port)."""
-
-    def __init__(
-        self,
-        document: AnyNotebook,
-        kernels: KernelDirectory,
-        browser: BrowserChannel | None,
-    ) -> None:
-        self._document = document
-        self._kernels = kernels
-        self._browser = browser
-        # Kernels started here stay: they belong to the notebook, and whoever gave the directory
-        # shuts down what should not outlive it.
-        self._direct = KernelClientRunner(document.path, kernels, sink=self._sink, keep_kernel=True)
-        self._observed: dict[str, ObservedRunner] = {}
-        self._runs: dict[str, Run] = {}
-
-    @property
-    def _path(self) -> str:
-        return self._document.path
-
-    def move(self) -> None:
-        """Go on at the path the notebook has now; what runs is not disturbed."""
-        self._direct.path = self._path
-
-    async def status(self) -> KernelStatus:
-        """Return the kernel's state."""
-        return await self._direct.status()
-
-    async def start_run(
-        self, cells: Sequence[CellSource], *, stop_on_error: bool = True, op_id: str
-    ) -> Run:
-        """Begin to run cells, in the tab if one has the notebook open."""
-        if op_id in self._runs:
-            return self._runs[op_id]
-        handle = await self._kernels.find(self._path)
-        if handle is None:
-            state = await self._document.read()
-            handle = await self._kernels.start(self._path, state.kernel_name)
-        await self._document.before_run([cell.cell_id for cell in cells])
-        runner: KernelRunner = self._direct
-        if self._browser is not None and self._browser.has_tab(self._path):
-            runner = self._observer(handle, self._browser)
-        run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
-        self._runs[op_id] = run
-        return run
-
-    async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
-        """Run code silently from the server's own client."""
-        return await self._direct.evaluate(code, deadline=deadline)
-
-    async def interrupt(self) -> None:
-        """Interrupt what runs."""
-        await self._direct.interrupt()
-
-    async def restart(self) -> None:
-        """Restart the kernel."""
-        await self._direct.restart()
-
-    async def aclose(self) -> None:
-        """Let go of the clients; the kernels stay."""
-        for runner in self._observed.values():
-            await runner.aclose()
-        self._observed.clear()
-        await self._direct.aclose()
-
-    def _observer(self, handle: KernelHandle, browser: BrowserChannel) -> ObservedRunner:
-        runner = self._observed.get(handle.kernel_id)
-        if runner is None:
-
-            async def execute(
-                op_id: str,
-                cell_ids: Sequence[str],
-                stop_on_error: bool,
-                on_progress: Callable[[dict[str, Any]], None],
-            ) -> dict[str, Any]:
-                result: dict[str, Any] = await browser.call(
-                    self._path,
-                    "notebook.run",
-                    {
-                        "path": self._path,
-                        "cell_ids": list(cell_ids),
-                        "stop_on_error": stop_on_error,
-                    },
-                    op_id=op_id,
-                    deadline=NO_DEADLINE,
-                    on_progress=on_progress,
-                )
-                return result
-
-            runner = ObservedRunner(handle, execute=execute, sink=self._sink, lost=(TabGone,))
-            self._observed[handle.kernel_id] = runner
-        return runner
-
-    async def _sink(self, record: CellRecord) -> None:
-        await self._document.set_outputs(record.cell_id, record.outputs, record.execution_count)
 
 
 class SessionWorkspace:
@@ -284,7 +186,7 @@ class SessionWorkspace:
         on_notebook: Callable[[str], Awaitable[None]],
     ) -> None:
         self.memory = ReadMemory()
-        self.runs: dict[str, RunRecord] = {}
+        self.runs = CellRuns()
         self._root = root
         self._notebook = notebook
         self._kernels = kernels
@@ -342,7 +244,10 @@ class SessionWorkspace:
                 return self._shell
             raise NoKernel("No kernel may be started here.")
         if path not in self._runners:
-            self._runners[path] = AnyRunner(await self.document(path), self._kernels, self._browser)
+            document = await self.document(path)
+            self._runners[path] = AnyRunner(
+                document, self._kernels, self._browser, document.before_run
+            )
         return self._runners[path]
 
     async def shell(self) -> KernelRunner:
@@ -392,9 +297,23 @@ class SessionWorkspace:
         """Ask the person and wait."""
         return await self._question(call_id, question, options)
 
-    async def interrupt(self) -> None:
-        """Interrupt every kernel in which a run of this session has not ended."""
-        for path in {record.path for record in self.runs.values() if not record.run.finished}:
+    def unfinished(self, agent_run: str) -> list[RunRecord]:
+        """Return the cells' runs that a run of the agent began and that go on."""
+        return [
+            record
+            for record in self.runs.values()
+            if record.agent_run == agent_run and not record.run.finished
+        ]
+
+    async def interrupt(self, agent_run: str) -> None:
+        """Interrupt the kernels in which cells go on that a run of the agent began.
+
+        What a run before it left going, and the person knows of, goes on.
+        """
+        records = [record for record in self.unfinished(agent_run) if not record.stopping]
+        for record in records:
+            record.stopping = True
+        for path in {record.path for record in records}:
             runner = await self.runner(path)
             await runner.interrupt()
 

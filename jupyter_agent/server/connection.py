@@ -125,7 +125,7 @@ class Connection:
         elif frame.type == "rpc_progress":
             self._tabs.progressed(self, frame)
         elif frame.type == "notebooks":
-            self._tabs.set_notebooks(self, frame.notebooks)
+            self._tabs.set_notebooks(self, frame.notebooks, frame.page)
         elif frame.type == "stop":
             self._start(self._handle(frame))
         else:
@@ -134,8 +134,11 @@ class Connection:
             except asyncio.QueueFull:
                 self._close_socket(1008, "too many frames at once")
 
-    def close(self) -> None:
-        """Let go of everything; the sessions go on, and so does what was asked last (a Stop!)."""
+    def close(self, *, returns: bool = True) -> None:
+        """Let go of everything; the sessions go on, and so does what was asked last (a Stop!).
+
+        `returns`: the client may come back with another socket, as it is now.
+        """
         self._closed = True
         self._unwatch_list()
         if self._list_timer is not None:
@@ -143,7 +146,7 @@ class Connection:
         for detach in self._detach.values():
             detach()
         self._detach.clear()
-        self._tabs.leave(self)
+        self._tabs.leave(self, returns=returns)
         self._outbox.close()
         self._worker.cancel()
 

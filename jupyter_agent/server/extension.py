@@ -69,7 +69,8 @@ class JupyterAgentApp(ExtensionApp):
         """The browser tabs that are connected."""
         from .browser import Tabs
 
-        return Tabs()
+        assert self.serverapp is not None
+        return Tabs(Path(self.serverapp.root_dir))
 
     def initialize_handlers(self) -> None:
         """Add the routes, and close sockets when their user logs out."""

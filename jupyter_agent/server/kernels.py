@@ -6,13 +6,14 @@ started it, on this machine or behind a gateway.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from ..protocol.errors import KernelStartFailed
+from ..protocol.errors import KernelError, KernelStartFailed
 
 
 class ServerKernel:
@@ -48,18 +49,33 @@ class ServerKernel:
         return self._kernels.get_kernel(self.kernel_id)
 
     async def interrupt(self) -> None:
-        """Interrupt what runs."""
-        await ensure_async(self._kernels.interrupt_kernel(self.kernel_id))
+        """Interrupt what runs.
+
+        Raises:
+            KernelError: the kernel was not told.
+        """
+        with _translated(KernelError, "The kernel could not be interrupted"):
+            await ensure_async(self._kernels.interrupt_kernel(self.kernel_id))
 
     async def restart(self) -> None:
-        """Restart it."""
-        await ensure_async(self._kernels.restart_kernel(self.kernel_id))
+        """Restart it.
+
+        Raises:
+            KernelStartFailed: it did not come back.
+        """
+        with _translated(KernelStartFailed, "The kernel did not restart"):
+            await ensure_async(self._kernels.restart_kernel(self.kernel_id))
 
     async def is_alive(self) -> bool:
-        """Return whether its process, or the remote kernel, exists."""
+        """Return whether its process, or the remote kernel, exists.
+
+        Raises:
+            KernelError: a gateway does not say.
+        """
         if self.kernel_id not in self._kernels:
             return False
-        return bool(await ensure_async(self.manager.is_alive()))
+        with _translated(KernelError, "It is not known whether the kernel lives"):
+            return bool(await ensure_async(self.manager.is_alive()))
 
     def add_death_callback(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` when the kernel died; returns a function that ends it."""
@@ -96,7 +112,8 @@ class ServerKernels:
         found = await self.find(path)
         if found is not None:
             return found
-        try:
+        kind = kernel_name or "default"
+        with _translated(KernelStartFailed, f"The {kind} kernel of {path} could not be started"):
             session = await ensure_async(
                 self._sessions.create_session(
                     path=path,
@@ -105,11 +122,6 @@ class ServerKernels:
                     kernel_name=kernel_name,
                 )
             )
-        except Exception as error:  # whatever a kernel provisioner raises
-            name = kernel_name or "default"
-            raise KernelStartFailed(
-                f"The {name} kernel of {path} could not be started: {error}", cause=error
-            ) from error
         return ServerKernel(self._kernels, session["kernel"]["id"])
 
     async def shutdown(self, path: str) -> None:
@@ -118,11 +130,51 @@ class ServerKernels:
         if session is not None:
             await ensure_async(self._sessions.delete_session(session["id"]))
 
+    async def kernel_names(self) -> dict[str, str]:
+        """Return the server's kernelspecs: display names by name."""
+        with _translated(KernelError, "The server's kernels could not be listed"):
+            specs = await ensure_async(self._kernels.kernel_spec_manager.get_all_specs())
+        return {name: str(found["spec"]["display_name"]) for name, found in specs.items()}
+
+    async def change(self, path: str, kernel_name: str) -> None:
+        """Start another kernel for the notebook, and shut down the one it has.
+
+        Raises:
+            KernelStartFailed: there is none of that name, or it did not start; the old one stays.
+        """
+        session = await self._session(path)
+        if session is None:
+            await self.start(path, kernel_name)
+            return
+        before = session["kernel"]["id"]
+        place = {key: session[key] for key in ("path", "name", "type")}
+        with _translated(KernelStartFailed, f"The {kernel_name} kernel could not be started"):
+            kernel_id = await ensure_async(
+                self._sessions.start_kernel_for_session(
+                    session["id"], **place, kernel_name=kernel_name
+                )
+            )
+            await ensure_async(self._sessions.update_session(session["id"], kernel_id=kernel_id))
+        with _translated(KernelError, "The kernel before it could not be shut down"):
+            if before != kernel_id and before in self._kernels:
+                await ensure_async(self._kernels.shutdown_kernel(before))
+
     async def _session(self, path: str) -> dict[str, Any] | None:
-        for session in await ensure_async(self._sessions.list_sessions()):
+        with _translated(KernelError, "The server's kernels could not be listed"):
+            sessions = await ensure_async(self._sessions.list_sessions())
+        for session in sessions:
             # Shared editing puts its drive before the path: `RTC:folder/notebook.ipynb`.
             known = str(session["path"])
             if session["type"] == "notebook" and (known == path or known.partition(":")[2] == path):
                 found: dict[str, Any] = session
                 return found
         return None
+
+
+@contextlib.contextmanager
+def _translated(kind: type[KernelError], what: str) -> Iterator[None]:
+    """Raise what a kernel provisioner or a gateway raises as an error of ours."""
+    try:
+        yield
+    except Exception as error:
+        raise kind(f"{what}: {error}", cause=error) from error

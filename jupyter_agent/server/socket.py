@@ -23,6 +23,9 @@ MAX_FRAME_BYTES = 20_000_000
 # Shorter than the five seconds within which a revoked login must be gone.
 CHECK_LOGIN_SECONDS = 4.0
 
+# A page that was closed or loaded anew says 1001; whoever was logged out is told 1008.
+GONE = frozenset({1000, 1001, 1008})
+
 
 class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """A client's socket."""
@@ -88,20 +91,20 @@ class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
         The client has seconds to answer the closing frame, and could go on talking meanwhile.
         """
-        self._let_go()
+        self._let_go(code)
         self.close(code, reason)
 
     def on_close(self) -> None:
         """Let go of everything."""
-        self._let_go()
+        self._let_go(self.close_code)
         super().on_close()
 
-    def _let_go(self) -> None:
+    def _let_go(self, code: int | None) -> None:
         self.agent.sockets.discard(self)
         if self._login_check is not None and self._login_check is not asyncio.current_task():
             self._login_check.cancel()
         if self._connection is not None:
-            self._connection.close()
+            self._connection.close(returns=code not in GONE)
             self._connection = None
 
     async def _is_authorized(self, action: str, resource: str) -> bool:

@@ -71,11 +71,15 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCallContext:
-    """What a running call may use: its id, and a way to show progress (replaces what was shown)."""
+    """What a running call may use: its id, and a way to show progress (replaces what was shown).
+
+    `bound_to` are the facts of the preview that the call was allowed for.
+    """
 
     call_id: str
     run_id: str
     update: Callable[[str, Sequence[CellRef]], None]
+    bound_to: tuple[tuple[str, str], ...] = ()
 
 
 def printable_output(output: ToolOutput) -> ToolOutput:

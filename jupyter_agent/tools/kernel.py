@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ..kernel.runner import KernelRunner
 from ..protocol.errors import NotAllowed
 from ..protocol.tools import Permission
-from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .base import Preview, ToolCallContext, ToolOutput, load_description, text_output
 from .run_cells import LONGEST_WAIT, RunCells, RunCellsArguments
 from .workspace import Workspace
 from .workspace_tool import EXEC, READ, NotebookArguments, WorkspaceTool
@@ -50,17 +50,28 @@ class KernelArguments(NotebookArguments):
         return self
 
 
+class GivenKernelArguments(KernelArguments):
+    """What to do with a kernel where there is no choice of another."""
+
+    action: Literal["status", "interrupt", "restart", "restart_run_above"] = "status"
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["properties"].pop("name"))
+
+
 class Kernel(WorkspaceTool):
     """Status, interrupt, restart, choice of the kernel."""
 
     name = "kernel"
-    arguments = KernelArguments
+    arguments: type[KernelArguments] = KernelArguments
     parallel = False
     deadline: float | None = None  # restarts are bounded by the runner, runs by wait_s
 
     def __init__(self, workspace: Workspace, choice: KernelChoice | None = None) -> None:
         super().__init__(workspace)
         self._choice = choice
+        if choice is not None:
+            self.description = f"{self.description} {load_description('kernel_choice')}"
+        else:
+            self.arguments = GivenKernelArguments
 
     def permissions(self, arguments: KernelArguments) -> frozenset[Permission]:
         return READ if arguments.action in ("status", "list") else EXEC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -86,7 +87,9 @@ class ReadCells(WorkspaceTool):
             )
             return text_output(text, title=f"Read output of {_labels(wanted[:1], state)}")
         facts = facts_of(state, self._workspace.runs)
-        content, read = self._content(cells, arguments, facts, state)
+        content, read = await asyncio.to_thread(
+            _content, cells, arguments, facts, state, vision=self._workspace.vision
+        )
         self._workspace.memory.remember(path, read)
         return ToolOutput(
             content=content,
@@ -96,41 +99,41 @@ class ReadCells(WorkspaceTool):
             ),
         )
 
-    def _content(
-        self,
-        cells: list[CellState],
-        arguments: ReadCellsArguments,
-        facts: CellFacts,
-        state: NotebookState,
-    ) -> tuple[tuple[TextPart | ImagePart, ...], list[CellState]]:
-        """Return what the model reads, and the cells whose source that holds whole."""
-        content = Content()
-        limits = BRIEF if arguments.outputs == "brief" else DEFAULT_LIMITS
-        counts = {
-            cell.execution_count: cell.id
-            for cell in state.cells
-            if cell.execution_count is not None
-        }
-        read: list[CellState] = []
-        for cell in cells:
-            content.add(cell_line(cell, facts))
-            if arguments.source:
-                text, whole = _source(cell, arguments.lines)
-                content.add(text)
-                if whole:
-                    read.append(cell)
-            if arguments.outputs != "none" and cell.outputs:
-                left = max(0, limits.call - content.digested)
-                digest = digest_outputs(
-                    cell.outputs,
-                    cell_id=facts.short[cell.id],
-                    vision=self._workspace.vision,
-                    limits=replace(limits, call=left),
-                    cells=counts,
-                )
-                content.add("-- outputs")
-                content.add_digest(digest)
-        return content.parts, read
+
+def _content(
+    cells: list[CellState],
+    arguments: ReadCellsArguments,
+    facts: CellFacts,
+    state: NotebookState,
+    *,
+    vision: bool,
+) -> tuple[tuple[TextPart | ImagePart, ...], list[CellState]]:
+    """Return what the model reads, and the cells whose source that holds whole."""
+    content = Content()
+    limits = BRIEF if arguments.outputs == "brief" else DEFAULT_LIMITS
+    counts = {
+        cell.execution_count: cell.id for cell in state.cells if cell.execution_count is not None
+    }
+    read: list[CellState] = []
+    for cell in cells:
+        content.add(cell_line(cell, facts))
+        if arguments.source:
+            text, whole = _source(cell, arguments.lines)
+            content.add(text)
+            if whole:
+                read.append(cell)
+        if arguments.outputs != "none" and cell.outputs:
+            left = max(0, limits.call - content.digested)
+            digest = digest_outputs(
+                cell.outputs,
+                cell_id=facts.short[cell.id],
+                vision=vision,
+                limits=replace(limits, call=left),
+                cells=counts,
+            )
+            content.add("-- outputs")
+            content.add_digest(digest)
+    return content.parts, read
 
 
 def _resolve(ids: list[str], state: NotebookState) -> list[str]:

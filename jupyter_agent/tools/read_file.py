@@ -12,7 +12,7 @@ from ..digest.images import NotAnImage, picture
 from ..digest.limits import DEFAULT_LIMITS
 from ..protocol.messages import ImagePart, TextPart
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
-from .files import FileRefused, Folder
+from .files import FileRefused, Folder, Target
 from .workspace_tool import WorkspaceTool
 
 LARGEST = 32 << 20  # bytes
@@ -49,24 +49,31 @@ class ReadFile(WorkspaceTool):
     async def run(self, arguments: ReadFileArguments, context: ToolCallContext) -> ToolOutput:
         folder = Folder(self._workspace.root)
         target = folder.target(arguments.path)
-        kind = target.path.suffix.lower().lstrip(".")
-        if kind == "ipynb":
+        if target.path.suffix.lower() == ".ipynb":
             raise FileRefused(
                 f"{target.shown} is a notebook: use notebook_overview and read_cells with "
                 f"notebook={target.shown!r}."
             )
         data = await asyncio.to_thread(folder.read, target, limit=LARGEST)
         self._workspace.memory.remember_file(target.shown, data)
-        title = f"Read {target.shown}"
-        if kind in _IMAGES:
-            return _image(data, _IMAGES[kind], title, vision=self._workspace.vision)
-        if b"\0" in data[:8_000]:
-            return text_output(
-                f"{target.shown} is not text: {len(data):,} bytes. Read it with code.", title=title
-            )
-        text = data.decode("utf-8-sig", "replace")
-        shown, lines = _part(text, arguments.offset, arguments.limit)
-        return text_output(shown, title=title, summary=f"{lines:,} lines")
+        vision = self._workspace.vision
+        return await asyncio.to_thread(_output, data, target, arguments, vision=vision)
+
+
+def _output(
+    data: bytes, target: Target, arguments: ReadFileArguments, *, vision: bool
+) -> ToolOutput:
+    title = f"Read {target.shown}"
+    kind = target.path.suffix.lower().lstrip(".")
+    if kind in _IMAGES:
+        return _image(data, _IMAGES[kind], title, vision=vision)
+    if b"\0" in data[:8_000]:
+        return text_output(
+            f"{target.shown} is not text: {len(data):,} bytes. Read it with code.", title=title
+        )
+    text = data.decode("utf-8-sig", "replace")
+    shown, lines = _part(text, arguments.offset, arguments.limit)
+    return text_output(shown, title=title, summary=f"{lines:,} lines")
 
 
 def _part(text: str, offset: int, limit: int) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..notebook.cells import fingerprint, label_of, resolve_id
-from ..protocol.errors import AgentError, EditRefused
+from ..protocol.errors import AgentError, EditRefused, StaleCells
 from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolCallContext, ToolOutput
@@ -85,6 +85,7 @@ class RunCells(WorkspaceTool):
     async def run(self, arguments: RunCellsArguments, context: ToolCallContext) -> ToolOutput:
         _, _, state = await self._open(arguments.notebook)
         cells = self._chosen(arguments, state)
+        _check_allowed(cells, context)
         report = await run_and_report(
             self._workspace,
             state,
@@ -120,6 +121,21 @@ class RunCells(WorkspaceTool):
                     f"{label_of(cell_id, state.cells)} is no code cell: nothing to run."
                 )
         return [by_id[cell_id] for cell_id in wanted]
+
+
+def _check_allowed(cells: list[CellState], context: ToolCallContext) -> None:
+    """Make sure that the cells are still those the call was allowed for.
+
+    Raises:
+        StaleCells: one is another by now.
+    """
+    allowed = dict(context.bound_to)
+    changed = [cell for cell in cells if allowed.get(f"cell {cell.id}") != fingerprint(cell)]
+    if allowed and changed:
+        raise StaleCells(
+            "What was to run changed before it began. Nothing was run.",
+            details={"cells": {cell.id: cell.source for cell in changed}},
+        )
 
 
 def run_labels(cells: list[CellState], state: NotebookState) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ..digest.outputs import digest_outputs
-from ..kernel.runner import KernelRunner
-from ..protocol.errors import AgentError, KernelBusy
+from ..kernel.runner import EvaluationTimedOut, KernelRunner
+from ..protocol.errors import AgentError
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolCallContext, ToolOutput
 from .content import Content, without_handles
@@ -19,7 +18,6 @@ from .run_cells import LONGEST_WAIT
 from .snippets import Unsupported, require_python, snippet_code, split_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool
 
-_PATIENCE = 20  # tenths of a second
 _CHANGES = (
     ("added", "added, and removed again"),
     ("rebound", "rebound, and put back"),
@@ -78,7 +76,9 @@ class RunCode(WorkspaceTool):
         if report is not None and "refused" in report:
             raise Unsupported(f"Not run: {report['refused']}. Use mode commit.")
         content = Content()
-        digest = digest_outputs(shown, cell_id="probe", vision=self._workspace.vision)
+        digest = await asyncio.to_thread(
+            digest_outputs, shown, cell_id="probe", vision=self._workspace.vision
+        )
         content.extend(without_handles(digest.content))
         content.add(_report_words(report))
         return ToolOutput(
@@ -92,27 +92,13 @@ class RunCode(WorkspaceTool):
         self, runner: KernelRunner, arguments: RunCodeArguments
     ) -> tuple[dict[str, Any], ...]:
         code = snippet_code("probe_snippet", {"code": arguments.code})
-        began = time.monotonic()
         try:
             evaluation = await runner.evaluate(code, deadline=arguments.wait_s)
-        except KernelBusy:
-            # It was idle before: after the whole wait it is the probe itself that still runs.
-            if time.monotonic() - began < arguments.wait_s * 0.9:
-                raise
-            await _stop(runner)
+        except EvaluationTimedOut:
             raise ProbeTimedOut(
                 f"The code did not end within {arguments.wait_s:.0f} s and was interrupted."
             ) from None
         return evaluation.outputs
-
-
-async def _stop(runner: KernelRunner) -> None:
-    """Interrupt the kernel and give it a moment to obey."""
-    await runner.interrupt()
-    for _ in range(_PATIENCE):
-        if (await runner.status()).state != "busy":
-            return
-        await asyncio.sleep(0.1)
 
 
 def _as_edit(arguments: RunCodeArguments) -> EditCellsArguments:

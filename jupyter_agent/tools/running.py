@@ -22,6 +22,7 @@ from .workspace import RunRecord, Workspace
 from .workspace_tool import join_words
 
 INTERRUPT_DEADLINE = 0.8
+_FAILED = frozenset({"error", "kernel_died", "interrupted", "stale"})
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 
@@ -69,11 +70,13 @@ async def run_and_report(
     run = await runner.start_run(
         sources_of(cells), stop_on_error=stop_on_error, op_id=f"{context.run_id}:{context.call_id}"
     )
-    workspace.runs[run.run_id] = RunRecord(path=state.path, run=run)
+    record = RunRecord(path=state.path, run=run, agent_run=context.run_id)
+    workspace.runs.add(record)
     try:
         await wait_for_run(run, state, context, wait)
     except asyncio.CancelledError:
-        if not run.finished:
+        if not run.finished and not record.stopping:
+            record.stopping = True
             await _interrupt(runner)
         raise
     return await report(workspace, run, state.path)
@@ -114,9 +117,12 @@ async def report(workspace: Workspace, run: Run, path: str) -> RunReport:
     facts = facts_of(state, workspace.runs)
     by_id = {cell.id: cell for cell in state.cells}
     content = Content()
-    digests = _digests(workspace, run, facts)
+    # As it is now: the run goes on while its images are looked at.
+    finished = run.finished
+    records = [replace(record, outputs=list(record.outputs)) for record in run.cells]
+    digests = await asyncio.to_thread(_digests, records, facts, vision=workspace.vision)
     references: list[CellRef] = []
-    for record, digest in zip(run.cells, digests, strict=True):
+    for record, digest in zip(records, digests, strict=True):
         cell = by_id.get(record.cell_id)
         content.add(_record_line(record, cell, facts))
         content.add_digest(digest)
@@ -128,34 +134,36 @@ async def report(workspace: Workspace, run: Run, path: str) -> RunReport:
         if cell is not None:
             shown = replace(cell, execution_count=record.execution_count or cell.execution_count)
             references.append(reference(shown, facts.numbers[cell.id], _action(record), path=path))
-    if not run.finished:
+    if run.emptied:
+        content.add("the outputs were told before; look at them with read_cells")
+    if finished:
+        run.empty()
+    else:
         content.add(f"still running; go on with run_status(run_id={run.run_id})")
         content.add(f"run_id={run.run_id}")
     return RunReport(
         content=content,
         cells=tuple(references),
-        title=_title(references, run),
-        summary=_summary(run, digests),
-        failed=any(
-            record.status in ("error", "kernel_died", "interrupted") for record in run.cells
-        ),
+        title=_title(references, finished),
+        summary=_summary(records, digests, finished),
+        failed=any(record.status in _FAILED for record in records),
     )
 
 
-def _digests(workspace: Workspace, run: Run, facts: CellFacts) -> list[Digest]:
+def _digests(records: Sequence[CellRecord], facts: CellFacts, *, vision: bool) -> list[Digest]:
     counts = {
         record.execution_count: record.cell_id
         for record in facts.records.values()
         if record.execution_count is not None
     }
     digests: list[Digest] = []
-    for record in run.cells:
+    for record in records:
         used = sum(digest.characters for digest in digests)
         digests.append(
             digest_outputs(
                 record.outputs,
                 cell_id=facts.short.get(record.cell_id, record.cell_id),
-                vision=workspace.vision,
+                vision=vision,
                 limits=replace(DEFAULT_LIMITS, call=max(0, DEFAULT_LIMITS.call - used)),
                 cells=counts,
             )
@@ -171,25 +179,27 @@ def _record_line(record: CellRecord, cell: CellState | None, facts: CellFacts) -
 
 
 def _action(record: CellRecord) -> CellAction:
-    return "failed" if record.status in ("error", "kernel_died", "interrupted") else "ran"
+    return "failed" if record.status in _FAILED else "ran"
 
 
-def _title(references: Sequence[CellRef], run: Run) -> str:
-    verb = "Ran" if run.finished else "Running"
+def _title(references: Sequence[CellRef], finished: bool) -> str:
+    verb = "Ran" if finished else "Running"
     names = [f"[{item.number}]" if item.executed else f"cell {item.number}" for item in references]
     return f"{verb} {join_words(names) if len(names) <= 4 else f'{len(names)} cells'}"
 
 
-def _summary(run: Run, digests: Sequence[Digest]) -> str:
-    for record, digest in zip(run.cells, digests, strict=True):
+def _summary(records: Sequence[CellRecord], digests: Sequence[Digest], finished: bool) -> str:
+    for record, digest in zip(records, digests, strict=True):
         if record.status == "error":
             return digest.error or "error"
+        if record.status == "stale":
+            return "a cell changed meanwhile and was not run"
         if record.status in ("kernel_died", "interrupted", "awaiting_input"):
             return record.status.replace("_", " ")
-    if not run.finished:
-        done = sum(record.status == "ok" for record in run.cells)
-        return f"running, {done} of {len(run.cells)} done"
-    words = [seconds(sum(record.duration or 0.0 for record in run.cells)).replace("s", " s")]
+    if not finished:
+        done = sum(record.status == "ok" for record in records)
+        return f"running, {done} of {len(records)} done"
+    words = [seconds(sum(record.duration or 0.0 for record in records)).replace("s", " s")]
     words += [digest.summary for digest in digests if digest.summary != "no output"][:3]
     return " · ".join(words)
 
@@ -198,6 +208,8 @@ def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellF
     """Say what may mend an error: a package to install, a cell to run first."""
     if record.status == "kernel_died":
         return "the kernel died (often out of memory); restart it with the kernel tool"
+    if record.status == "stale":
+        return "it was changed after this call was made, so it was not run: read it again"
     if digest.error is None:
         return None
     module = _MISSING_MODULE.search(digest.error)

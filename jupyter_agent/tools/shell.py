@@ -84,7 +84,9 @@ class ShellCode:
             await self._interrupt()
             raise
         record = run.cells[0]
-        digest = digest_outputs(record.outputs, cell_id="shell", vision=self._vision())
+        digest = await asyncio.to_thread(
+            digest_outputs, record.outputs, cell_id="shell", vision=self._vision()
+        )
         content: list[TextPart | ImagePart] = [TextPart(text=f"status: {record.status}")]
         content += without_handles(digest.content)
         failed = record.status != "ok"

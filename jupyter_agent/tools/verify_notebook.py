@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from pydantic import Field
@@ -68,7 +69,9 @@ class VerifyNotebook(WorkspaceTool):
         bounds = Bounds(cell=arguments.cell_s, whole=arguments.total_s)
         async with self._workspace.scratch(path, state.kernel_name) as runner:
             found = await verify(state, runner, bounds=bounds, on_cell=show)
-        told = report(found, state, bounds=bounds, vision=self._workspace.vision)
+        told = await asyncio.to_thread(
+            report, found, state, bounds=bounds, vision=self._workspace.vision
+        )
         content = Content()
         content.add("\n".join((told.headline, *told.lines)))
         if told.digest is not None:

@@ -47,17 +47,49 @@ class ReadMemory:
 
 @dataclass(slots=True)
 class RunRecord:
-    """A run of cells that tools can come back to by its id."""
+    """A run of cells that tools can come back to by its id.
+
+    `agent_run` is the agent's run that began it: its Stop ends these cells, another's does not.
+    `stopping` is set by whoever interrupts them for that, so that it is done once.
+    """
 
     path: str
     run: Run
+    agent_run: str
+    stopping: bool = False
+
+
+# Runs that the model may come back to by their id, beside those that go on.
+_RUNS_KEPT = 50
+# Of so many, the outputs are kept until they are told.
+_OUTPUTS_KEPT = 10
+
+
+class CellRuns(dict[str, RunRecord]):
+    """The runs of a session by their id, the latest last.
+
+    Older ones go, but for those that are some cell's latest: what a cell ran with tells whether it
+    is stale.
+    """
+
+    def add(self, record: RunRecord) -> None:
+        """Add a run, and forget what is not needed any more."""
+        self[record.run.run_id] = record
+        newer: set[tuple[str, str]] = set()
+        for age, old in enumerate(reversed(list(self.values()))):
+            cells = {(old.path, cell.cell_id) for cell in old.run.cells}
+            if old.run.finished and age >= _OUTPUTS_KEPT:
+                old.run.empty()
+            if old.run.finished and age >= _RUNS_KEPT and cells <= newer:
+                del self[old.run.run_id]
+            newer |= cells
 
 
 class Workspace(Protocol):
     """The world of one session."""
 
     memory: ReadMemory
-    runs: dict[str, RunRecord]
+    runs: CellRuns
 
     @property
     def root(self) -> Path:

@@ -18,7 +18,13 @@ from jupyter_agent.kernel.client import KernelClientRunner
 from jupyter_agent.kernel.inprocess import ShellRunner
 from jupyter_agent.kernel.managed import ManagedKernel, ManagedKernels
 from jupyter_agent.kernel.observed import ObservedRunner
-from jupyter_agent.kernel.runner import CellRecord, CellSource, KernelRunner, Run
+from jupyter_agent.kernel.runner import (
+    CellRecord,
+    CellSource,
+    EvaluationTimedOut,
+    KernelRunner,
+    Run,
+)
 from jupyter_agent.protocol.errors import KernelBusy, KernelError, NoKernel
 from jupyter_agent.protocol.messages import new_id
 
@@ -39,30 +45,34 @@ class Tab:
         self.client = kernel.manager.client()
         self.client.session.session = new_id("tab")
         self.client.start_channels(hb=False)
-        self.sources: dict[str, str] = {}
         self.calls: list[str] = []
+        self.stopped: set[str] = set()
 
     async def run(
         self,
         op_id: str,
-        cell_ids: Sequence[str],
+        cells: Sequence[CellSource],
         stop_on_error: bool,
         on_progress: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         self.calls.append(op_id)
         told: list[dict[str, Any]] = []
-        stopped = False
-        for cell_id in cell_ids:
-            if stopped:
+        failed = False
+        for cell in cells:
+            cell_id = cell.cell_id
+            if failed or op_id in self.stopped:
                 told.append({"cell_id": cell_id, "status": "not_run"})
                 continue
-            message_id = self.client.execute(self.sources[cell_id], stop_on_error=stop_on_error)
+            message_id = self.client.execute(cell.source, stop_on_error=stop_on_error)
             on_progress({"cell_id": cell_id, "message_id": message_id, "state": "sent"})
             reply = await self.reply(message_id)
             status = "ok" if reply["status"] == "ok" else "error"
             told.append({"cell_id": cell_id, "status": status, "message_id": message_id})
-            stopped = stop_on_error and status == "error"
+            failed = stop_on_error and status == "error"
         return {"cells": told}
+
+    async def stop(self, op_id: str) -> None:
+        self.stopped.add(op_id)
 
     async def reply(self, message_id: str) -> dict[str, Any]:
         while True:
@@ -86,8 +96,6 @@ class Bench:
 
     async def start(self, *sources: str, op_id: str | None = None, **options: Any) -> Run:
         cells = [CellSource(cell_id=new_id("cell"), source=source) for source in sources]
-        if self.tab is not None:
-            self.tab.sources.update({cell.cell_id: cell.source for cell in cells})
         return await self.runner.start_run(cells, op_id=op_id or new_id("op"), **options)
 
     async def run(self, *sources: str, **options: Any) -> list[CellRecord]:
@@ -144,7 +152,7 @@ async def observed_bench(folder: str) -> AsyncIterator[Bench]:
     tab = Tab(kernel)
     bench = Bench("observed", None, kernels)  # type: ignore[arg-type]
     bench.tab = tab
-    bench.runner = ObservedRunner(kernel, tab.run, lost=(TabGone,), sink=bench.sink)
+    bench.runner = ObservedRunner(kernel, tab, lost=(TabGone,), sink=bench.sink)
     try:
         yield bench
     finally:
@@ -331,7 +339,7 @@ async def test_evaluate_leaves_no_trace(bench: Bench) -> None:
 
 
 async def test_evaluate_ends_at_its_deadline(bench: Bench) -> None:
-    with pytest.raises(KernelBusy):
+    with pytest.raises(EvaluationTimedOut):
         await bench.runner.evaluate("while True: pass", deadline=0.5)
     (cell,) = await bench.run("'usable again'")
     assert cell.status == "ok"
@@ -370,6 +378,18 @@ async def test_interrupt_ends_an_endless_loop(kernel_bench: Bench) -> None:
     assert await run.wait(5)
     assert [cell.status for cell in run.cells] == ["interrupted", "not_run"]
     assert text_of(run.cells[0]).startswith("in")
+
+
+@pytest.mark.R(35)
+async def test_after_an_interrupt_no_other_cell_runs_whatever_came_of_the_first(
+    kernel_bench: Bench,
+) -> None:
+    code = "print('in', flush=True)\ntry:\n    while True: pass\nexcept KeyboardInterrupt: pass"
+    run = await kernel_bench.start(code, "'never'", "'never'", "'never'", stop_on_error=False)
+    await kernel_bench.started(run, text="in")
+    await kernel_bench.runner.interrupt()
+    assert await run.wait(10)
+    assert [cell.status for cell in run.cells[1:]] == ["not_run"] * 3
 
 
 @pytest.mark.R(35)

@@ -129,6 +129,9 @@ class TabChannel:
         self.open_paths = {notebook.path}
         self.answers = True
 
+    def only_others_have(self, path: str) -> bool:
+        return False
+
     def has_tab(self, path: str) -> bool:
         return path in self.open_paths
 

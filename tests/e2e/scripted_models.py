@@ -241,3 +241,26 @@ def model_create(request):
         arguments = {"path": path, "kernel": "python3", "cells": ["made = True"]}
         return [Call("create_notebook", arguments)]
     return [Say("It is there. "), Wait(3.0), Say("All done.")]
+
+
+def model_run_all(request):
+    """Runs all cells, also after one has failed, and repeats what came of it."""
+    if turn(request) == 0:
+        return [Call("run_cells", {"scope": "all", "stop_on_error": False})]
+    return [last_words(request)]
+
+
+def model_insert_soon(request):
+    """Says that it will, waits for a moment, and inserts a cell."""
+    if turn(request) == 0:
+        return [Say("Soon. "), Wait(1.5), insert("agent = 1")]
+    return [last_words(request)]
+
+
+def model_change_kernel(request):
+    """Changes the kernel, then runs all cells in the new one."""
+    if turn(request) == 0:
+        return [Call("kernel", {"action": "select", "name": "python3"})]
+    if turn(request) == 1:
+        return [Call("run_cells", {"scope": "all"})]
+    return [last_words(request)]

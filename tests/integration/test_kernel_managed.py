@@ -13,10 +13,10 @@ import pytest
 
 from jupyter_agent.kernel.client import KernelClientRunner
 from jupyter_agent.kernel.directory import OneKernel
-from jupyter_agent.kernel.managed import ManagedKernels
+from jupyter_agent.kernel.managed import ManagedKernel, ManagedKernels
 from jupyter_agent.kernel.outputs import OutputLimits
-from jupyter_agent.kernel.runner import CellRecord, CellSource, Run
-from jupyter_agent.protocol.errors import KernelStartFailed
+from jupyter_agent.kernel.runner import CellRecord, CellSource, EvaluationTimedOut, Run
+from jupyter_agent.protocol.errors import KernelBusy, KernelStartFailed
 
 PATH = "folder/test.ipynb"
 
@@ -224,3 +224,76 @@ async def test_a_display_of_an_earlier_cell_is_updated(kernels: ManagedKernels) 
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.05)
     await runner.aclose()
+
+
+class Person:
+    """Somebody who runs cells in the same kernel."""
+
+    def __init__(self, kernel: ManagedKernel) -> None:
+        self.client = kernel.manager.client()
+        self.client.session.session = "person"
+        self.client.start_channels(hb=False)
+
+    def run(self, source: str) -> str:
+        return str(self.client.execute(source, stop_on_error=False))
+
+    async def status(self, request: str) -> str:
+        while True:
+            message = await asyncio.wait_for(self.client.get_shell_msg(), 30)
+            if message["parent_header"].get("msg_id") == request:
+                return str(message["content"]["status"])
+
+
+async def test_looking_at_variables_never_interrupts_a_cell_of_the_person(
+    kernels: ManagedKernels,
+) -> None:
+    runner = KernelClientRunner(PATH, kernels, keep_kernel=True)
+    await run(runner, "import time")
+    kernel = await kernels.find(PATH)
+    assert kernel is not None
+    person = Person(kernel)
+    try:
+        await person.status(person.run("pass"))  # connected: what it sends next is there at once
+        # The short cell is over within what the look waits for; the long one is queued by then.
+        person.run("time.sleep(1.0)")
+        long = person.run("time.sleep(4); print('trained')")
+        with pytest.raises(KernelBusy):
+            await runner.evaluate("1", deadline=2.0)
+        assert await person.status(long) == "ok"
+    finally:
+        person.client.stop_channels()
+        await runner.aclose()
+
+
+async def test_code_that_waits_behind_a_cell_of_the_person_is_left_to_wait(
+    kernels: ManagedKernels,
+) -> None:
+    runner = KernelClientRunner(PATH, kernels, keep_kernel=True)
+    await run(runner, "import time")
+    kernel = await kernels.find(PATH)
+    assert kernel is not None
+    person = Person(kernel)
+    try:
+        await person.status(person.run("pass"))  # connected: what it sends next is there at once
+        long = person.run("time.sleep(3)")
+        # As when the person is faster than the request of a kernel that was found idle.
+        connection = await runner._connected(start=False)
+        with pytest.raises(KernelBusy, match="waits behind") as caught:
+            await runner._evaluate(connection, "1", deadline=0.5)
+        assert not isinstance(caught.value, EvaluationTimedOut)
+        assert await person.status(long) == "ok"
+    finally:
+        person.client.stop_channels()
+        await runner.aclose()
+
+
+async def test_a_notebook_changes_its_kernel(kernels: ManagedKernels) -> None:
+    before = await kernels.start(PATH, None)
+    assert "python3" in await kernels.kernel_names()
+    with pytest.raises(KernelStartFailed, match="no-such-kernel"):
+        await kernels.change(PATH, "no-such-kernel")
+    assert await kernels.find(PATH) is before
+    await kernels.change(PATH, "python3")
+    after = await kernels.find(PATH)
+    assert after is not None and after.kernel_id != before.kernel_id
+    assert not await before.is_alive()

@@ -26,6 +26,22 @@ class TabGone(Exception):
     """The tab went away."""
 
 
+class Tab:
+    """A tab that does as a test tells it."""
+
+    def __init__(self, work: Callable[[Progress], Awaitable[dict[str, Any]]]) -> None:
+        self.work = work
+        self.stopped: list[str] = []
+
+    async def run(
+        self, op_id: str, cells: Sequence[CellSource], stop_on_error: bool, on_progress: Progress
+    ) -> dict[str, Any]:
+        return await self.work(on_progress)
+
+    async def stop(self, op_id: str) -> None:
+        self.stopped.append(op_id)
+
+
 class Scene:
     """A kernel, a client as a tab would have it, and a runner whose tab does as it is told."""
 
@@ -53,16 +69,11 @@ class Scene:
     async def start(
         self, tab: Callable[[Progress], Awaitable[dict[str, Any]]], *sources: str, **options: Any
     ) -> Run:
-        async def execute(
-            op_id: str, ids: Sequence[str], stop_on_error: bool, on_progress: Progress
-        ) -> dict[str, Any]:
-            return await tab(on_progress)
-
         await self.end()
         self.written.clear()
         self.cells = [CellSource(cell_id=new_id("cell"), source=source) for source in sources]
         self.runner = ObservedRunner(
-            self.kernel, execute, lost=(TabGone,), sink=self.sink, input_deadline=0.5
+            self.kernel, Tab(tab), lost=(TabGone,), sink=self.sink, input_deadline=0.5
         )
         return await self.runner.start_run(self.cells, op_id=new_id("op"), **options)
 
@@ -209,6 +220,26 @@ async def test_a_tab_that_refuses_says_why(scene: Scene) -> None:
     cells = await scene.run(tab, "1", "2")
     assert [found.status for found in cells] == ["not_run", "not_run"]
     assert cells[0].outputs[0]["ename"] == "UNKNOWN_CELL"
+
+
+async def test_an_interrupt_spares_what_somebody_else_runs_before(scene: Scene) -> None:
+    mine = scene.client.execute("import time; time.sleep(2); mine = 'whole'", stop_on_error=False)
+    sent = asyncio.Event()
+
+    async def tab(on_progress: Progress) -> dict[str, Any]:
+        scene.sent(0, on_progress)
+        sent.set()
+        raise TabGone
+
+    run = await scene.start(tab, "while True: pass")
+    await sent.wait()
+    assert scene.runner is not None
+    await scene.runner.interrupt()
+    assert await run.wait(15)
+    assert run.cells[0].status == "interrupted"
+    await asyncio.wait_for(reply(scene, mine), 10)
+    found = await scene.runner.evaluate("print(mine)", deadline=10)
+    assert found.outputs[0]["text"] == "whole\n"
 
 
 @pytest.mark.R(38)

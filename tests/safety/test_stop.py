@@ -340,6 +340,41 @@ async def test_stop_ends_it_within_a_second_and_the_conversation_goes_on(
     assert left == []
 
 
+@pytest.mark.R(35)
+async def test_a_kernel_that_does_not_obey_is_told_of_and_offered_to_restart(
+    tmp_path: Path,
+) -> None:
+    async with running(SWALLOWS)(tmp_path) as rig:
+        await rig.session.stop()
+        await rig.until_event("notice", code="kernel_still_running", path=NOTEBOOK)
+        (record,) = rig.session.workspace.runs.values()
+        assert not record.run.finished, "it was said to have ended"
+
+
+async def test_stop_leaves_alone_what_an_earlier_prompt_left_running(tmp_path: Path) -> None:
+    def script(request: Request) -> list[Step]:
+        if request.messages[-1].role == "tool":
+            return [Say("It trains; ask me later.")]
+        if "loss" in request.messages[-1].text:
+            return [Say("A loss is"), Wait(LONG)]
+        return [Call("run_cells", {"scope": "all", "wait_s": 1})]
+
+    async with rig_of(tmp_path) as rig:
+        rig.write("while True: time.sleep(0.1)")
+        rig.access.provider = ScriptedProvider(script, name="script", model="script")
+        await rig.open()
+        await rig.session.prompt("begin")
+        await rig.session.wait()
+        (record,) = rig.session.workspace.runs.values()
+        assert record.run.cells[0].status == "running"
+        rig.events.clear()
+        await rig.session.prompt("What is a loss?")
+        await rig.until_event("text_delta")
+        await rig.session.stop()
+        await asyncio.sleep(1)
+        assert record.run.cells[0].status == "running", "the training was interrupted"
+
+
 def is_kernel(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return "ipykernel" in " ".join(process.cmdline())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,117 @@ async def test_a_tab_that_goes_fails_its_calls_at_once_and_no_others() -> None:
         await lost
     tabs.answered(staying, RpcResult(id=staying.sent[0]["id"], result=1))
     assert await kept == 1
+
+
+async def returned(tabs: Tabs, page: str, *paths: str, owner: str = "local") -> FakeTab:
+    """Connect a page again, and say what it has open."""
+    made = FakeTab(owner)
+    tabs.join(made)
+    tabs.set_notebooks(made, [OpenNotebook(path=path) for path in paths], page)
+    return made
+
+
+async def test_a_call_is_repeated_on_the_socket_a_page_comes_back_with() -> None:
+    tabs = Tabs()
+    first = await returned(tabs, "page", "n.ipynb")
+    other = tab(tabs)
+    tabs.set_notebooks(first, [OpenNotebook(path="n.ipynb", focused_at=9)], "page")
+    news: list[Any] = []
+    task = ask(tabs, on_progress=news.append)
+    await first.asked.wait()
+    tabs.leave(first)
+    assert tabs.for_owner(None).has_tab("n.ipynb")
+    again = await returned(tabs, "page", "n.ipynb")
+    await again.asked.wait()
+    assert other.sent == [], "another page would act a second time"
+    [before], [call] = first.sent, again.sent
+    assert (call["op_id"], call["params"]) == (before["op_id"], before["params"])
+    tabs.progressed(again, RpcProgress(id=call["id"], data="repeated"))
+    tabs.answered(first, RpcResult(id=before["id"], result="late"))
+    tabs.answered(again, RpcResult(id=call["id"], result="once"))
+    assert await task == "once" and news == ["repeated"]
+
+
+async def test_a_page_whose_old_socket_is_not_known_to_be_lost_gets_its_calls_on_the_new() -> None:
+    tabs = Tabs()
+    first = await returned(tabs, "page", "n.ipynb")
+    task = ask(tabs)
+    await first.asked.wait()
+    again = await returned(tabs, "page", "n.ipynb")
+    await again.asked.wait()
+    tabs.leave(first)
+    tabs.answered(again, RpcResult(id=again.sent[0]["id"], result=1))
+    assert await task == 1
+    assert tabs.for_owner(None).has_tab("n.ipynb")
+
+
+async def test_a_page_is_waited_for_so_long_and_no_longer() -> None:
+    tabs = Tabs(patience=0.05)
+    gone = await returned(tabs, "page", "n.ipynb")
+    tabs.leave(gone)
+    with pytest.raises(TabGone):
+        await ask(tabs)
+    assert not tabs.for_owner(None).has_tab("n.ipynb")
+
+
+async def test_a_page_that_was_closed_is_not_waited_for() -> None:
+    tabs = Tabs()
+    closed = await returned(tabs, "page", "n.ipynb")
+    task = ask(tabs)
+    await closed.asked.wait()
+    tabs.leave(closed, returns=False)
+    with pytest.raises(TabGone):
+        await task
+    assert not tabs.for_owner(None).has_tab("n.ipynb")
+
+
+async def test_a_notebook_closed_while_the_page_was_away_is_closed() -> None:
+    tabs = Tabs()
+    first = await returned(tabs, "page", "n.ipynb", "m.ipynb")
+    task = ask(tabs)
+    await first.asked.wait()
+    tabs.leave(first)
+    again = await returned(tabs, "page", "m.ipynb")
+    with pytest.raises(TabGone):
+        await task
+    assert again.sent == []
+
+
+@pytest.mark.R(7)
+async def test_nobody_takes_another_persons_place_by_its_name() -> None:
+    tabs = Tabs()
+    tabs.leave(await returned(tabs, "page", "n.ipynb", owner="user:bob"))
+    await returned(tabs, "page", "n.ipynb", owner="user:eve")
+    task = ask(tabs, owner="user:bob")
+    back = await returned(tabs, "page", "n.ipynb", owner="user:bob")
+    await back.asked.wait()
+    tabs.answered(back, RpcResult(id=back.sent[0]["id"], result="bob's"))
+    assert await task == "bob's"
+
+
+async def test_two_names_of_one_file_are_one_notebook(tmp_path: Path) -> None:
+    (tmp_path / "n.ipynb").write_text("")
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "n.ipynb")
+    tabs = Tabs(tmp_path)
+    asked = tab(tabs, path="link.ipynb")
+    task = ask(tabs)
+    await asked.asked.wait()
+    # The tab knows it by the name it was opened with.
+    assert asked.sent[0]["params"] == {"path": "link.ipynb"}
+    tabs.answered(asked, RpcResult(id=asked.sent[0]["id"], result={}))
+    await task
+    assert not tabs.for_owner(None).has_tab("other.ipynb")
+
+
+async def test_a_notebook_that_only_others_have_open_is_known(tmp_path: Path) -> None:
+    tabs = Tabs()
+    ada = tabs.for_owner("user:ada")
+    assert not ada.only_others_have("n.ipynb")
+    tab(tabs, owner="user:bob")
+    assert ada.only_others_have("n.ipynb")
+    assert not tabs.for_owner("user:bob").only_others_have("n.ipynb")
+    tab(tabs, owner="user:ada")
+    assert not ada.only_others_have("n.ipynb")
 
 
 async def test_an_error_of_the_tab_is_raised_as_ours() -> None:

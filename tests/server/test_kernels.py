@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from jupyter_server.serverapp import ServerApp
+from tornado.web import HTTPError
 
 from jupyter_agent.kernel.directory import KernelDirectory, KernelHandle
-from jupyter_agent.protocol.errors import KernelStartFailed
-from jupyter_agent.server.kernels import ServerKernels
+from jupyter_agent.protocol.errors import KernelError, KernelStartFailed
+from jupyter_agent.server.kernels import ServerKernel, ServerKernels
 
 
 @pytest.fixture
@@ -86,3 +87,45 @@ async def test_the_death_of_a_kernel_is_told(kernels: ServerKernels, until: Any)
     assert await handle.is_alive()
     await kernels.shutdown("n.ipynb")
     remove()
+
+
+async def test_a_notebook_changes_its_kernel_and_a_tab_sees_it(
+    kernels: ServerKernels, jp_serverapp: ServerApp
+) -> None:
+    before = await kernels.start("n.ipynb", "python3")
+    assert "python3" in await kernels.kernel_names()
+    with pytest.raises(KernelStartFailed, match="no-such-kernel"):
+        await kernels.change("n.ipynb", "no-such-kernel")
+    await kernels.change("n.ipynb", "python3")
+    [session] = await jp_serverapp.session_manager.list_sessions()
+    assert session["path"] == "n.ipynb" and session["kernel"]["id"] != before.kernel_id
+    assert not await before.is_alive()
+    await kernels.shutdown("n.ipynb")
+
+
+class Gateway:
+    """A gateway that has a kernel, and answers as a busy one does."""
+
+    async def _busy(self, *arguments: Any, **more: Any) -> Any:
+        raise HTTPError(503, "the gateway is overloaded")
+
+    is_alive = interrupt_kernel = restart_kernel = list_sessions = create_session = _busy
+
+    def __contains__(self, kernel_id: str) -> bool:
+        return True
+
+    def get_kernel(self, kernel_id: str) -> Gateway:
+        return self
+
+
+@pytest.mark.parametrize("act", ["is_alive", "interrupt", "restart"])
+async def test_what_a_gateway_answers_is_an_error_of_ours(act: str) -> None:
+    with pytest.raises(KernelError, match="overloaded"):
+        await getattr(ServerKernel(Gateway(), "k"), act)()
+
+
+async def test_a_gateway_that_does_not_list_its_kernels_is_an_error_of_ours() -> None:
+    kernels = ServerKernels(Gateway(), Gateway())
+    for call in (kernels.find("n.ipynb"), kernels.start("n.ipynb", None)):
+        with pytest.raises(KernelError, match="overloaded"):
+            await call

@@ -1,5 +1,6 @@
 // The one WebSocket: connects, reconnects, attaches again where it left off, and repeats what was
 // asked but not answered. Knows frames, not what they mean; `model/` does.
+import { UUID } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
@@ -144,7 +145,7 @@ export class AgentSocket {
     this.disposed = true;
     window.removeEventListener('online', this.retryNow);
     clearTimeout(this.timer);
-    this.socket?.close();
+    this.socket?.close(1000);
     this.socket = null;
     this.setState('closed');
     Signal.clearData(this);
@@ -184,7 +185,7 @@ export class AgentSocket {
   /** Tell which notebooks are open; told again after each reconnect. */
   setNotebooks(notebooks: readonly OpenNotebook[]): void {
     this.notebooks = notebooks;
-    this.send({ type: 'notebooks', notebooks });
+    this.send({ type: 'notebooks', notebooks, page: this.page });
   }
 
   setRpcHandler(handler: RpcHandler): void {
@@ -223,7 +224,7 @@ export class AgentSocket {
     this._lost = false;
     this.attempt = 0;
     if (this.notebooks.length > 0) {
-      this.send({ type: 'notebooks', notebooks: this.notebooks });
+      this.send({ type: 'notebooks', notebooks: this.notebooks, page: this.page });
     }
     for (const [sessionId, watch] of this.watches) {
       this.attach(sessionId, watch);
@@ -355,6 +356,8 @@ export class AgentSocket {
     return `f${++this.counter}`;
   }
 
+  /** The same on every connection of this page: after a short loss, the server knows it again. */
+  private readonly page = UUID.uuid4();
   private socket: WebSocket | null = null;
   private _welcome: Welcome | null = null;
   private _state: ConnectionState = 'closed';

@@ -82,6 +82,7 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
       reveal: vi.fn(),
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
+      restartKernel: vi.fn(),
       promptAbout: verb => ({ text: `${verb} cell [1]`, notebook: 'a.ipynb' })
     },
     draft,

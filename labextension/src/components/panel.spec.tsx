@@ -80,6 +80,7 @@ let show: (transcript: Partial<Transcript>) => void;
 let models: ModelInfo[];
 let sessions: SessionSummary[];
 let agent: AgentModel;
+const restartKernel = vi.fn();
 
 beforeEach(() => {
   requests = [];
@@ -151,6 +152,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       reveal: vi.fn(),
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
+      restartKernel,
       promptAbout: verb => ({ text: `${verb} cell [4]`, notebook: 'a.ipynb' })
     },
     draft: new Draft(),
@@ -200,6 +202,16 @@ function write(text: string, key: object): void {
 }
 
 const asked = (type: Request['type']): Request[] => requests.filter(one => one.type === type);
+
+describe('a kernel that went on after Stop', () => {
+  it('can be restarted from where that is said', async () => {
+    const notice = { type: 'notice', level: 'warning', text: 'It still runs.' } as const;
+    const code = 'kernel_still_running';
+    const panel = await open({ entries: [{ ...notice, code, path: 'a.ipynb' }] });
+    fireEvent.click(button(panel, 'restart-kernel'));
+    expect(restartKernel).toHaveBeenCalledWith('a.ipynb');
+  });
+});
 
 describe('an approval', () => {
   const waiting = { running: true, approvals: [APPROVAL] };

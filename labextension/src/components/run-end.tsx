@@ -73,12 +73,23 @@ async function goOn(session: SessionModel, words: string): Promise<void> {
 }
 
 export const Notice = React.memo(function Notice(props: { entry: NoticeEntry }): JSX.Element {
-  const { level, text } = props.entry;
+  const { level, text, code, path } = props.entry;
+  const { trans, notebook } = useServices();
   const Icon = level === 'error' ? errorIcon : level === 'warning' ? bellIcon : infoIcon;
   return (
     <div className="jp-Agent-notice" data-level={level} role="note">
       <Icon.react tag="span" elementSize="normal" />
-      <span>{text}</span>
+      <span className="jp-Agent-runEndText">{text}</span>
+      {code === 'kernel_still_running' && path && (
+        <button
+          type="button"
+          className="jp-Agent-button"
+          data-action="restart-kernel"
+          onClick={() => notebook.restartKernel(path)}
+        >
+          {trans.__('Restart kernel…')}
+        </button>
+      )}
     </div>
   );
 });

@@ -17,6 +17,8 @@ export interface NotebookActions {
   insertBelow(code: string): void;
   /** Replace the active cell's source. */
   replaceActive(code: string): void;
+  /** Restart the kernel of a notebook, once the person has confirmed it. */
+  restartKernel(path: string): void;
   /** A prompt about the active cell, null when there is none. */
   promptAbout(verb: 'fix' | 'explain'): CellPrompt | null;
 }

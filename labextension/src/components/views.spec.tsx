@@ -46,6 +46,7 @@ beforeEach(async () => {
       reveal: vi.fn(),
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
+      restartKernel: vi.fn(),
       promptAbout: verb => ({ text: `${verb} cell [4] of b.ipynb`, notebook: 'b.ipynb' })
     },
     draft: new Draft(),

@@ -166,6 +166,10 @@ describe('the bridge', () => {
     expect(await code(call('dance', { path: 'a.ipynb' }))).toBe('bad_frame');
   });
 
+  it('is asked to stop a run that is over, or was never here', async () => {
+    expect(await call('stop_run', { path: 'a.ipynb', op_id: 'gone' })).toEqual({});
+  });
+
   it('does not touch what may not be written', async () => {
     writable = false;
     expect(await code(call('apply', insert('b')))).toBe('NOTEBOOK_READ_ONLY');

@@ -13,13 +13,16 @@ import type {
   RevealParams,
   Rpc,
   RunParams,
-  SetOutputsParams
+  SelectKernelParams,
+  SetOutputsParams,
+  StopRunParams
 } from '../protocol/types';
 import { RpcFailure } from '../client/socket';
 import { applyChanges } from './apply';
 import { notebookMissing, readOnly, unknownCell } from './failures';
 import { followCell } from './follow';
 import { highlightCells } from './highlight';
+import { selectKernel } from './kernel';
 import type { RunServices } from './run';
 import { runCells } from './run';
 import { isReadOnly, saveNotebook, within } from './saving';
@@ -28,7 +31,12 @@ import { RevisionCounter, cellState, cellStates } from './state';
 type Progress = (data: JsonValue) => void;
 
 // Calls that act. A repeat of one of the latest gets the answer of the first.
-const ACTING = new Set(['notebook.apply', 'notebook.run', 'notebook.set_outputs']);
+const ACTING = new Set([
+  'notebook.apply',
+  'notebook.run',
+  'notebook.select_kernel',
+  'notebook.set_outputs'
+]);
 const REMEMBERED = 200;
 // Milliseconds to wait for a notebook that is still loading.
 const LOAD_PATIENCE = 30_000;
@@ -43,6 +51,8 @@ interface Operation {
   readonly answer: Promise<JsonValue | null>;
   readonly news: readonly JsonValue[];
   readonly listeners: Progress[];
+  /** Aborted when it is to begin nothing more. */
+  readonly stop: AbortController;
 }
 
 export class NotebookBridge {
@@ -51,7 +61,7 @@ export class NotebookBridge {
   /** Answer one call. The same `op_id` never acts twice; a repeat is told the same news. */
   handle(call: Rpc, progress: Progress): Promise<JsonValue | null> {
     if (!ACTING.has(call.method)) {
-      return this.dispatch(call, progress);
+      return this.dispatch(call, progress, new AbortController().signal);
     }
     // One operation may both edit and run.
     const key = `${call.method} ${call.op_id}`;
@@ -67,11 +77,13 @@ export class NotebookBridge {
   private begin(key: string, call: Rpc, progress: Progress): Promise<JsonValue | null> {
     const news: JsonValue[] = [];
     const listeners = [progress];
-    const answer = this.dispatch(call, data => {
+    const stop = new AbortController();
+    const tell = (data: JsonValue): void => {
       news.push(data);
       listeners.forEach(listener => listener(data));
-    });
-    this.done.set(key, { answer, news, listeners });
+    };
+    const answer = this.dispatch(call, tell, stop.signal);
+    this.done.set(key, { answer, news, listeners, stop });
     answer.catch(error => {
       // Refused, so nothing was done: it may be tried again.
       if (error instanceof RpcFailure) {
@@ -87,7 +99,11 @@ export class NotebookBridge {
     return answer;
   }
 
-  private async dispatch(call: Rpc, progress: Progress): Promise<JsonValue | null> {
+  private async dispatch(
+    call: Rpc,
+    progress: Progress,
+    stopped: AbortSignal
+  ): Promise<JsonValue | null> {
     const params = call.params as unknown;
     switch (call.method) {
       case 'notebook.read':
@@ -100,9 +116,18 @@ export class NotebookBridge {
             await this.panel((params as RunParams).path),
             params as RunParams,
             this.services,
-            data => progress(asJson(data))
+            data => progress(asJson(data)),
+            stopped
           )
         );
+      case 'notebook.stop_run':
+        this.done.get(`notebook.run ${(params as StopRunParams).op_id}`)?.stop.abort();
+        return {};
+      case 'notebook.select_kernel': {
+        const { path, name } = params as SelectKernelParams;
+        await selectKernel(await this.panel(path), name);
+        return {};
+      }
       case 'notebook.set_outputs':
         return this.setOutputs(params as SetOutputsParams);
       case 'notebook.save':

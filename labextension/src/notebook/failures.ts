@@ -31,6 +31,10 @@ export function noKernel(message: string): RpcFailure {
   return failure('NO_KERNEL', message);
 }
 
+export function kernelStartFailed(message: string): RpcFailure {
+  return failure('KERNEL_START_FAILED', message);
+}
+
 export function kernelBusy(message: string): RpcFailure {
   return failure('KERNEL_BUSY', message, true);
 }

@@ -6,9 +6,10 @@ import { NotebookActions } from '@jupyterlab/notebook';
 import type { ITranslator } from '@jupyterlab/translation';
 
 import type { CellRun, RunParams, RunProgress, RunResult } from '../protocol/types';
-import { kernelBusy, noKernel, unknownCell } from './failures';
+import { kernelBusy, unknownCell } from './failures';
 import { followCell } from './follow';
-import { saveNotebook, within } from './saving';
+import { kernelReady } from './kernel';
+import { saveNotebook } from './saving';
 
 /** What Lab's own run needs beside the notebook. */
 export interface RunServices {
@@ -17,20 +18,20 @@ export interface RunServices {
 }
 
 // Milliseconds.
-const KERNEL_PATIENCE = 60_000;
 const LOOK_AGAIN = 20;
 
 const LOST = new Set(['dead', 'restarting', 'autorestarting', 'terminating']);
 
 /**
- * Run cells and return how each ended. Ends when the kernel is lost, too: Lab's own promise may
- * never settle then.
+ * Run cells and return how each ended; none is begun any more once `stopped` is aborted. Ends when
+ * the kernel is lost, too: Lab's own promise may never settle then.
  */
 export async function runCells(
   panel: NotebookPanel,
   params: RunParams,
   services: RunServices,
-  report: (progress: RunProgress) => void
+  report: (progress: RunProgress) => void,
+  stopped: AbortSignal
 ): Promise<RunResult> {
   params.cell_ids.forEach(id => findCell(panel, id));
   await saveNotebook(panel);
@@ -41,22 +42,38 @@ export async function runCells(
   const kernel = watchKernel(panel);
   const cells: CellRun[] = [];
   try {
-    let stopped = false;
+    let failed = false;
     for (const id of params.cell_ids) {
-      if (stopped || kernel.lost) {
+      if (failed || stopped.aborted || kernel.lost) {
         report({ cell_id: id, message_id: null, state: 'not_run' });
         cells.push({ cell_id: id, status: 'not_run' });
         continue;
       }
-      const run = await runCell(panel, id, services, kernel, report);
+      const run = isAsExpected(panel, id, params)
+        ? await runCell(panel, id, services, kernel, report)
+        : ({ cell_id: id, status: 'stale' } as const);
+      if (run.status === 'stale') {
+        report({ cell_id: id, message_id: null, state: 'not_run' });
+      }
       cells.push(run);
-      stopped = params.stop_on_error && run.status === 'error';
+      failed = params.stop_on_error && (run.status === 'error' || run.status === 'stale');
     }
   } finally {
     kernel.dispose();
   }
   await saveNotebook(panel);
   return { cells };
+}
+
+/** Whether a cell is still what it was when its run was allowed; one that is gone is not run. */
+function isAsExpected(panel: NotebookPanel, id: string, params: RunParams): boolean {
+  const expected = params.expect?.find(cell => cell.id === id);
+  const cell = panel.model?.sharedModel.cells.find(one => one.getId() === id);
+  return (
+    !expected ||
+    !cell ||
+    (cell.cell_type === expected.cell_type && cell.getSource() === expected.source)
+  );
 }
 
 async function runCell(
@@ -106,22 +123,6 @@ async function runCell(
 function findCell(panel: NotebookPanel, id: string): void {
   if (!panel.model?.sharedModel.cells.some(cell => cell.getId() === id)) {
     throw unknownCell(id);
-  }
-}
-
-/** Have a kernel, without asking the person which. */
-async function kernelReady(panel: NotebookPanel): Promise<void> {
-  const { sessionContext } = panel;
-  await within(KERNEL_PATIENCE, sessionContext.ready, undefined);
-  if (sessionContext.hasNoKernel) {
-    const undecided = await within(KERNEL_PATIENCE, sessionContext.startKernel(), true);
-    if (undecided || sessionContext.hasNoKernel) {
-      throw noKernel('The notebook has no kernel, and it is not clear which to start.');
-    }
-  }
-  const info = sessionContext.session?.kernel?.info.then(() => true);
-  if (!(await within(KERNEL_PATIENCE, info ?? Promise.resolve(false), false))) {
-    throw noKernel('The kernel did not answer.');
   }
 }
 

@@ -1,5 +1,6 @@
 // What the panel does to the notebook in front, through Lab's own means.
-import { Notification } from '@jupyterlab/apputils';
+import type { ISessionContextDialogs } from '@jupyterlab/apputils';
+import { Notification, SessionContextDialogs } from '@jupyterlab/apputils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -15,6 +16,7 @@ export function notebookActions(
   tracker: INotebookTracker,
   documents: IDocumentManager,
   model: Pick<AgentModel, 'place' | 'leadTo'>,
+  dialogs: ISessionContextDialogs | null,
   trans: TranslationBundle
 ): NotebookActions {
   const bridge = new NotebookBridge({ tracker, documents });
@@ -48,6 +50,15 @@ export function notebookActions(
       }
       cell.model.sharedModel.setSource(code);
       highlightCells(panel, [cell.model.id]);
+    },
+    restartKernel: path => {
+      const panel = tracker.find(one => one.context.localPath === path);
+      if (!panel) {
+        warn(trans.__('Open %1 first.', path));
+        return;
+      }
+      const restarting = (dialogs ?? new SessionContextDialogs()).restart(panel.sessionContext);
+      restarting.catch((error: Error) => warn(error.message));
     },
     promptAbout: verb => {
       const active = findCell(tracker, {});

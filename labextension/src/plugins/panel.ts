@@ -1,7 +1,7 @@
 // The side panel: in Lab's right side bar, and in Notebook 7's.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
+import { ISessionContextDialogs, Notification } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -23,7 +23,13 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
   description: 'The side panel in which one talks to the agent.',
   autoStart: true,
   requires: [IAgent, IToolCards, INotebookTracker, IDocumentManager, IRenderMimeRegistry],
-  optional: [IEditorLanguageRegistry, ITranslator, ISettingRegistry, ILayoutRestorer],
+  optional: [
+    IEditorLanguageRegistry,
+    ITranslator,
+    ISettingRegistry,
+    ILayoutRestorer,
+    ISessionContextDialogs
+  ],
   provides: IAgentPanel,
   activate: (
     app: JupyterFrontEnd,
@@ -35,7 +41,8 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     languages: IEditorLanguageRegistry | null,
     translator: ITranslator | null,
     settings: ISettingRegistry | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    dialogs: ISessionContextDialogs | null
   ): IAgentPanel => {
     const trans = (translator ?? nullTranslator).load('jupyter_agent');
     const mentions = new NotebookMentions(tracker, model.server);
@@ -48,7 +55,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
       highlight: languages
         ? (code, language, host) => languages.highlight(code, languages.findBest(language), host)
         : null,
-      notebook: notebookActions(tracker, documents, model, trans),
+      notebook: notebookActions(tracker, documents, model, dialogs, trans),
       draft,
       mentions,
       download,

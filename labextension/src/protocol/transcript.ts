@@ -81,7 +81,7 @@ export class TranscriptBuilder {
       case 'tool_end':
         return this.applyTool(event);
       case 'notice':
-        return this.addNotice(event.level, event.text, event.code);
+        return this.addNotice(event.level, event.text, event.code, event.path);
       case 'retry': {
         const text = `${event.error.message} Trying again in ${roundHalfEven(event.delay)} s.`;
         return this.addNotice('warning', text, 'retry');
@@ -254,9 +254,10 @@ export class TranscriptBuilder {
   private addNotice(
     level: EventOf<'notice'>['level'],
     text: string,
-    code: string | null | undefined
+    code: string | null | undefined,
+    path?: string | null
   ): void {
-    this.setEntry(this.entries.length, { type: 'notice', level, text, code });
+    this.setEntry(this.entries.length, { type: 'notice', level, text, code, path });
   }
 
   private state: Transcript;

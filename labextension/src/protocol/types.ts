@@ -173,10 +173,10 @@ export interface CellRef {
   readonly removed?: number | null;
 }
 
-/** How a cell's run ended, as the tab saw it. */
+/** How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run. */
 export interface CellRun {
   readonly cell_id: string;
-  readonly status: 'ok' | 'error' | 'not_run';
+  readonly status: 'ok' | 'error' | 'not_run' | 'stale';
   readonly execution_count?: number | null;
   readonly message_id?: string | null;
 }
@@ -566,17 +566,23 @@ export interface NotebookState {
   readonly metadata?: Readonly<Record<string, JsonValue>> | null;
 }
 
-/** The notebooks this client has open now, whole; sent at the start and on each change. */
+/**
+ * The notebooks this client has open now, whole; sent at the start and on each change.
+ *
+ * `page` is drawn anew by each page that is loaded, and the same on all its sockets.
+ */
 export interface Notebooks {
   readonly notebooks: readonly OpenNotebook[];
+  readonly page?: string | null;
   readonly type: 'notebooks';
 }
 
-/** A sentence for the person: a limit, a fallback, a cut answer. */
+/** A sentence for the person: a limit, a fallback, a cut answer. `path`: of which notebook. */
 export interface Notice {
   readonly level: NoticeLevel;
   readonly text: string;
   readonly code?: string | null;
+  readonly path?: string | null;
   readonly type: 'notice';
 }
 
@@ -585,6 +591,7 @@ export interface NoticeEntry {
   readonly level: NoticeLevel;
   readonly text: string;
   readonly code?: string | null;
+  readonly path?: string | null;
   readonly type: 'notice';
 }
 
@@ -782,10 +789,16 @@ export interface RunEntry {
   readonly type: 'run';
 }
 
-/** Run code cells one after another, as the person would, after saving. */
+/**
+ * Run code cells one after another, as the person would, after saving.
+ *
+ * Each is compared with `expect` when its turn comes: what runs is what was approved, and not what
+ * the person has made of it since. One that differs counts as an error for `stop_on_error`.
+ */
 export interface RunParams {
   readonly path: string;
   readonly cell_ids: readonly string[];
+  readonly expect: readonly Expected[];
   readonly stop_on_error: boolean;
 }
 
@@ -808,6 +821,12 @@ export interface RunStart {
   readonly mode: Mode;
   readonly started_at: string;
   readonly type: 'run_start';
+}
+
+/** Give the notebook a new kernel of the kernelspec `name`, in place of the one it has. */
+export interface SelectKernelParams {
+  readonly path: string;
+  readonly name: string;
 }
 
 /** What the panel needs to know when it starts. */
@@ -887,6 +906,12 @@ export interface Stop {
   readonly id: string;
   readonly session_id: string;
   readonly type: 'stop';
+}
+
+/** Run no further cell of the `notebook.run` with this `op_id`; the cell that runs goes on. */
+export interface StopRunParams {
+  readonly path: string;
+  readonly op_id: string;
 }
 
 /** Words of the person or the model, Markdown. */

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from jupyter_agent.kernel.runner import CellSource, Evaluation, KernelStatus, Run
-from jupyter_agent.protocol.errors import KernelBusy
+from jupyter_agent.kernel.runner import (
+    CellSource,
+    Evaluation,
+    EvaluationTimedOut,
+    KernelStatus,
+    Run,
+)
+from jupyter_agent.protocol.errors import KernelBusy, StaleCells
 from jupyter_agent.testing import (
     FakeKernel,
     FakeNotebook,
@@ -20,7 +28,7 @@ from jupyter_agent.testing import (
     markdown_cell,
     stream,
 )
-from jupyter_agent.tools.base import ToolCallContext
+from jupyter_agent.tools.base import ToolCallContext, definition
 from jupyter_agent.tools.kernel import Kernel, KernelArguments
 from jupyter_agent.tools.run_cells import RunCells, RunCellsArguments
 from jupyter_agent.tools.snippets import MIME
@@ -227,6 +235,81 @@ async def test_a_dead_kernel_is_told(notebook: FakeNotebook, call: CallTool) -> 
     assert called.output.is_error and "kernel_died" in called.text and "restart it" in called.text
 
 
+async def test_a_cell_that_changed_before_its_turn_is_told(
+    notebook: FakeNotebook, call: CallTool
+) -> None:
+    class Stale(FakeKernel):
+        async def start_run(self, cells: Sequence[CellSource], **more: Any) -> Run:
+            run = Run(cells)
+            run.cells[0].status = "stale"
+            run.finish()
+            return run
+
+    called = await call(FakeWorkspace(notebook, Stale()), "run_cells", ids=["aaaa1111"])
+    assert called.output.is_error and "read it again" in called.text
+
+
+async def test_what_was_allowed_is_run_or_nothing(
+    notebook: FakeNotebook, kernel: FakeKernel, workspace: FakeWorkspace
+) -> None:
+    tool = RunCells(workspace)
+    arguments = RunCellsArguments.model_validate({"ids": ["aaaa1111", "cccc1111"]})
+    preview = await tool.preview(arguments)
+    notebook.type_into("cccc1111", "print(")
+    context = ToolCallContext(
+        call_id="c", run_id="r", update=lambda *_: None, bound_to=tuple(preview.bound_to)
+    )
+    with pytest.raises(StaleCells) as caught:
+        await tool.run(arguments, context)
+    assert caught.value.details == {"cells": {"cccc1111": "print("}}
+    assert kernel.executed == []
+
+
+@pytest.mark.R(55)
+@pytest.mark.parametrize("tool", ["run_cells", "read_cells", "run_code"])
+async def test_images_are_looked_at_off_the_event_loop(tool: str, call: CallTool) -> None:
+    lookers: set[threading.Thread] = set()
+
+    class Data(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            if key == "image/png":
+                lookers.add(threading.current_thread())
+            return super().__getitem__(key)
+
+    image = {"output_type": "display_data", "data": Data({"image/png": "x"}), "metadata": {}}
+    cell = replace(code_cell("plot()", id="aaaa1111"), outputs=(image,))
+    given = {"code": "plot()"} if tool == "run_code" else {"ids": ["aaaa1111"]}
+    more = {"outputs": "full"} if tool == "read_cells" else {}
+    await call(
+        FakeWorkspace(FakeNotebook([cell]), FakeKernel(lambda _: [image])), tool, **given, **more
+    )
+    assert lookers and threading.main_thread() not in lookers
+
+
+async def test_the_outputs_of_a_run_are_told_once_and_then_let_go_of(
+    workspace: FakeWorkspace, call: CallTool
+) -> None:
+    first = await call(workspace, "run_cells", ids=["aaaa1111"])
+    assert "ran df = 1" in first.text
+    (run_id,) = workspace.runs
+    assert [cell.outputs for cell in workspace.runs[run_id].run.cells] == [[]]
+    again = await call(workspace, "run_status", run_id=run_id, wait_s=0)
+    assert "ok" in again.text and "read_cells" in again.text
+
+
+async def test_runs_do_not_grow_without_bound_and_what_cells_ran_with_is_known(
+    notebook: FakeNotebook, workspace: FakeWorkspace, call: CallTool
+) -> None:
+    await call(workspace, "run_cells", ids=["eeee1111"])
+    for _ in range(70):
+        await call(workspace, "run_cells", ids=["aaaa1111"])
+    assert len(workspace.runs) < 60
+    notebook.type_into("eeee1111", "last = 2")
+    overview = await call(workspace, "notebook_overview")
+    (line,) = [line for line in overview.lines if "id=eeee" in line]
+    assert "stale(edited)" in line
+
+
 # ---- the kernel tool -----------------------------------------------------------------------------
 
 
@@ -260,7 +343,19 @@ async def test_kernel_actions(workspace: FakeWorkspace, kernel: FakeKernel, call
     assert kernel.restarts == 2 and kernel.executed == ["df = 1"]
     assert above.preview.title == "Restart the kernel, then run cell 1"
     assert [block.text for block in above.preview.blocks] == ["df = 1"]
-    assert (await call(workspace, "kernel", action="list")).text.startswith("not_allowed")
+
+
+@pytest.mark.parametrize("given", [{"action": "list"}, {"action": "select", "name": "ir"}])
+def test_a_choice_of_kernels_is_not_offered_where_there_is_none(
+    workspace: FakeWorkspace, given: dict[str, Any]
+) -> None:
+    tool = Kernel(workspace)
+    told = definition(tool)
+    assert "select" not in told.description
+    properties: Any = told.parameters["properties"]
+    assert "name" not in properties and "list" not in properties["action"]["enum"]
+    with pytest.raises(ValidationError):
+        tool.arguments.model_validate(given)
 
 
 async def test_kernels_can_be_chosen_where_there_is_a_choice(workspace: FakeWorkspace) -> None:
@@ -276,6 +371,7 @@ async def test_kernels_can_be_chosen_where_there_is_a_choice(workspace: FakeWork
     choice = Choice()
     tool = Kernel(workspace, choice)
     context = ToolCallContext(call_id="c", run_id="r", update=lambda *given: None)
+    assert "select" in tool.description
     listed = await tool.run(KernelArguments.model_validate({"action": "list"}), context)
     assert listed.content[0].text == "ir: R\npython3: Python 3"  # type: ignore[union-attr]
     await tool.run(KernelArguments.model_validate({"action": "select", "name": "ir"}), context)
@@ -346,14 +442,14 @@ async def test_a_probe_that_does_not_end_is_interrupted(
 ) -> None:
     class Endless(FakeKernel):
         async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
-            await asyncio.sleep(deadline)
-            raise KernelBusy("no answer in time")
+            raise EvaluationTimedOut("It did not end within 1 s.")
 
     kernel = Endless()
     called = await call(
         FakeWorkspace(notebook, kernel), "run_code", code="while True: pass", wait_s=1
     )
-    assert kernel.interrupts == 1
+    # Whoever evaluated it has interrupted it, and nothing else.
+    assert kernel.interrupts == 0
     assert called.text.startswith("TIMED_OUT") and "was interrupted" in called.text
 
 
@@ -362,10 +458,11 @@ async def test_a_kernel_that_became_busy_is_not_interrupted(
 ) -> None:
     class JustBusy(FakeKernel):
         async def evaluate(self, code: str, *, deadline: float) -> Evaluation:
+            await asyncio.sleep(deadline)
             raise KernelBusy("running something else")
 
     kernel = JustBusy()
-    await call(FakeWorkspace(notebook, kernel), "run_code", code="1", wait_s=30)
+    await call(FakeWorkspace(notebook, kernel), "run_code", code="1", wait_s=1)
     assert kernel.interrupts == 0
 
 

@@ -1,0 +1,37 @@
+// The kernel of a notebook: there before cells run, and another one when that was allowed.
+import type { NotebookPanel } from '@jupyterlab/notebook';
+
+import { kernelStartFailed, noKernel } from './failures';
+import { within } from './saving';
+
+// Milliseconds.
+const KERNEL_PATIENCE = 60_000;
+
+/** Have a kernel, without asking the person which. */
+export async function kernelReady(panel: NotebookPanel): Promise<void> {
+  const { sessionContext } = panel;
+  await within(KERNEL_PATIENCE, sessionContext.ready, undefined);
+  if (sessionContext.hasNoKernel) {
+    const undecided = await within(KERNEL_PATIENCE, sessionContext.startKernel(), true);
+    if (undecided || sessionContext.hasNoKernel) {
+      throw noKernel('The notebook has no kernel, and it is not clear which to start.');
+    }
+  }
+  const info = sessionContext.session?.kernel?.info.then(() => true);
+  if (!(await within(KERNEL_PATIENCE, info ?? Promise.resolve(false), false))) {
+    throw noKernel('The kernel did not answer.');
+  }
+}
+
+/** Start another kernel in place of the notebook's, as Lab's own dialog does. */
+export async function selectKernel(panel: NotebookPanel, name: string): Promise<void> {
+  const { sessionContext } = panel;
+  await within(KERNEL_PATIENCE, sessionContext.ready, undefined);
+  const kernel = await sessionContext.changeKernel({ name }).catch((error: Error) => {
+    throw kernelStartFailed(error.message);
+  });
+  if (kernel?.name !== name) {
+    throw kernelStartFailed(`The ${name} kernel did not start.`);
+  }
+  await kernelReady(panel);
+}
