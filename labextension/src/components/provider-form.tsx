@@ -7,11 +7,14 @@ import { useServices } from './services';
 export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Element {
   const { model, trans, complain } = useServices();
   const [key, setKey] = React.useState('');
-  const [url, setUrl] = React.useState(provider.base_url ?? '');
+  // Null: the address as the server has it, which may become another.
+  const [typed, setTyped] = React.useState<string | null>(null);
   const [busy, setBusy] = React.useState(false);
   const [found, setFound] = React.useState<ProviderTest | null>(null);
   const fixed = provider.own || provider.locked;
-  const moved = !fixed && url.trim() !== (provider.base_url ?? '');
+  const known = provider.base_url ?? '';
+  const url = typed ?? known;
+  const moved = !fixed && url.trim() !== known;
   const changed = key !== '' || moved;
 
   /** Keep what was typed, then ask the provider. */
@@ -25,6 +28,7 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
       }
       setFound(await model.server.testProvider(provider.name));
       await model.setupChanged();
+      setTyped(null);
     } catch (error) {
       setFound({ ok: false, message: (error as Error).message });
     } finally {
@@ -34,6 +38,7 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
   const forget = async (): Promise<void> => {
     await model.server.forgetProviderKey(provider.name);
     setFound(null);
+    setTyped(null);
     await model.setupChanged();
   };
   return (
@@ -67,7 +72,7 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
           value={url}
           placeholder="https://…"
           readOnly={fixed}
-          onChange={event => setUrl(event.target.value)}
+          onChange={event => setTyped(event.target.value)}
         />
       </label>
       {provider.locked && (

@@ -66,9 +66,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
         </select>
       </label>
       {adding && <OwnServerForm added={setChosen} />}
-      {provider && (
-        <ProviderForm key={`${provider.name} ${provider.base_url ?? ''}`} provider={provider} />
-      )}
+      {provider && <ProviderForm key={provider.name} provider={provider} />}
       {ready && <ModelFacts />}
       {!ready && <LookedFor />}
     </section>
