@@ -10,7 +10,9 @@ import { useServices } from './services';
 export function Sessions({ close }: { close: () => void }): JSX.Element {
   const { model, trans, complain } = useServices();
   const [query, setQuery] = React.useState('');
-  const [here, setHere] = React.useState(model.notebook !== null);
+  const [wanted, setWanted] = React.useState(model.notebook !== null);
+  // Without a notebook there is nothing to narrow the list to, nor a box to untick.
+  const here = wanted && model.notebook !== null;
   React.useEffect(() => {
     model.sessions.refresh().catch(complain);
   }, [model, complain]);
@@ -30,7 +32,11 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
       />
       {model.notebook !== null && (
         <label className="jp-Agent-check">
-          <input type="checkbox" checked={here} onChange={event => setHere(event.target.checked)} />
+          <input
+            type="checkbox"
+            checked={here}
+            onChange={event => setWanted(event.target.checked)}
+          />
           {trans.__('Only this notebook')}
         </label>
       )}
