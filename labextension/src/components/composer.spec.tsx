@@ -85,7 +85,8 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
     draft,
     mentions: {
       notebook: 'a.ipynb',
-      cells: () => [CELL, { ...CELL, id: 'c2', place: '[2]', firstLine: 'y\u202e = 2' }],
+      hasCells: true,
+      cells: vi.fn(() => [CELL, { ...CELL, id: 'c2', place: '[2]', firstLine: 'y\u202e = 2' }]),
       selection: () => null,
       variables: async () => ({ variables: [], problem: 'The kernel is busy.' }),
       files: async () => ({ files: ['a.csv'], more: false })
@@ -140,6 +141,17 @@ describe('the list', () => {
     type('new @cell:[');
     expect(options()).toHaveLength(2);
     expect(requests).toEqual([]);
+  });
+
+  it('reads the notebook only when cells can be mentioned', async () => {
+    await open();
+    type('a plain sentence');
+    act(() => draft.say({ kind: 'info', text: 'drawn again' }));
+    type('/hel');
+    expect(options()).toEqual(['/help']);
+    expect(services.mentions.cells).not.toHaveBeenCalled();
+    type('@cell:');
+    expect(services.mentions.cells).toHaveBeenCalled();
   });
 
   it('shows what cannot be seen', async () => {

@@ -154,6 +154,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
     draft: new Draft(),
     mentions: {
       notebook: 'a.ipynb',
+      hasCells: false,
       cells: () => [],
       selection: () => null,
       variables: async () => ({ variables: [] }),

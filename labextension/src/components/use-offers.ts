@@ -8,7 +8,7 @@ import { splitQuery, tokenAt } from '../model/offers';
 import type { VariableList } from '../protocol/types';
 import { searchModels } from './model-search';
 import { modeWords } from './pickers';
-import { useCommands } from './run-command';
+import { commandsNow } from './run-command';
 import { useServices } from './services';
 
 /** Milliseconds of rest before files are looked for. */
@@ -23,8 +23,8 @@ export interface Offered {
 const NOTHING: Offered = { token: null, offers: [], remark: null };
 
 export function useOffers(draft: Draft, caret: number | null): Offered {
-  const { model, trans, mentions } = useServices();
-  const commands = useCommands();
+  const services = useServices();
+  const { model, trans, mentions } = services;
   const token = caret === null ? null : tokenAt(draft.text, caret);
   const found = useFound(token);
   if (token === null) {
@@ -32,7 +32,7 @@ export function useOffers(draft: Draft, caret: number | null): Offered {
   }
   switch (token.kind) {
     case 'command':
-      return { token, offers: commandOffers(token.query, commands), remark: null };
+      return { token, offers: commandOffers(token.query, commandsNow(services)), remark: null };
     case 'model':
       return { token, offers: modelOffers(searchModels(model.models, token.query)), remark: null };
     case 'mode': {
