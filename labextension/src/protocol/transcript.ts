@@ -2,7 +2,15 @@
 // `snapshot()` shares everything that did not change since the one before, so that a view can
 // compare by identity.
 import { MessageBuilder } from './reduce';
-import type { Entry, Message, ReviewCell, SessionEvent, ToolState, Transcript } from './types';
+import type {
+  Entry,
+  Message,
+  NoticeEntry,
+  ReviewCell,
+  SessionEvent,
+  ToolState,
+  Transcript
+} from './types';
 
 type EventOf<T extends SessionEvent['type']> = Extract<SessionEvent, { type: T }>;
 
@@ -82,13 +90,14 @@ export class TranscriptBuilder {
       case 'notice':
         return this.addNotice(event.level, event.text, event.code);
       case 'retry': {
-        const text = `${event.error.message} Trying again in ${roundHalfEven(event.delay)} s.`;
-        return this.addNotice('warning', text, 'retry');
+        const { delay, error } = event;
+        const text = `${error.message} Trying again in ${roundHalfEven(delay)} s.`;
+        return this.addNotice('warning', text, 'retry', { message: error.message, delay });
       }
       case 'context_compacted': {
-        const change = `${event.before} → ${event.after} tokens`;
-        const text = `Older turns were summarised for the model: ${change}.`;
-        return this.addNotice('info', text, 'context_compacted');
+        const { before, after } = event;
+        const text = `Older turns were summarised for the model: ${before} → ${after} tokens.`;
+        return this.addNotice('info', text, 'context_compacted', { before, after });
       }
       case 'budget':
         return this.set({ budget: event });
@@ -239,9 +248,10 @@ export class TranscriptBuilder {
   private addNotice(
     level: EventOf<'notice'>['level'],
     text: string,
-    code: string | null | undefined
+    code: string | null | undefined,
+    values?: NoticeEntry['values']
   ): void {
-    this.setEntry(this.entries.length, { type: 'notice', level, text, code });
+    this.setEntry(this.entries.length, { type: 'notice', level, text, code, values });
   }
 
   private state: Transcript;
