@@ -1,29 +1,42 @@
 // Pictures a person adds to a prompt.
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { ImagePart } from '../protocol/types';
 
 export const ACCEPTED_IMAGES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
 // Bytes; providers refuse larger ones.
 const LARGEST = 5 * 1024 * 1024;
 
-/** Whether some of the files can be added. */
-export function hasImages(files: Iterable<File>): boolean {
-  return [...files].some(file => ACCEPTED_IMAGES.includes(file.type));
+export function isImage(file: File): boolean {
+  return ACCEPTED_IMAGES.includes(file.type);
+}
+
+/** Whether pictures are what was copied: table cells are copied as a text with a picture of it. */
+export function pastesImages(clipboard: DataTransfer): boolean {
+  const files = [...clipboard.files];
+  const text = clipboard.getData('text/plain').trim();
+  // Files that were copied come with their names.
+  const names = text.split(/\s*\n\s*/).every(line => files.some(file => file.name === line));
+  return files.some(isImage) && (text === '' || names);
 }
 
 /** Read the pictures among some files. */
-export async function readImages(files: Iterable<File>): Promise<ImagePart[]> {
-  const pictures = [...files].filter(file => ACCEPTED_IMAGES.includes(file.type));
+export async function readImages(
+  files: Iterable<File>,
+  trans: TranslationBundle
+): Promise<ImagePart[]> {
+  const pictures = [...files].filter(isImage);
   const large = pictures.find(file => file.size > LARGEST);
   if (large) {
-    throw new Error(`${large.name} is larger than 5 MB.`);
+    throw new Error(trans.__('%1 is larger than 5 MB.', large.name));
   }
-  return Promise.all(pictures.map(readImage));
+  return Promise.all(pictures.map(file => readImage(file, trans)));
 }
 
-function readImage(file: File): Promise<ImagePart> {
+function readImage(file: File, trans: TranslationBundle): Promise<ImagePart> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onerror = () => reject(new Error(`${file.name} cannot be read.`));
+    reader.onerror = () => reject(new Error(trans.__('%1 cannot be read.', file.name)));
     reader.onload = () => {
       const data = String(reader.result).split(',', 2)[1] ?? '';
       resolve({ type: 'image', media_type: file.type, data });

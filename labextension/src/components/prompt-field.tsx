@@ -5,10 +5,10 @@ import type { Draft } from '../model/draft';
 import { mentionBefore, withoutMention } from '../model/mentions';
 import type { Offer } from '../model/offers';
 import { tokenAt } from '../model/offers';
+import type { PromptContent } from '../model/prompt-content';
 import type { Delivery } from '../model/session';
-import type { Mention } from '../protocol/types';
 import { Completions } from './completions';
-import { hasImages } from './images';
+import { pastesImages } from './images';
 import { useServices } from './services';
 import { useSignal } from './signals';
 import type { Offered } from './use-offers';
@@ -20,8 +20,8 @@ export interface FieldProps {
   send(delivery: Delivery): void;
   stop(): void;
   paste(files: Iterable<File>): void;
-  /** The last prompt, with what it mentioned. */
-  recall(): { text: string; mentions: readonly Mention[] } | null;
+  /** The last prompt. */
+  recall(): PromptContent | null;
 }
 
 export function PromptField(props: FieldProps): JSX.Element {
@@ -91,7 +91,7 @@ export function PromptField(props: FieldProps): JSX.Element {
         onBlur={popup.close}
         onKeyDown={popup.onKeyDown}
         onPaste={event => {
-          if (hasImages(event.clipboardData.files)) {
+          if (pastesImages(event.clipboardData)) {
             event.preventDefault();
             props.paste(event.clipboardData.files);
           }
@@ -196,11 +196,11 @@ function onFieldKey(event: React.KeyboardEvent<HTMLTextAreaElement>, props: Fiel
     event.preventDefault();
     event.stopPropagation();
     props.stop();
-  } else if (event.key === 'ArrowUp' && draft.text === '') {
+  } else if (event.key === 'ArrowUp' && draft.text === '' && draft.isEmpty) {
     const last = props.recall();
     if (last) {
       event.preventDefault();
-      draft.write(last.text, last.mentions, last.text.length);
+      draft.offer(last);
     }
   } else if (event.key === 'Backspace' && selectionStart === selectionEnd && isPlain(event)) {
     const mention = mentionBefore(draft.text, selectionStart, draft.mentions);

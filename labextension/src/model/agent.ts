@@ -5,7 +5,7 @@ import { Signal } from '@lumino/signaling';
 
 import { ApiError } from '../client/rest';
 import type { ProviderInfo } from '../protocol/rest';
-import type { Effort, ImagePart, Message, Mode, ModelInfo, ServerStatus } from '../protocol/types';
+import type { Effort, ImagePart, Mode, ModelInfo, ServerStatus } from '../protocol/types';
 import { ModelListing } from './model-list';
 import type { AgentConnection, AgentServer } from './server';
 import type { Delivery, PromptOptions } from './session';
@@ -182,22 +182,13 @@ export class AgentModel {
     }
   }
 
-  /** Go on from before a prompt in a new session; the prompt is offered to be written anew. */
-  async goBack(message: Message): Promise<void> {
+  /** Go on from before a prompt in a new session; shown at once. */
+  async goBack(messageId: string): Promise<void> {
     if (this._session) {
-      const session = await this.server.forkSession(this._session.id, message.id, true);
-      const words = message.parts.map(part => (part.type === 'text' ? part.text : ''));
-      this.offered = words.join('');
+      const session = await this.server.forkSession(this._session.id, messageId, true);
       this.sessions.add(session);
       this.show(session.id);
     }
-  }
-
-  /** A prompt that waits to be put into the composer, once. */
-  takeOffered(): string {
-    const text = this.offered;
-    this.offered = '';
-    return text;
   }
 
   dispose(): void {
@@ -296,7 +287,6 @@ export class AgentModel {
   private _session: SessionModel | null = null;
   private draft: { model?: string; mode?: Mode; effort?: Effort } = {};
   private settings = '';
-  private offered = '';
   private creating: Promise<SessionModel> | null = null;
   /** The session last shown for a notebook; null: a new one was begun. */
   private readonly left = new Map<string | null, string | null>();
