@@ -63,7 +63,7 @@ class FakeServer {
     default_model: null,
     default_mode: 'ask',
     modes: ['ask'],
-    open_panel: false,
+    open_panel: 'never',
     demo_prompt: '',
     looked_for: []
   });

@@ -7,6 +7,7 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { PanelServices } from '../components/services';
@@ -17,13 +18,15 @@ import { IAgent, IAgentPanel, IToolCards } from '../tokens';
 import { AgentPanel } from '../widgets/panel';
 import { NotebookMentions } from './mention-sources';
 import { notebookActions } from './notebook-actions';
+import { opensAtStart } from './open-at-start';
+import { SETTINGS } from './settings';
 
 export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
-  id: 'jupyter-agent:plugin',
+  id: SETTINGS,
   description: 'The side panel in which one talks to the agent.',
   autoStart: true,
   requires: [IAgent, IToolCards, INotebookTracker, IDocumentManager, IRenderMimeRegistry],
-  optional: [IEditorLanguageRegistry, ITranslator, ISettingRegistry, ILayoutRestorer],
+  optional: [IEditorLanguageRegistry, ITranslator, ISettingRegistry, ILayoutRestorer, IStateDB],
   provides: IAgentPanel,
   activate: (
     app: JupyterFrontEnd,
@@ -35,7 +38,8 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     languages: IEditorLanguageRegistry | null,
     translator: ITranslator | null,
     settings: ISettingRegistry | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    state: IStateDB | null
   ): IAgentPanel => {
     const trans = (translator ?? nullTranslator).load('jupyter_agent');
     const mentions = new NotebookMentions(tracker, model.server);
@@ -63,7 +67,8 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     app.shell.add(widget, 'right', { rank: 600 });
     restorer?.add(widget, widget.id);
     const open = (): void => app.shell.activateById(widget.id);
-    void openAtStart(app, model, settings).then(wanted => wanted && open());
+    const chosen = app.restored.then(() => settings?.load(SETTINGS).catch(() => null) ?? null);
+    void opensAtStart(model, chosen, state).then(wanted => wanted && open());
     const focus = (): void => {
       open();
       // The side bar shows the widget in the next turn.
@@ -79,32 +84,6 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     };
   }
 };
-
-/** Whether a setting of the person, or of whoever started the server, wants the panel open. */
-async function openAtStart(
-  app: JupyterFrontEnd,
-  model: AgentModel,
-  settings: ISettingRegistry | null
-): Promise<boolean> {
-  await app.restored;
-  const loaded = await settings?.load(panelPlugin.id).catch(() => null);
-  if (loaded?.get('openOnStart').composite === true) {
-    return true;
-  }
-  if (model.status) {
-    return model.status.open_panel;
-  }
-  return new Promise(resolve => {
-    const onChange = (): void => {
-      if (model.phase !== 'loading') {
-        model.changed.disconnect(onChange);
-        resolve(model.status?.open_panel ?? false);
-      }
-    };
-    model.changed.connect(onChange);
-    onChange();
-  });
-}
 
 function download(name: string, text: string): void {
   const link = document.createElement('a');
