@@ -18,7 +18,6 @@ import type {
 import { RpcFailure } from '../client/socket';
 import { applyChanges } from './apply';
 import { notebookMissing, readOnly, unknownCell } from './failures';
-import { followCell } from './follow';
 import { highlightCells } from './highlight';
 import type { RunServices } from './run';
 import { runCells } from './run';
@@ -171,7 +170,7 @@ export class NotebookBridge {
     highlightCells(panel, touched);
     const last = [...touched].pop();
     if (last !== undefined) {
-      void followCell(panel, last);
+      void this.services.follower?.follow(panel, last);
     }
     return { ...result, saved: await saveNotebook(panel) };
   }
