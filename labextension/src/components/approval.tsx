@@ -5,6 +5,7 @@ import type { SessionModel } from '../model/session';
 import type { ApprovalStart, GrantScope, Permission } from '../protocol/types';
 import { ExactText, VisibleText } from './code-text';
 import { Preview } from './preview';
+import { useRequest } from './request';
 import { useServices } from './services';
 import { useSignal } from './signals';
 
@@ -18,12 +19,11 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
   useSignal(model.connection.stateChanged);
   const welcome = model.connection.welcome;
   const id = React.useId();
-  const host = React.useRef<HTMLDivElement>(null);
+  const attributes = useRequest(session);
   const [problem, setProblem] = React.useState('');
   const [sending, setSending] = React.useState(false);
   const [ready, setReady] = React.useState(false);
   React.useEffect(() => {
-    focusPolitely(host.current);
     const timer = setTimeout(() => setReady(true), GRACE);
     return () => clearTimeout(timer);
   }, []);
@@ -40,10 +40,8 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
   const refused = welcome?.can_approve === false ? (welcome.reason ?? '') : null;
   return (
     <div
-      ref={host}
+      {...attributes}
       className="jp-Agent-approval"
-      role="group"
-      tabIndex={-1}
       aria-labelledby={id}
       data-tool={approval.tool_name}
     >
@@ -75,16 +73,6 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
       )}
     </div>
   );
-}
-
-/** Move the focus to a new request, unless the person is writing or working elsewhere. */
-function focusPolitely(host: HTMLElement | null): void {
-  const active = document.activeElement;
-  const inPanel = host?.closest('.jp-Agent-panel')?.contains(active) ?? false;
-  const writing = active instanceof HTMLTextAreaElement || active instanceof HTMLInputElement;
-  if (host && inPanel && !(writing && active.value !== '')) {
-    host.focus({ preventScroll: true });
-  }
 }
 
 function PermissionList(props: { permissions: readonly Permission[] }): JSX.Element {

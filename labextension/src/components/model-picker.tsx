@@ -95,12 +95,7 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
     box.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
   }, [at]);
   return (
-    <div
-      ref={box}
-      className="jp-Agent-popover"
-      role="dialog"
-      aria-label={trans.__('Models')}
-    >
+    <div ref={box} className="jp-Agent-popover" role="dialog" aria-label={trans.__('Models')}>
       <input
         className="jp-Agent-input"
         autoFocus

@@ -9,6 +9,7 @@ import { Composer } from './composer';
 import { Empty } from './empty';
 import type { View } from './header';
 import { Header } from './header';
+import { useKeptFocus } from './kept-focus';
 import { hasModel, isDemo } from './model-search';
 import { ReviewBar } from './review-bar';
 import { useServices } from './services';
@@ -21,11 +22,13 @@ export function Panel(): JSX.Element {
   const { model } = useServices();
   useSignal(model.changed);
   const { session } = model;
-  const { transcript, sent } = useSession(session);
+  const { loaded, transcript, sent } = useSession(session);
   const [view, setView] = React.useState<View>('chat');
+  const root = React.useRef<HTMLDivElement>(null);
+  useKeptFocus(root);
   if (model.phase !== 'ready') {
     return (
-      <div className="jp-Agent-panel" data-state="disconnected">
+      <div ref={root} className="jp-Agent-panel" data-state="disconnected">
         <Trouble />
       </div>
     );
@@ -33,7 +36,7 @@ export function Panel(): JSX.Element {
   const needsSetup = !hasModel(model.models) && !isDemo(model.choice.model) && !session;
   const shown = view === 'chat' && needsSetup ? 'providers' : view;
   return (
-    <div className="jp-Agent-panel" data-state={stateOf(model, transcript)}>
+    <div ref={root} className="jp-Agent-panel" data-state={stateOf(model, transcript)}>
       <Header transcript={transcript} view={shown} setView={setView} />
       <Banners transcript={transcript} />
       {shown === 'sessions' && <Sessions close={() => setView('chat')} />}
@@ -52,7 +55,7 @@ export function Panel(): JSX.Element {
       {shown === 'chat' && (
         <Composer transcript={transcript} disabled={model.choice.model === null} />
       )}
-      <Announcer key={session?.id ?? 'none'} transcript={transcript} />
+      <Announcer key={session?.id ?? 'none'} transcript={loaded ? transcript : null} />
     </div>
   );
 }

@@ -9,6 +9,7 @@ import type { PromptContent } from '../model/prompt-content';
 import type { Delivery } from '../model/session';
 import { Completions } from './completions';
 import { pastesImages } from './images';
+import { FOCUS_HOME } from './kept-focus';
 import { useServices } from './services';
 import { useSignal } from './signals';
 import type { Offered } from './use-offers';
@@ -65,6 +66,7 @@ export function PromptField(props: FieldProps): JSX.Element {
       )}
       <textarea
         ref={field}
+        {...FOCUS_HOME}
         className="jp-Agent-field"
         rows={2}
         value={text}

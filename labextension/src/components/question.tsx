@@ -4,11 +4,13 @@ import * as React from 'react';
 import type { SessionModel } from '../model/session';
 import type { QuestionStart } from '../protocol/types';
 import { VisibleText } from './code-text';
+import { useRequest } from './request';
 import { useServices } from './services';
 
 export function Question(props: { session: SessionModel; question: QuestionStart }): JSX.Element {
   const { session, question } = props;
   const { trans } = useServices();
+  const attributes = useRequest(session);
   const id = React.useId();
   const [text, setText] = React.useState('');
   const [problem, setProblem] = React.useState('');
@@ -20,7 +22,7 @@ export function Question(props: { session: SessionModel; question: QuestionStart
     }
   };
   return (
-    <div className="jp-Agent-question" role="group" aria-labelledby={id}>
+    <div {...attributes} className="jp-Agent-question" aria-labelledby={id}>
       <p id={id}>
         <VisibleText text={question.question} />
       </p>

@@ -5,6 +5,7 @@ import * as React from 'react';
 import { searchSessions } from '../model/session-list';
 import type { SessionSummary } from '../protocol/types';
 import { IconButton } from './code-block';
+import { FOCUS_HOME } from './kept-focus';
 import { useServices } from './services';
 
 export function Sessions({ close }: { close: () => void }): JSX.Element {
@@ -21,6 +22,7 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
   return (
     <section className="jp-Agent-sessions" aria-label={trans.__('Sessions')}>
       <input
+        {...FOCUS_HOME}
         className="jp-Agent-input"
         type="search"
         autoFocus

@@ -1,6 +1,7 @@
 // Getting a model: what was looked for, a key or an address, a test that says what is wrong.
 import * as React from 'react';
 
+import { FOCUS_HOME } from './kept-focus';
 import { ModelFacts } from './model-facts';
 import { hasModel } from './model-search';
 import { OwnServerForm, ProviderForm } from './provider-form';
@@ -52,6 +53,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
       <label className="jp-Agent-fieldLabel">
         {trans.__('Provider')}
         <select
+          {...FOCUS_HOME}
           className="jp-Agent-select jp-Agent-providerSelect"
           value={adding ? OWN : (provider?.name ?? '')}
           onChange={event => setChosen(event.target.value)}
