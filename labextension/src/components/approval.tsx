@@ -1,6 +1,7 @@
 // A tool call that waits for a person: exactly what would happen, whole, and the answers there are.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { ApprovalStart, GrantScope, Permission } from '../protocol/types';
 import { ExactText, VisibleText } from './code-text';
@@ -33,7 +34,7 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
     try {
       await session.approve(approval, allow, scope, reason);
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(failureText(error, trans));
       setSending(false);
     }
   };

@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import type { AgentModel } from '../model/agent';
+import { failureText } from '../model/failures';
 import type { SentPrompt, SessionModel } from '../model/session';
 import type { Transcript } from '../protocol/types';
 import { Announcer } from './announcer';
@@ -131,6 +132,7 @@ function Banners({ transcript }: { transcript: Transcript }): JSX.Element {
 /** Loading, or why there is nothing to load. */
 function Trouble(): JSX.Element {
   const { model, trans } = useServices();
+  const problem = failureText(model.problem, trans);
   const retry = (
     <button type="button" className="jp-Agent-button" onClick={() => void model.load()}>
       {trans.__('Try again')}
@@ -149,7 +151,7 @@ function Trouble(): JSX.Element {
     case 'forbidden':
       return (
         <div className="jp-Agent-trouble" role="alert">
-          <p>{trans.__('The server does not let you use the agent: %1', model.problem)}</p>
+          <p>{trans.__('The server does not let you use the agent: %1', problem)}</p>
           <p>{trans.__('Log in again, or ask who runs this server.')}</p>
           {retry}
         </div>
@@ -157,7 +159,7 @@ function Trouble(): JSX.Element {
     case 'failed':
       return (
         <div className="jp-Agent-trouble" role="alert">
-          <p>{trans.__('The agent could not start: %1', model.problem)}</p>
+          <p>{trans.__('The agent could not start: %1', problem)}</p>
           {retry}
         </div>
       );

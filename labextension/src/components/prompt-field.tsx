@@ -39,9 +39,7 @@ export function PromptField(props: FieldProps): JSX.Element {
     if (!node) {
       return;
     }
-    // As high as its text; the style sheet sets the limit.
-    node.style.height = 'auto';
-    node.style.height = `${node.scrollHeight + 2}px`;
+    fitHeight(node);
     const caret = draft.takeCaret();
     if (caret !== null) {
       node.setSelectionRange(caret, caret);
@@ -52,6 +50,7 @@ export function PromptField(props: FieldProps): JSX.Element {
     // `look` is made anew each time and does the same.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [text, draft]);
+  useFittedHeight(field);
   const option = shown && shown.offers.length > 0 ? `${id}-${marked}` : undefined;
   return (
     <>
@@ -101,6 +100,31 @@ export function PromptField(props: FieldProps): JSX.Element {
       />
     </>
   );
+}
+
+/** As high as its text; the style sheet sets the limit. */
+function fitHeight(node: HTMLTextAreaElement): void {
+  node.style.height = 'auto';
+  node.style.height = `${node.scrollHeight + 2}px`;
+}
+
+/** Measure again when the width changes: in a panel that is not shown, nothing has a height. */
+function useFittedHeight(field: React.RefObject<HTMLTextAreaElement>): void {
+  React.useEffect(() => {
+    const node = field.current;
+    if (!node) {
+      return undefined;
+    }
+    let width = node.offsetWidth;
+    const observer = new ResizeObserver(() => {
+      if (node.offsetWidth !== width) {
+        width = node.offsetWidth;
+        fitHeight(node);
+      }
+    });
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, [field]);
 }
 
 interface Popup {

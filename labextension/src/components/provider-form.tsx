@@ -1,6 +1,7 @@
 // One provider: its key and address, a test that says what is wrong, and forgetting them again.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { ProviderInfo, ProviderTest } from '../protocol/rest';
 import { useServices } from './services';
 
@@ -30,7 +31,7 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
       await model.setupChanged();
       setTyped(null);
     } catch (error) {
-      setFound({ ok: false, message: (error as Error).message });
+      setFound({ ok: false, message: failureText(error, trans) });
     } finally {
       setBusy(false);
     }
@@ -145,7 +146,7 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
       const name = model.providers.find(one => one.own && !before.has(one.name))?.name;
       added(name ?? url.trim());
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(failureText(error, trans));
       setBusy(false);
     }
   };

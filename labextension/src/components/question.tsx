@@ -1,6 +1,7 @@
 // A question of the model: choose an option, or answer in your own words.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { QuestionStart } from '../protocol/types';
 import { VisibleText } from './code-text';
@@ -18,7 +19,7 @@ export function Question(props: { session: SessionModel; question: QuestionStart
     try {
       await session.answer(question.question_id, given);
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(failureText(error, trans));
     }
   };
   return (

@@ -3,6 +3,7 @@ import { undoIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import { contentOf } from '../model/prompt-content';
 import type { SessionModel } from '../model/session';
 import type { Message, Transcript } from '../protocol/types';
@@ -61,7 +62,7 @@ function RestoreForm(props: {
     setBusy(true);
     setProblem('');
     restore()
-      .then(close, (error: Error) => setProblem(error.message))
+      .then(close, error => setProblem(failureText(error, trans)))
       .finally(() => setBusy(false));
   };
   return (

@@ -2,6 +2,7 @@
 import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { Transcript } from '../protocol/types';
 import { FOCUS_HOME } from './kept-focus';
@@ -99,13 +100,14 @@ function usePerform(): {
   problem: string;
   perform: Perform;
 } {
+  const { trans } = useServices();
   const [busy, setBusy] = React.useState(false);
   const [problem, setProblem] = React.useState('');
   const perform: Perform = work => {
     setBusy(true);
     setProblem('');
     work()
-      .catch((error: Error) => setProblem(error.message))
+      .catch(error => setProblem(failureText(error, trans)))
       .finally(() => setBusy(false));
   };
   return { busy, problem, perform };

@@ -232,7 +232,7 @@ describe('trouble', () => {
     server.problem = new ApiError('words', status);
     await model.load();
     expect(model.phase).toBe(phase);
-    expect(model.problem).toBe('words');
+    expect(model.problem).toBe(server.problem);
     server.problem = null;
     await model.load();
     expect(model.phase).toBe('ready');

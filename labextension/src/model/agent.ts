@@ -41,8 +41,8 @@ export class AgentModel {
     return this._phase;
   }
 
-  /** Why the panel is not ready, in the server's words. */
-  get problem(): string {
+  /** Why the panel is not ready. */
+  get problem(): unknown {
     return this._problem;
   }
 
@@ -265,7 +265,7 @@ export class AgentModel {
 
   private failed(error: unknown): void {
     const status = error instanceof ApiError ? error.status : 0;
-    this._problem = error instanceof Error ? error.message : String(error);
+    this._problem = error;
     const phases: Record<number, Phase> = { 404: 'missing', 401: 'forbidden', 403: 'forbidden' };
     this.set(phases[status] ?? 'failed');
   }
@@ -280,7 +280,7 @@ export class AgentModel {
   }
 
   private _phase: Phase = 'loading';
-  private _problem = '';
+  private _problem: unknown = null;
   private _status: ServerStatus | null = null;
   private _providers: readonly ProviderInfo[] = [];
   private _notebook: string | null = null;

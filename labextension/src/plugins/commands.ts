@@ -7,6 +7,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { AgentModel } from '../model/agent';
+import { failureText } from '../model/failures';
 import { IAgent, IAgentPanel } from '../tokens';
 import { agentIcon } from '../widgets/icon';
 import { aboutCell } from './cell-prompts';
@@ -58,7 +59,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       const named = cells.find(cell => cell.node === node || cell.model.id === args.cellId);
       return named ?? tracker.activeCell;
     };
-    const complain = (error: Error): void => void Notification.error(error.message);
+    const complain = (error: unknown): void => void Notification.error(failureText(error, trans));
     const ask =
       (verb: 'fix' | 'explain') =>
       (args: ReadonlyPartialJSONObject): void => {

@@ -5,6 +5,7 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { NotebookActions } from '../components/services';
+import { failureText } from '../model/failures';
 import { NotebookBridge } from '../notebook/bridge';
 import { highlightCells } from '../notebook/highlight';
 import { aboutCell } from './cell-prompts';
@@ -21,7 +22,9 @@ export function notebookActions(
     reveal: cell => {
       const path = cell.path ?? tracker.currentWidget?.context.localPath;
       if (path) {
-        bridge.reveal({ path, cell_id: cell.cell_id }).catch((error: Error) => warn(error.message));
+        bridge
+          .reveal({ path, cell_id: cell.cell_id })
+          .catch(error => warn(failureText(error, trans)));
       }
     },
     insertBelow: code => {

@@ -13,6 +13,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { PanelServices } from '../components/services';
 import type { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
+import { failureText } from '../model/failures';
 import { cellMention } from '../model/mentions';
 import { IAgent, IAgentPanel, IToolCards } from '../tokens';
 import { AgentPanel } from '../widgets/panel';
@@ -56,8 +57,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
       draft,
       mentions,
       download,
-      complain: error =>
-        void Notification.error(error instanceof Error ? error.message : String(error))
+      complain: error => void Notification.error(failureText(error, trans))
     };
     const mention = (cellIds: readonly string[]): void => {
       const cells = cellIds.flatMap(id => mentions.cell(id) ?? []);
