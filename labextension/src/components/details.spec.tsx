@@ -20,7 +20,7 @@ import { ServicesContext } from './services';
 import { Sessions } from './sessions';
 import { ToolCardView } from './tool-card';
 
-const SVG = '<svg xmlns="http://www.w3.org/2000/svg" data-mine="true"></svg>';
+const SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9" /></svg>';
 
 const cards = builtinCards();
 let model: { notebook: string | null };
@@ -122,7 +122,7 @@ describe('a tool card', () => {
     const icon = new LabIcon({ name: 'test:icon', svgstr: SVG });
     cards.add('their_tool', { icon });
     const card = show(call('their_tool', {}));
-    expect(card.querySelector('.jp-Agent-toolIcon [data-mine]')).not.toBeNull();
+    expect(card.querySelector('.jp-Agent-toolIcon path')).not.toBeNull();
   });
 });
 
