@@ -1,6 +1,5 @@
 // A panel that is closed must not open again by itself, and one that was asked for must.
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { StateDB } from '@jupyterlab/statedb';
 import { Signal } from '@lumino/signaling';
 import { beforeEach, expect, it } from 'vitest';
 
@@ -8,24 +7,23 @@ import type { AgentModel } from '../model/agent';
 import type { ServerStatus } from '../protocol/types';
 import { opensAtStart } from './open-at-start';
 
-let workspace: StateDB;
 let chosen: { user: boolean | undefined; composite: boolean };
 
 beforeEach(() => {
-  workspace = new StateDB();
+  localStorage.clear();
   chosen = { user: undefined, composite: false };
 });
 
-function start(open_panel: ServerStatus['open_panel']): Promise<boolean> {
+function start(open_panel: ServerStatus['open_panel'], url = '/'): Promise<boolean> {
   const model = { status: { open_panel }, phase: 'ready', changed: new Signal<object, void>({}) };
   const settings = { get: () => chosen } as unknown as ISettingRegistry.ISettings;
-  return opensAtStart(model as unknown as AgentModel, Promise.resolve(settings), workspace);
+  return opensAtStart(model as unknown as AgentModel, Promise.resolve(settings), url);
 }
 
 it('opens once for somebody who has not chosen', async () => {
   expect(await start('first')).toBe(true);
   expect(await start('first')).toBe(false);
-  expect(await start('first')).toBe(false);
+  expect(await start('first', '/user/other/')).toBe(true);
 });
 
 it('does what the person chose', async () => {
@@ -57,7 +55,7 @@ it('waits for the server, and stays closed when there is none', async () => {
     phase: 'loading',
     changed: new Signal<object, void>({})
   };
-  const wanted = opensAtStart(model as unknown as AgentModel, Promise.resolve(null), workspace);
+  const wanted = opensAtStart(model as unknown as AgentModel, Promise.resolve(null), '/');
   model.changed.emit();
   model.phase = 'missing';
   model.changed.emit();

@@ -1,21 +1,21 @@
 // Whether the panel opens by itself when the page does.
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
-import type { IStateDB } from '@jupyterlab/statedb';
 
 import type { AgentModel } from '../model/agent';
 import type { ServerStatus } from '../protocol/types';
 
-// Kept with the workspace, as the layout is, which from then on brings back an open panel by itself.
+// In the browser's own storage: Lab's is a workspace's, and Notebook 7 keeps none.
 const OPENED = 'jupyter-agent:panel-opened';
 
 /**
- * What the person chose holds; who has not chosen sees the panel once. Only a server that was
- * started to show it (`open_panel = "always"`, as the demo's is) does not ask.
+ * What the person chose holds; who has not chosen sees the panel once, and then as Lab's layout has
+ * it. Only a server that was started to show it (`open_panel = "always"`, as the demo's is) does not
+ * ask. `baseUrl` tells servers of one host apart.
  */
 export async function opensAtStart(
   model: AgentModel,
   settings: Promise<ISettingRegistry.ISettings | null>,
-  state: IStateDB | null
+  baseUrl: string
 ): Promise<boolean> {
   const wanted = (await statusOf(model))?.open_panel ?? 'never';
   if (wanted === 'always') {
@@ -26,10 +26,11 @@ export async function opensAtStart(
   if (chosen?.user !== undefined || chosen?.composite === true) {
     return chosen.composite === true;
   }
-  if (wanted === 'never' || (await state?.fetch(OPENED)) !== undefined) {
+  const opened = `${OPENED} ${baseUrl}`;
+  if (wanted === 'never' || localStorage.getItem(opened) !== null) {
     return false;
   }
-  await state?.save(OPENED, true);
+  localStorage.setItem(opened, 'true');
   return true;
 }
 

@@ -7,7 +7,6 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { PanelServices } from '../components/services';
@@ -27,7 +26,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
   description: 'The side panel in which one talks to the agent.',
   autoStart: true,
   requires: [IAgent, IToolCards, INotebookTracker, IDocumentManager, IRenderMimeRegistry],
-  optional: [IEditorLanguageRegistry, ITranslator, ISettingRegistry, ILayoutRestorer, IStateDB],
+  optional: [IEditorLanguageRegistry, ITranslator, ISettingRegistry, ILayoutRestorer],
   provides: IAgentPanel,
   activate: (
     app: JupyterFrontEnd,
@@ -39,8 +38,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     languages: IEditorLanguageRegistry | null,
     translator: ITranslator | null,
     settings: ISettingRegistry | null,
-    restorer: ILayoutRestorer | null,
-    state: IStateDB | null
+    restorer: ILayoutRestorer | null
   ): IAgentPanel => {
     const trans = (translator ?? nullTranslator).load('jupyter_agent');
     const mentions = new NotebookMentions(tracker, model.server);
@@ -68,7 +66,8 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     restorer?.add(widget, widget.id);
     const open = (): void => app.shell.activateById(widget.id);
     const chosen = app.restored.then(() => settings?.load(SETTINGS).catch(() => null) ?? null);
-    void opensAtStart(model, chosen, state).then(wanted => wanted && open());
+    const { baseUrl } = app.serviceManager.serverSettings;
+    void opensAtStart(model, chosen, baseUrl).then(wanted => wanted && open());
     const focus = (): void => {
       open();
       // The side bar shows the widget in the next turn.
