@@ -200,8 +200,8 @@ class JupyterAgent(Configurable):
         ["first", "always", "never"],
         "first",
         config=True,
-        help="When the panel opens by itself: the first time JupyterLab starts, unless the person "
-        "chose otherwise in Lab's settings; at each start, whatever they chose; or never.",
+        help="When the panel opens by itself: once in a browser, unless the person chose otherwise "
+        "in Lab's settings; at each start, whatever they chose; or never.",
     )
     demo_pace = Float(
         1.0, min=0.0, config=True, help="Speed of the demo: 1 as recorded, 0 without waiting."
