@@ -19,6 +19,7 @@ from .protocol.tools import Mode
 
 if TYPE_CHECKING:
     from .protocol.errors import ConfigError
+    from .protocol.frames import OpenPanel
     from .protocol.models import ModelOverride
 
 MODES: tuple[Mode, ...] = ("plan", "ask", "edits", "auto")
@@ -82,7 +83,7 @@ class Settings:
     hide_provider_variables_from_kernels: bool = False
     bridge: bool = True
     provenance: bool = True
-    open_panel: bool = True
+    open_panel: OpenPanel = "first"
     demo_pace: float = 1.0
     rules: tuple[Mapping[str, str], ...] = ()
     instructions: str = ""
@@ -206,8 +207,12 @@ class JupyterAgent(Configurable):
         "the server, which keeps the keys. Off: they have the keys of their environment alone.",
     )
     provenance = Bool(True, config=True, help="Note in a cell's metadata that the agent wrote it.")
-    open_panel = Bool(
-        True, config=True, help="Open the panel when JupyterLab starts for the first time."
+    open_panel = Enum(
+        ["first", "always", "never"],
+        "first",
+        config=True,
+        help="When the panel opens by itself: once in a browser, unless the person chose otherwise "
+        "in Lab's settings; at each start, whatever they chose; or never.",
     )
     demo_pace = Float(
         1.0, min=0.0, config=True, help="Speed of the demo: 1 as recorded, 0 without waiting."
@@ -279,7 +284,7 @@ class JupyterAgent(Configurable):
             hide_provider_variables_from_kernels=self.hide_provider_variables_from_kernels,
             bridge=self.bridge,
             provenance=self.provenance,
-            open_panel=self.open_panel,
+            open_panel=cast("OpenPanel", self.open_panel),
             demo_pace=self.demo_pace,
             rules=_rules(self.rules),
             instructions=self.instructions,

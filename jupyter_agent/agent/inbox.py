@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..protocol.messages import Message
+from ..protocol.messages import ImagePart, MentionPart, Message
 from ..protocol.session_events import QueueChange, QueuedPrompt
 
 
@@ -59,9 +59,16 @@ class Inbox:
     def _changed(self) -> None:
         self._emit(
             QueueChange(
-                queued=tuple(
-                    QueuedPrompt(id=item.message.id, text=item.message.text, delivery=item.delivery)
-                    for item in self._waiting
-                )
+                queued=tuple(_queued(item.message, item.delivery) for item in self._waiting)
             )
         )
+
+
+def _queued(message: Message, delivery: Literal["steer", "queue"]) -> QueuedPrompt:
+    return QueuedPrompt(
+        id=message.id,
+        text=message.text,
+        delivery=delivery,
+        mentions=tuple(part.mention for part in message.parts if isinstance(part, MentionPart)),
+        images=tuple(part for part in message.parts if isinstance(part, ImagePart)),
+    )

@@ -96,7 +96,7 @@ def lab_command(folder: Path, *, port: int | None, browser: bool) -> list[str]:
         f"--LabApp.default_url=/lab/tree/{NOTEBOOK}",
         "--ServerApp.answer_yes=True",  # Ctrl-C ends it without a question
         "--JupyterAgent.default_model=demo",
-        "--JupyterAgent.open_panel=True",
+        "--JupyterAgent.open_panel=always",
     ]
     if _is_root():
         # As in a container. JupyterLab refuses, but whoever started us runs as root already, and

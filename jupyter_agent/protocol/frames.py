@@ -330,6 +330,10 @@ class SessionSummary:
     messages: int = 0
 
 
+# When the panel opens by itself: the first time, at each start, never.
+OpenPanel = Literal["first", "always", "never"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus:
     """What the panel needs to know when it starts."""
@@ -338,7 +342,7 @@ class ServerStatus:
     default_model: str | None
     default_mode: Mode
     modes: tuple[Mode, ...]
-    open_panel: bool
+    open_panel: OpenPanel
     demo_prompt: str
     looked_for: tuple[str, ...]
 

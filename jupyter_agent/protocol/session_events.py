@@ -12,7 +12,15 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from .errors import ErrorInfo
-from .messages import Effort, Message, MessageMeta, ProviderMetadata, ToolResultPart
+from .messages import (
+    Effort,
+    ImagePart,
+    Mention,
+    Message,
+    MessageMeta,
+    ProviderMetadata,
+    ToolResultPart,
+)
 from .rpc import CellType
 from .tools import CellRef, GrantScope, Mode, Permission, PreviewBlock
 from .usage import Usage
@@ -330,12 +338,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What turn and session have used: tokens, US dollars (None: price unknown), window share."""
+    """What turn and session have used: tokens, US dollars (None: price unknown), window share.
+
+    `max_cost`: the dollars at which a run ends; None: no bound.
+    """
 
     usage: Usage
     session_usage: Usage
     cost: float | None = None
     session_cost: float | None = None
+    max_cost: float | None = None
     context_tokens: int | None = None
     context_window: int | None = None
     type: Literal["budget"] = "budget"
@@ -343,11 +355,16 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedPrompt:
-    """A prompt that waits: `steer` enters the current run at its next step, `queue` after it."""
+    """A prompt that waits: `steer` enters the current run at its next step, `queue` after it.
+
+    It is told whole, so that it can be taken back and written on.
+    """
 
     id: str
     text: str
     delivery: Literal["steer", "queue"]
+    mentions: tuple[Mention, ...] = ()
+    images: tuple[ImagePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

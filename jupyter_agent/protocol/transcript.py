@@ -62,12 +62,17 @@ class MessageEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeEntry:
-    """A sentence between messages."""
+    """A sentence between messages.
+
+    `values`: what the sentence of this `code` was made of, for clients that say it in another
+    language.
+    """
 
     level: NoticeLevel
     text: str
     code: str | None = None
     path: str | None = None
+    values: dict[str, str | float] | None = None
     type: Literal["notice"] = "notice"
 
 
@@ -287,11 +292,15 @@ class TranscriptBuilder:
 
     def _on_retry(self, event: Any) -> None:
         text = f"{event.error.message} Trying again in {event.delay:.0f} s."
-        self._entries.append(NoticeEntry(level="warning", text=text, code="retry"))
+        values: dict[str, str | float] = {"message": event.error.message, "delay": event.delay}
+        self._entries.append(NoticeEntry(level="warning", text=text, code="retry", values=values))
 
     def _on_context_compacted(self, event: Any) -> None:
         text = f"Older turns were summarised for the model: {event.before} → {event.after} tokens."
-        self._entries.append(NoticeEntry(level="info", text=text, code="context_compacted"))
+        values: dict[str, str | float] = {"before": event.before, "after": event.after}
+        self._entries.append(
+            NoticeEntry(level="info", text=text, code="context_compacted", values=values)
+        )
 
     def _on_budget(self, event: Any) -> None:
         self._set(budget=event)

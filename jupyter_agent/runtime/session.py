@@ -328,8 +328,9 @@ class Session:
         self.on_change()
 
     async def unqueue(self, prompt_id: str) -> None:
-        """Take a waiting prompt back."""
-        self._inbox.remove(prompt_id)
+        """Take a waiting prompt back; raises `NotAllowed` when it waits no longer."""
+        if not self._inbox.remove(prompt_id):
+            raise NotAllowed("This prompt waits no longer: the agent has it.")
 
     async def wait(self) -> None:
         """Wait until no run goes on."""

@@ -66,6 +66,7 @@ class Spending:
                 session_usage=session_usage,
                 cost=spent.cost,
                 session_cost=session_cost,
+                max_cost=spent.limits.max_cost,
                 context_tokens=context_tokens,
                 context_window=model.context_window,
             )

@@ -7,6 +7,7 @@ import { cardsPlugin } from './plugins/cards';
 import { chatWidgetPlugin } from './plugins/chat-widget';
 import { commandsPlugin } from './plugins/commands';
 import { fixButtonPlugin } from './plugins/fix-button';
+import { followingPlugin } from './plugins/following';
 import { panelPlugin } from './plugins/panel';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -16,7 +17,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   commandsPlugin,
   attentionPlugin,
   chatWidgetPlugin,
-  fixButtonPlugin
+  fixButtonPlugin,
+  followingPlugin
 ];
 
 export default plugins;

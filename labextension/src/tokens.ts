@@ -5,6 +5,7 @@ import { Token } from '@lumino/coreutils';
 import type { ComponentType } from 'react';
 
 import type { AgentModel } from './model/agent';
+import type { CellFollower } from './notebook/follow';
 import type { JsonValue, ToolState } from './protocol/types';
 
 /** What a card's own body is given. */
@@ -15,6 +16,7 @@ export interface ToolCardProps {
 
 /** How calls of one tool look in the transcript. */
 export interface ToolCard {
+  /** Drawn before the title, behind how the call stands. */
   readonly icon?: LabIcon;
   /** What the tool does, until the server says it better. */
   label?(trans: TranslationBundle): string;
@@ -37,6 +39,12 @@ export const IToolCards = new Token<IToolCards>(
 export const IAgent = new Token<AgentModel>(
   'jupyter-agent:IAgent',
   'The agent: its sessions, models and connection.'
+);
+
+/** Keeps the cell the agent works on in view, or does not. */
+export const IFollowing = new Token<CellFollower>(
+  'jupyter-agent:IFollowing',
+  'Keeps the cell the agent works on in view, as long as the person wants that.'
 );
 
 /** The side panel. */

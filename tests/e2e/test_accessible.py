@@ -103,6 +103,66 @@ def setup_card(page):
     page.locator(".jp-Agent-setupCard").wait_for()
 
 
+def review(page):
+    """Opened, with the diff of one cell."""
+    choose_mode(page, "edits")
+    choose_model(page, "script/model_review")
+    say(page, "tidy up")
+    panel_state(page, "idle")
+    page.locator(".jp-Agent-reviewToggle").click()
+    page.locator(".jp-Agent-review .jp-Agent-expand").first.click()
+    page.locator(".jp-Agent-review .jp-Agent-diff").wait_for()
+
+
+def conflict(page):
+    """Undone where the person had typed since."""
+    choose_mode(page, "edits")
+    choose_model(page, "script/model_review")
+    say(page, "tidy up")
+    panel_state(page, "idle")
+    page.locator(".jp-Notebook .jp-Cell").first.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("  # mine")
+    page.locator(".jp-Agent-review [data-action='undo-all']").click()
+    page.locator(".jp-Agent-reviewToggle").click()
+    page.locator(".jp-Agent-review [data-state='conflict'] .jp-Agent-diff").first.wait_for()
+
+
+def restore_form(page):
+    choose_model(page, "script/model_fails")
+    say(page, "go")
+    page.locator(".jp-Agent-runEnd[data-status='failed']").wait_for()
+    page.locator(".jp-Agent-restoreButton").click()
+    page.locator(".jp-Agent-restoreForm").wait_for()
+
+
+def mention_list(page):
+    """Open, with a chip of what is mentioned already."""
+    field = page.locator(".jp-Agent-composer textarea")
+    field.focus()
+    page.keyboard.type("@cell:")
+    page.keyboard.press("Enter")
+    page.keyboard.type("and @")
+    page.locator(".jp-Agent-completions [role='option']").first.wait_for()
+    page.locator(".jp-Agent-composer .jp-Agent-chip").wait_for()
+
+
+def waiting_prompts(page):
+    """One that waits for the agent, one that was taken back while another was written."""
+    choose_mode(page, "auto")
+    choose_model(page, "script/model_slow")
+    say(page, "tick")
+    panel_state(page, "running")
+    field = page.locator(".jp-Agent-composer textarea")
+    for words in ("and then plot", "and explain"):
+        field.fill(words)
+        page.keyboard.press("Alt+Enter")
+        page.locator(".jp-Agent-queue .jp-Agent-chip", has_text=words).wait_for()
+    field.fill("half a sentence")
+    page.locator(".jp-Agent-queue .jp-Agent-iconButton").first.click()
+    page.locator(".jp-Agent-chip[data-delivery='kept']").wait_for()
+
+
 def empty(page):
     page.locator(".jp-Agent-empty").wait_for()
 
@@ -117,10 +177,19 @@ STATES = (
     sessions,
     model_picker,
     failure,
+    review,
+    conflict,
+    restore_form,
+    mention_list,
+    waiting_prompts,
 )
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+HIGH_CONTRAST = "JupyterLab Dark High Contrast"
+# Where colours carry the most: diffs, buttons of several kinds, fields, code.
+COLOURFUL = (approval, expanded_cards, setup_card, review, conflict)
 
 
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
+@pytest.fixture
 def theme(lab, request):
     write_setting(lab.root.parent, "themes", json.dumps({"theme": request.param}))
     yield request.param
@@ -134,9 +203,23 @@ def faults(page):
     return [f"{one['id']}: {one['help']}: {node}" for one in found for node in one["nodes"]]
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@pytest.mark.parametrize(
+    ("state", "theme"),
+    [
+        *(
+            pytest.param(state, theme, id=f"{state.__name__}-{name}")
+            for state in STATES
+            for name, theme in THEMES.items()
+        ),
+        *(
+            pytest.param(state, HIGH_CONTRAST, id=f"{state.__name__}-high-contrast")
+            for state in COLOURFUL
+        ),
+    ],
+    indirect=["theme"],
+)
 def test_axe_finds_nothing_grave(state, theme, bench):
-    page = bench(["1"]).open()
+    page = bench(["1", "2", "3"]).open()
     expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
     state(page)
     assert faults(page) == []

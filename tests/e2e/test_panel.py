@@ -94,6 +94,20 @@ def test_an_approval_can_be_given_by_keyboard_alone(bench):
     expect(page.locator(MESSAGE).last).to_contain_text("42")
 
 
+def test_the_next_request_has_the_focus_and_escape_stops_there(bench):
+    page = bench(["1"]).open()
+    choose_model(page, "script/model_twice")
+    say(page, "two steps")
+    focused = page.locator(f"{APPROVAL}:focus-within")
+    focused.wait_for()
+    first = focused.get_attribute("aria-labelledby")
+    page.locator(f"{APPROVAL} [data-action='allow-once']").click()
+    page.locator(f"{APPROVAL}:focus-within:not([aria-labelledby='{first}'])").wait_for()
+    page.keyboard.press("Escape")
+    panel_state(page, "idle")
+    expect(page.locator(".jp-Agent-field")).to_be_focused()
+
+
 def test_stop_ends_an_endless_cell_within_a_second_and_the_kernel_answers(bench):
     page = bench(["1"]).open()
     choose_mode(page, "auto")

@@ -194,7 +194,7 @@ class FakeManager:
             default_model=None,
             default_mode="ask",
             modes=("plan", "ask"),
-            open_panel=True,
+            open_panel="first",
             demo_prompt="",
             looked_for=(),
         )

@@ -2,15 +2,21 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
 import type { Transcript } from '../protocol/types';
 import { useServices } from './services';
 
-export function Announcer({ transcript }: { transcript: Transcript }): JSX.Element {
+/** `transcript` is null until it is there: what it begins with is no change. */
+export function Announcer({ transcript }: { transcript: Transcript | null }): JSX.Element {
   const { trans } = useServices();
-  const before = React.useRef(transcript);
+  const before = React.useRef<Transcript | null>(null);
   const [words, setWords] = React.useState('');
   React.useEffect(() => {
-    const news = announcement(before.current, transcript, trans);
+    if (transcript === null) {
+      return;
+    }
+    const start = before.current ?? { ...EMPTY_TRANSCRIPT, review: transcript.review };
+    const news = announcement(start, transcript, trans);
     before.current = transcript;
     if (news !== null) {
       setWords(news);
@@ -29,12 +35,14 @@ export function announcement(
   after: Transcript,
   trans: TranslationBundle
 ): string | null {
-  const approval = after.approvals.at(-1);
-  if (approval && after.approvals.length > before.approvals.length) {
+  const known = new Set(before.approvals.map(one => one.approval_id));
+  const approval = after.approvals.filter(one => !known.has(one.approval_id)).at(-1);
+  if (approval) {
     return trans.__('The agent asks: %1. Allow or deny it in the conversation.', approval.title);
   }
-  const question = after.questions.at(-1);
-  if (question && after.questions.length > before.questions.length) {
+  const asked = new Set(before.questions.map(one => one.question_id));
+  const question = after.questions.filter(one => !asked.has(one.question_id)).at(-1);
+  if (question) {
     return trans.__('The agent asks: %1', question.question);
   }
   if (after.running && !before.running) {
@@ -56,13 +64,18 @@ export function announcement(
       ? trans.__('The agent was stopped.')
       : (last.error?.message ?? trans.__('The run did not finish.'));
   }
-  if (!after.running && after.review !== before.review) {
+  if (!after.running && reviewKey(after) !== reviewKey(before)) {
     return reviewNews(after, trans);
   }
   const failed = Object.values(after.tools).find(
     tool => tool.status === 'error' && before.tools[tool.call_id]?.status === 'running'
   );
   return failed ? trans.__('Failed: %1', `${failed.title} ${failed.summary}`.trim()) : null;
+}
+
+/** What of the review is told: the same after a reload, however it came. */
+function reviewKey({ review }: Transcript): string {
+  return JSON.stringify(review.map(cell => [cell.path, cell.cell_id, cell.state]));
 }
 
 function reviewNews(after: Transcript, trans: TranslationBundle): string {

@@ -1,10 +1,12 @@
 // A tool call that waits for a person: exactly what would happen, whole, and the answers there are.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { ApprovalStart, GrantScope, Permission } from '../protocol/types';
 import { ExactText, VisibleText } from './code-text';
 import { Preview } from './preview';
+import { useRequest } from './request';
 import { useServices } from './services';
 import { useSignal } from './signals';
 
@@ -18,12 +20,11 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
   useSignal(model.connection.stateChanged);
   const welcome = model.connection.welcome;
   const id = React.useId();
-  const host = React.useRef<HTMLDivElement>(null);
+  const attributes = useRequest(session);
   const [problem, setProblem] = React.useState('');
   const [sending, setSending] = React.useState(false);
   const [ready, setReady] = React.useState(false);
   React.useEffect(() => {
-    focusPolitely(host.current);
     const timer = setTimeout(() => setReady(true), GRACE);
     return () => clearTimeout(timer);
   }, []);
@@ -33,17 +34,15 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
     try {
       await session.approve(approval, allow, scope, reason);
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(failureText(error, trans));
       setSending(false);
     }
   };
   const refused = welcome?.can_approve === false ? (welcome.reason ?? '') : null;
   return (
     <div
-      ref={host}
+      {...attributes}
       className="jp-Agent-approval"
-      role="group"
-      tabIndex={-1}
       aria-labelledby={id}
       data-tool={approval.tool_name}
     >
@@ -75,16 +74,6 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
       )}
     </div>
   );
-}
-
-/** Move the focus to a new request, unless the person is writing or working elsewhere. */
-function focusPolitely(host: HTMLElement | null): void {
-  const active = document.activeElement;
-  const inPanel = host?.closest('.jp-Agent-panel')?.contains(active) ?? false;
-  const writing = active instanceof HTMLTextAreaElement || active instanceof HTMLInputElement;
-  if (host && inPanel && !(writing && active.value !== '')) {
-    host.focus({ preventScroll: true });
-  }
 }
 
 function PermissionList(props: { permissions: readonly Permission[] }): JSX.Element {

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import type { JsonValue } from '../protocol/types';
 import type { IToolCards, ToolCard, ToolCardProps } from '../tokens';
+import { useServices } from './services';
 
 export class ToolCards implements IToolCards {
   add(toolName: string, card: ToolCard): void {
@@ -59,8 +60,24 @@ const MARKS: Readonly<Record<string, string>> = {
   skipped: '⊘'
 };
 
+function planWord(status: string, trans: TranslationBundle): string {
+  switch (status) {
+    case 'done':
+    case 'completed':
+      return trans.__('Done');
+    case 'in_progress':
+    case 'active':
+      return trans.__('Under way');
+    case 'skipped':
+      return trans.__('Skipped');
+    default:
+      return trans.__('To do');
+  }
+}
+
 /** The plan, item by item, as the model wrote it last. */
 function PlanBody(props: ToolCardProps): JSX.Element | null {
+  const { trans } = useServices();
   const items = props.arguments?.items;
   if (!Array.isArray(items)) {
     return null;
@@ -71,7 +88,9 @@ function PlanBody(props: ToolCardProps): JSX.Element | null {
         const { text, status } = planItem(item);
         return (
           <li key={at} data-status={status}>
-            <span aria-hidden="true">{MARKS[status] ?? '☐'} </span>
+            <span role="img" aria-label={planWord(status, trans)}>
+              {MARKS[status] ?? '☐'}
+            </span>{' '}
             {text}
           </li>
         );

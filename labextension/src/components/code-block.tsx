@@ -3,6 +3,7 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import { addBelowIcon, checkIcon, copyIcon, pasteIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { copyText } from './clipboard';
 import { useServices } from './services';
 
 export const CodeBlock = React.memo(function CodeBlock(props: {
@@ -79,12 +80,15 @@ export function CopyButton({ text }: { text: string }): JSX.Element {
   const [copied, setCopied] = React.useState(false);
   const copy = async (): Promise<void> => {
     try {
-      await navigator.clipboard.writeText(text);
-      setCopied(true);
-      setTimeout(() => setCopied(false), 1500);
-    } catch (error) {
-      complain(error);
+      await copyText(text);
+    } catch {
+      complain(
+        new Error(trans.__('The browser does not let Jupyter copy. Select the text instead.'))
+      );
+      return;
     }
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
   };
   return (
     <IconButton

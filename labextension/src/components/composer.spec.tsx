@@ -2,6 +2,7 @@
 import { RenderMimeRegistry } from '@jupyterlab/rendermime';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
+import type { RenderResult } from '@testing-library/react';
 import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -42,7 +43,7 @@ beforeEach(() => {
 });
 afterEach(cleanup);
 
-async function open(transcript: Partial<Transcript> = {}): Promise<void> {
+async function open(transcript: Partial<Transcript> = {}): Promise<RenderResult> {
   const owner = {};
   const current = { ...EMPTY_TRANSCRIPT, model: 'x/y', ...transcript };
   const connection: AgentConnection = {
@@ -88,7 +89,8 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
     draft,
     mentions: {
       notebook: 'a.ipynb',
-      cells: () => [CELL, { ...CELL, id: 'c2', place: '[2]', firstLine: 'y\u202e = 2' }],
+      hasCells: true,
+      cells: vi.fn(() => [CELL, { ...CELL, id: 'c2', place: '[2]', firstLine: 'y\u202e = 2' }]),
       selection: () => null,
       variables: async () => ({ variables: [], problem: 'The kernel is busy.' }),
       files: async () => ({ files: ['a.csv'], more: false })
@@ -96,12 +98,13 @@ async function open(transcript: Partial<Transcript> = {}): Promise<void> {
     download: vi.fn(),
     complain: vi.fn()
   };
-  render(
+  const shownNow = render(
     <ServicesContext.Provider value={services}>
       <Composer transcript={current} disabled={false} />
     </ServicesContext.Provider>
   );
   field().focus();
+  return shownNow;
 }
 
 const field = (): HTMLTextAreaElement => screen.getByLabelText('Message to the agent');
@@ -143,6 +146,17 @@ describe('the list', () => {
     type('new @cell:[');
     expect(options()).toHaveLength(2);
     expect(requests).toEqual([]);
+  });
+
+  it('reads the notebook only when cells can be mentioned', async () => {
+    await open();
+    type('a plain sentence');
+    act(() => draft.say({ kind: 'info', text: 'drawn again' }));
+    type('/hel');
+    expect(options()).toEqual(['/help']);
+    expect(services.mentions.cells).not.toHaveBeenCalled();
+    type('@cell:');
+    expect(services.mentions.cells).toHaveBeenCalled();
   });
 
   it('shows what cannot be seen', async () => {
@@ -217,6 +231,7 @@ describe('a mention', () => {
 
   it('comes back with the last prompt', async () => {
     const mention = { kind: 'variable' as const, label: '@df', name: 'df' };
+    const image = { type: 'image' as const, media_type: 'image/png', data: 'cGl4ZWxz' };
     const message = {
       id: 'm',
       role: 'user' as const,
@@ -224,6 +239,7 @@ describe('a mention', () => {
       metadata: {},
       parts: [
         { type: 'text' as const, text: 'why @df' },
+        image,
         { type: 'mention' as const, mention, status: 'ok' as const, content: [] }
       ]
     };
@@ -233,6 +249,88 @@ describe('a mention', () => {
     await press('ArrowUp');
     expect(field().value).toBe('why @df');
     expect(draft.mentions).toEqual([mention]);
+    expect(draft.images).toEqual([image]);
+  });
+});
+
+describe('what was attached or written', () => {
+  const IMAGE = { type: 'image' as const, media_type: 'image/png', data: 'cGl4ZWxz' };
+  const png = new File(['pixels'], 'plot.png', { type: 'image/png' });
+  const pictures = (): HTMLElement[] => screen.queryAllByLabelText('Remove the picture');
+  const clipboard = (files: File[], text: string): object => ({
+    clipboardData: { files, types: ['Files'], getData: () => text }
+  });
+
+  it('survives a look at something else, and is sent once', async () => {
+    const { unmount } = await open();
+    await act(async () => fireEvent.paste(field(), clipboard([png], '')));
+    await waitFor(() => expect(pictures()).toHaveLength(1));
+    unmount();
+    await open();
+    expect(pictures()).toHaveLength(1);
+    type('what is this?');
+    await press('Enter');
+    expect(requests).toMatchObject([{ text: 'what is this?', images: [IMAGE] }]);
+    expect(pictures()).toHaveLength(0);
+  });
+
+  it('is a text where cells of a table were copied, and pictures where files were', async () => {
+    await open();
+    const pasted = (files: File[], text: string): boolean =>
+      !fireEvent.paste(field(), clipboard(files, text));
+    expect(pasted([png], '1\t2\n3\t4')).toBe(false);
+    expect(pasted([png], 'plot.png')).toBe(true);
+    await waitFor(() => expect(pictures()).toHaveLength(1));
+  });
+
+  it('never takes the browser away from Jupyter, whatever is dropped', async () => {
+    await open();
+    const table = new File(['1,2'], 'table.csv', { type: 'text/csv' });
+    const dataTransfer = { files: [table, png], types: ['Files'] };
+    const left = await act(async () => fireEvent.drop(field(), { dataTransfer }));
+    expect(left).toBe(false);
+    expect(draft.note?.text).toContain('table.csv cannot be attached');
+    await waitFor(() => expect(pictures()).toHaveLength(1));
+  });
+
+  it('is kept beside what is being written when it was refused, and comes back whole', async () => {
+    await open();
+    refusal = new Error('no');
+    draft.attach([IMAGE]);
+    type('first');
+    fireEvent.keyDown(field(), { key: 'Enter' });
+    type('second');
+    await waitFor(() => expect(services.complain).toHaveBeenCalled());
+    expect(field().value).toBe('second');
+    expect(draft.kept).toMatchObject([{ text: 'first', images: [IMAGE] }]);
+  });
+
+  it('comes back from the queue, also while something else is written', async () => {
+    const queued = [
+      { id: 'p1', text: 'later', delivery: 'queue' as const, mentions: [], images: [IMAGE] }
+    ];
+    await open({ running: true, queued });
+    type('meanwhile');
+    await act(async () => fireEvent.click(screen.getByLabelText('Take this prompt back')));
+    expect(requests).toMatchObject([{ type: 'unqueue', prompt_id: 'p1' }]);
+    expect(field().value).toBe('meanwhile');
+    fireEvent.click(screen.getByLabelText('Write on with this prompt'));
+    expect(field().value).toBe('later');
+    expect(pictures()).toHaveLength(1);
+    expect(draft.kept).toMatchObject([{ text: 'meanwhile' }]);
+    fireEvent.click(screen.getByLabelText('Forget this prompt'));
+    expect(draft.kept).toEqual([]);
+  });
+
+  it('stays in the queue when the agent has it already', async () => {
+    const queued = [
+      { id: 'p1', text: 'later', delivery: 'steer' as const, mentions: [], images: [] }
+    ];
+    await open({ running: true, queued });
+    refusal = new Error('This prompt waits no longer.');
+    await act(async () => fireEvent.click(screen.getByLabelText('Take this prompt back')));
+    expect(services.complain).toHaveBeenCalledWith(refusal);
+    expect(field().value).toBe('');
   });
 });
 

@@ -4,13 +4,15 @@ import { closeIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { readTyped } from '../model/commands';
-import type { Note } from '../model/draft';
+import type { Draft, Note } from '../model/draft';
+import type { PromptContent } from '../model/prompt-content';
+import { contentOf } from '../model/prompt-content';
 import type { Delivery, PromptOptions } from '../model/session';
-import type { ImagePart, Mention, Transcript } from '../protocol/types';
+import type { Transcript } from '../protocol/types';
 import { IconButton } from './code-block';
 import { ComposerNote } from './composer-note';
 import { pictureIcon } from './icons';
-import { ACCEPTED_IMAGES, hasImages, readImages } from './images';
+import { ACCEPTED_IMAGES, isImage, readImages } from './images';
 import { DraftMentions } from './mention-chips';
 import { Meter } from './meter';
 import { ModelPicker } from './model-picker';
@@ -20,50 +22,33 @@ import { commandsNow, runCommand } from './run-command';
 import { useServices } from './services';
 import { useSignal } from './signals';
 import { ToolImage } from './tool-card';
+import { KeptPrompts, QueuedPrompts } from './waiting-prompts';
 
 export function Composer(props: { transcript: Transcript; disabled: boolean }): JSX.Element {
   const { transcript, disabled } = props;
   const services = useServices();
   const { model, trans, draft, complain } = services;
-  const [images, setImages] = React.useState<readonly ImagePart[]>([]);
   useSignal(draft.changed);
   const { running } = transcript;
-  React.useEffect(() => {
-    const take = (): void => {
-      const offered = model.takeOffered();
-      if (offered && draft.text === '') {
-        draft.write(offered);
-      }
-    };
-    model.changed.connect(take);
-    return () => {
-      model.changed.disconnect(take);
-    };
-  }, [model, draft]);
-  const empty = draft.text.trim() === '' && images.length === 0;
 
   const prompt = (
     text: string,
     options: PromptOptions = {},
     delivery: Delivery = 'steer'
   ): void => {
-    const written = draft.text;
-    const { mentions } = draft;
+    const written = draft.content;
+    const { mentions, images } = written;
     draft.clear();
-    setImages([]);
     model.prompt(text, images, delivery, { mentions, ...options }).catch(error => {
       // Nothing that was written gets lost.
-      if (draft.text === '') {
-        draft.write(written, mentions);
-      }
-      setImages(now => (now.length > 0 ? now : images));
+      draft.offer(written);
       complain(error);
     });
   };
   const send = (delivery: Delivery): void => {
     const typed = readTyped(draft.text.trim(), commandsNow(services));
     if (typed.type === 'prompt') {
-      if ((typed.text || images.length > 0) && !disabled) {
+      if (!draft.isEmpty && !disabled) {
         prompt(typed.text, {}, delivery);
       }
     } else if (typed.type === 'unknown') {
@@ -72,7 +57,7 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
       const written = draft.text;
       runCommand(typed.command, typed.argument, services, prompt).then(note => {
         if (draft.text === written && note?.kind !== 'problem') {
-          draft.clear();
+          draft.write('');
         }
         draft.say(note);
       }, complain);
@@ -80,7 +65,11 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
   };
   const stop = (): void => void model.session?.stop().catch(complain);
   const add = (files: Iterable<File>): void => {
-    readImages(files, images, trans).then(found => setImages(now => [...now, ...found]), complain);
+    readImages(files, draft.images, trans).then(found => draft.attach(found), complain);
+    const other = [...files].find(file => !isImage(file));
+    if (other) {
+      draft.say(notAPicture(other, trans));
+    }
   };
 
   return (
@@ -92,18 +81,17 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
         }
       }}
       onDrop={event => {
-        if (hasImages(event.dataTransfer.files)) {
+        if (event.dataTransfer.types.includes('Files')) {
+          // Else the browser would leave Jupyter for the file.
           event.preventDefault();
           add(event.dataTransfer.files);
         }
       }}
     >
-      <Queue transcript={transcript} />
+      <QueuedPrompts transcript={transcript} />
+      <KeptPrompts draft={draft} />
       <ComposerNote draft={draft} />
-      <Attachments
-        images={images}
-        remove={at => setImages(images.filter((_, index) => index !== at))}
-      />
+      <Attachments draft={draft} />
       <DraftMentions draft={draft} />
       <PromptField
         draft={draft}
@@ -128,7 +116,7 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
           <button
             type="button"
             className="jp-Agent-button jp-mod-accept jp-Agent-sendButton"
-            disabled={empty || disabled}
+            disabled={draft.isEmpty || disabled}
             title={running ? trans.__('Steer the run now; Alt+Enter queues for later') : undefined}
             onClick={() => send('steer')}
           >
@@ -139,6 +127,17 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
       <Meter budget={transcript.budget ?? null} />
     </div>
   );
+}
+
+function notAPicture(file: File, trans: TranslationBundle): Note {
+  return {
+    kind: 'problem',
+    text: trans.__(
+      '%1 cannot be attached: only PNG, JPEG, GIF and WebP pictures can. Upload other files to ' +
+        'Jupyter, and mention them with @file.',
+      file.name
+    )
+  };
 }
 
 function unknownCommand(name: string, nearest: string, trans: TranslationBundle): Note {
@@ -153,48 +152,20 @@ function unknownCommand(name: string, nearest: string, trans: TranslationBundle)
   };
 }
 
-/** Prompts that wait, each of which can be taken back. */
-function Queue({ transcript }: { transcript: Transcript }): JSX.Element | null {
-  const { model, trans, complain } = useServices();
-  if (transcript.queued.length === 0) {
-    return null;
-  }
-  return (
-    <ul className="jp-Agent-queue" aria-label={trans.__('Waiting prompts')}>
-      {transcript.queued.map(prompt => (
-        <li key={prompt.id} className="jp-Agent-chip" data-delivery={prompt.delivery}>
-          <span className="jp-Agent-chipKind">
-            {prompt.delivery === 'steer' ? trans.__('next step') : trans.__('queued')}
-          </span>
-          <span className="jp-Agent-chipText">{prompt.text}</span>
-          <IconButton
-            icon={closeIcon}
-            label={trans.__('Take this prompt back')}
-            onClick={() => void model.session?.unqueue(prompt.id).catch(complain)}
-          />
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function Attachments(props: {
-  images: readonly ImagePart[];
-  remove: (at: number) => void;
-}): JSX.Element | null {
+function Attachments({ draft }: { draft: Draft }): JSX.Element | null {
   const { trans } = useServices();
-  if (props.images.length === 0) {
+  if (draft.images.length === 0) {
     return null;
   }
   return (
     <ul className="jp-Agent-attachments" aria-label={trans.__('Pictures to send')}>
-      {props.images.map((image, at) => (
+      {draft.images.map((image, at) => (
         <li key={at}>
           <ToolImage image={image} />
           <IconButton
             icon={closeIcon}
             label={trans.__('Remove the picture')}
-            onClick={() => props.remove(at)}
+            onClick={() => draft.detach(image)}
           />
         </li>
       ))}
@@ -230,14 +201,10 @@ function ImageButton({ add }: { add: (files: Iterable<File>) => void }): JSX.Ele
   );
 }
 
-function lastPrompt(transcript: Transcript): { text: string; mentions: readonly Mention[] } | null {
+function lastPrompt(transcript: Transcript): PromptContent | null {
   for (const entry of [...transcript.entries].reverse()) {
     if (entry.type === 'message' && entry.message.role === 'user') {
-      const { parts } = entry.message;
-      return {
-        text: parts.map(part => (part.type === 'text' ? part.text : '')).join(''),
-        mentions: parts.flatMap(part => (part.type === 'mention' ? [part.mention] : []))
-      };
+      return contentOf(entry.message);
     }
   }
   return null;

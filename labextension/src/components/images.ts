@@ -10,9 +10,17 @@ const LARGEST = 5 * 1024 * 1024;
 // one than 20 MB.
 const LARGEST_TOGETHER = 14_000_000;
 
-/** Whether some of the files can be added. */
-export function hasImages(files: Iterable<File>): boolean {
-  return [...files].some(file => ACCEPTED_IMAGES.includes(file.type));
+export function isImage(file: File): boolean {
+  return ACCEPTED_IMAGES.includes(file.type);
+}
+
+/** Whether pictures are what was copied: table cells are copied as a text with a picture of it. */
+export function pastesImages(clipboard: DataTransfer): boolean {
+  const files = [...clipboard.files];
+  const text = clipboard.getData('text/plain').trim();
+  // Files that were copied come with their names.
+  const names = text.split(/\s*\n\s*/).every(line => files.some(file => file.name === line));
+  return files.some(isImage) && (text === '' || names);
 }
 
 /** Read the pictures among some files, to go with those that are added already. */
@@ -21,7 +29,7 @@ export async function readImages(
   added: readonly ImagePart[],
   trans: TranslationBundle
 ): Promise<ImagePart[]> {
-  const pictures = [...files].filter(file => ACCEPTED_IMAGES.includes(file.type));
+  const pictures = [...files].filter(isImage);
   const large = pictures.find(file => file.size > LARGEST);
   if (large) {
     throw new Error(trans.__('%1 is larger than 5 MB.', large.name));

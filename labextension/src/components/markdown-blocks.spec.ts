@@ -91,6 +91,22 @@ describe('BlockSplitter', () => {
     expect(split('````md\n```\nx\n```\n````\nend')).toEqual(['md: ```\nx\n```', 'end']);
   });
 
+  it('takes dollars in code for code, and no formula to go on beyond a fence', () => {
+    expect(split('Use `$$` in a shell.\n\nThen:\n```sh\necho $$\n```\nend')).toEqual([
+      'Use `$$` in a shell.',
+      'Then:',
+      'sh: echo $$',
+      'end'
+    ]);
+    expect(split('It costs $$ today.\n```sh\nls\n```\n\nOne.\n\nTwo.')).toEqual([
+      'It costs $$ today.',
+      'sh: ls',
+      'One.',
+      'Two.'
+    ]);
+    expect(split('``a ` $$``\n\n$$\nx\n\ny\n$$')).toEqual(['``a ` $$``', '$$\nx\n\ny\n$$']);
+  });
+
   it('starts anew when the text is another one', () => {
     const splitter = new BlockSplitter();
     splitter.update('One.\n\nTwo.\n\nThree.');

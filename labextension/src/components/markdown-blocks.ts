@@ -17,6 +17,7 @@ interface Fence {
 
 const FENCE = /^( *)(`{3,}|~{3,})\s*([^`\n]*)$/;
 const ITEM = /^ {0,3}([-*+]|\d{1,9}[.)])(\s|$)/;
+const CODE_SPAN = /(`+)(?!`).*?(?<!`)\1(?!`)/g;
 // Characters of a line after which it can no longer become the item of a list.
 const DECISIVE = 12;
 
@@ -98,12 +99,14 @@ export class BlockSplitter {
     }
     this.blank = false;
     const fence = FENCE.exec(line);
-    if (fence && !this.math) {
+    if (fence) {
+      // No formula goes on beyond it: what looked like the beginning of one was none.
+      this.math = false;
       this.openFence(text, fence, next);
       return;
     }
     this.inList ||= ITEM.test(line);
-    this.math = this.math !== (line.split('$$').length % 2 === 0);
+    this.math = this.math !== (count(line.replace(CODE_SPAN, ''), '$$') % 2 === 1);
     this.details += count(line, '<details') - count(line, '</details');
   }
 

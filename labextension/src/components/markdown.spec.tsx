@@ -53,6 +53,21 @@ it('takes macros that carry styles and links for words', async () => {
   expect(shown.textContent).toContain('\\backslash href');
 });
 
+it('changes nothing outside formulas', async () => {
+  const path = 'C:\\data\\x.csv';
+  const shown = show(`- $y$ is at ${path}\n\n- says \`\\def $x$\`\n\n- ${path} costs $5`);
+  await waitFor(() => expect(shown.querySelector('mjx-container')).not.toBeNull());
+  expect(shown.textContent).not.toContain('backslash');
+  expect(shown.querySelectorAll('li')[2]?.textContent?.trim()).toBe(`${path} costs $5`);
+  expect(shown.querySelector('code')?.textContent).toContain('\\def');
+});
+
+it('finds the formulas that only show once the text is rendered', async () => {
+  const shown = show('&#36;&#92;href{javascript:z}{q}&#36; and $x$, $a\n\\style{b}{c}$');
+  await waitFor(() => expect(shown.textContent).toContain('\\backslash href'));
+  expect(shown.textContent).toContain('\\backslash style');
+});
+
 it('turns pictures into links, and diagrams into their text', async () => {
   const shown = show('> ![c](https://evil.example/c.png)\n\n- x\n\n  ```mermaid\n  a\n  ```');
   await waitFor(() => expect(shown.querySelector('a')?.textContent).toContain('evil.example'));

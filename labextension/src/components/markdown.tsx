@@ -5,6 +5,7 @@ import { renderMarkdown } from '@jupyterlab/rendermime';
 import * as React from 'react';
 
 import { CodeBlock } from './code-block';
+import { disarmFormulas } from './formulas';
 import type { Block } from './markdown-blocks';
 import { BlockSplitter } from './markdown-blocks';
 import { safeHtml, scrub } from './safe-html';
@@ -109,22 +110,19 @@ class BlockRenderer {
   private stopped = false;
 }
 
-// Diagrams draw what they are told outside our reach; macros that carry styles, links or code.
+// Diagrams draw what they are told outside our reach.
 const DIAGRAM = /((?:`{3,}|~{3,})[^\S\n]*)(?:mermaid|mmd)\b[^\n]*/gi;
-const MACRO =
-  /\\(href|url|style|class|cssId|data|html\w*|require|unicode|includegraphics|def|gdef|let|newcommand|renewcommand|newenvironment|csname)(?![a-zA-Z])/g;
 
 /** Render detached, so that nothing is shown or loaded before the last check. */
 async function renderSafely(rendermime: IRenderMimeRegistry, text: string): Promise<HTMLElement> {
   const host = document.createElement('div');
   const { sanitizer, latexTypesetter } = rendermime;
   const hasMath = /\$|\\[([]/.test(text);
-  const plain = text.replace(DIAGRAM, '$1text');
   // Lab does not wait for formulas, whose typesetter is loaded with the first of them.
   const typesetting: Promise<void>[] = [];
   await renderMarkdown({
     host,
-    source: hasMath ? plain.replace(MACRO, '\\backslash $1') : plain,
+    source: text.replace(DIAGRAM, '$1text'),
     trusted: false,
     resolver: null,
     linkHandler: null,
@@ -135,6 +133,7 @@ async function renderSafely(rendermime: IRenderMimeRegistry, text: string): Prom
     shouldTypeset: hasMath,
     latexTypesetter: latexTypesetter && {
       typeset: element => {
+        disarmFormulas(element);
         typesetting.push(Promise.resolve(latexTypesetter.typeset(element)));
       }
     },

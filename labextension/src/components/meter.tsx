@@ -10,7 +10,7 @@ export function Meter({ budget }: { budget: Budget | null }): JSX.Element | null
   if (budget === null) {
     return null;
   }
-  const { context_tokens, context_window, session_usage, session_cost, cost } = budget;
+  const { context_tokens, context_window, session_usage, session_cost, cost, max_cost } = budget;
   const parts: string[] = [];
   const share =
     context_tokens && context_window ? Math.round((100 * context_tokens) / context_window) : null;
@@ -18,8 +18,14 @@ export function Meter({ budget }: { budget: Budget | null }): JSX.Element | null
     parts.push(trans.__('%1 % context', share));
   }
   parts.push(trans.__('%1 tokens', session_usage.total.toLocaleString()));
-  if (session_cost != null) {
+  if (session_cost != null && session_cost !== cost) {
     parts.push(dollars(session_cost));
+  }
+  if (cost != null) {
+    // The bound is one run's, not the session's.
+    const run =
+      max_cost == null ? dollars(cost) : trans.__('%1 of %2', dollars(cost), dollars(max_cost));
+    parts.push(session_cost === cost ? run : trans.__('last run %1', run));
   }
   const detail =
     cost == null

@@ -1,6 +1,7 @@
 // What a person knows better of a model than catalogue and provider.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { ModelOverride, ModelInfo } from '../protocol/types';
 import { useServices } from './services';
 
@@ -72,7 +73,7 @@ function FactsForm(props: {
       say({ ok: true, message });
       await model.setupChanged();
     } catch (error) {
-      say({ ok: false, message: (error as Error).message });
+      say({ ok: false, message: failureText(error, trans) });
     }
   };
   const number = (name: 'window' | 'input' | 'output', label: string): JSX.Element => (

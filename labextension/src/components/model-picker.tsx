@@ -20,7 +20,16 @@ export function ModelPicker(): JSX.Element {
     button.current?.focus();
   };
   return (
-    <span className="jp-Agent-modelPicker">
+    <span
+      className="jp-Agent-modelPicker"
+      onBlur={event => {
+        // Where the focus goes it was sent: the list only closes. To its own button it does not, or
+        // the click on its way there would open it again.
+        if (event.relatedTarget && !event.currentTarget.contains(event.relatedTarget)) {
+          setOpen(false);
+        }
+      }}
+    >
       <button
         ref={button}
         type="button"
@@ -86,17 +95,7 @@ function ModelList(props: { close: () => void; chosen: string | null }): JSX.Ele
     box.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
   }, [at]);
   return (
-    <div
-      ref={box}
-      className="jp-Agent-popover"
-      role="dialog"
-      aria-label={trans.__('Models')}
-      onBlur={event => {
-        if (event.relatedTarget && !event.currentTarget.contains(event.relatedTarget)) {
-          props.close();
-        }
-      }}
-    >
+    <div ref={box} className="jp-Agent-popover" role="dialog" aria-label={trans.__('Models')}>
       <input
         className="jp-Agent-input"
         autoFocus

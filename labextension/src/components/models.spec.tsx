@@ -4,7 +4,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import * as React from 'react';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
 import type { AgentConnection, AgentServer } from '../model/server';
@@ -63,7 +63,7 @@ class FakeServer {
     default_model: null,
     default_mode: 'ask',
     modes: ['ask'],
-    open_panel: false,
+    open_panel: 'never',
     demo_prompt: '',
     looked_for: []
   });
@@ -246,6 +246,34 @@ describe('the list of models', () => {
   });
 });
 
+describe('the picker', () => {
+  it('leaves the focus where it was sent, and takes it back only when a model was chosen', async () => {
+    await show(
+      <>
+        <ModelPicker />
+        <button type="button">elsewhere</button>
+      </>
+    );
+    const elsewhere = screen.getByText('elsewhere');
+    const taken = vi.spyOn(screen.getByLabelText(/^Model:/), 'focus');
+    await act(async () => openPicker());
+    await act(async () => elsewhere.focus());
+    expect(screen.queryByRole('dialog')).toBeNull();
+    expect(taken).not.toHaveBeenCalled();
+    await act(async () => openPicker());
+    await act(async () => fireEvent.click(screen.getAllByRole('option')[0] as HTMLElement));
+    expect(taken).toHaveBeenCalledOnce();
+  });
+
+  it('is closed by its own button', async () => {
+    await show(<ModelPicker />);
+    await act(async () => openPicker());
+    await act(async () => screen.getByLabelText(/^Model:/).focus());
+    openPicker();
+    expect(screen.queryByRole('dialog')).toBeNull();
+  });
+});
+
 describe('setting up', () => {
   const select = (): HTMLSelectElement => screen.getByLabelText('Provider');
 
@@ -268,6 +296,24 @@ describe('setting up', () => {
     await waitFor(() => screen.getByText(/It answers/));
     expect(server.saved).toEqual([['x', { key: 'sk-1' }]]);
     expect(server.asked.at(-1)).toBe(true);
+  });
+
+  it('goes on showing what the test of a changed address found', async () => {
+    server.saveProvider = async (name, values) => {
+      server.saved.push([name, values]);
+      server.providersNow = [{ ...PROVIDER, ...values }];
+    };
+    server.testProvider = async () => ({ ok: false, message: 'Nobody answers there.' });
+    await show(<Setup close={() => undefined} />);
+    const address = (): HTMLInputElement => screen.getByLabelText('Address');
+    fireEvent.change(address(), { target: { value: 'http://wrong.example' } });
+    await act(async () => fireEvent.click(screen.getByText('Save and test')));
+    await waitFor(() => expect(agent.providers[0]?.base_url).toBe('http://wrong.example'));
+    expect(screen.getByText(/Nobody answers there/)).toBeTruthy();
+    expect(screen.getByText('Test')).toBeTruthy();
+    server.providersNow = [PROVIDER];
+    await act(() => agent.refreshProviders());
+    expect(address().value).toBe('https://x.example');
   });
 
   it('says where a key comes from, and forgets only what was entered', async () => {

@@ -122,7 +122,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       default_model: models.find(one => one.available)?.id,
       default_mode: 'ask',
       modes: ['plan', 'ask', 'edits', 'auto'],
-      open_panel: false,
+      open_panel: 'never',
       demo_prompt: 'Show me.',
       looked_for: ['keys in the environment']
     }),
@@ -158,6 +158,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
     draft: new Draft(),
     mentions: {
       notebook: 'a.ipynb',
+      hasCells: false,
       cells: () => [],
       selection: () => null,
       variables: async () => ({ variables: [] }),
@@ -347,7 +348,9 @@ describe('the composer', () => {
   });
 
   it('takes a waiting prompt back', async () => {
-    await open({ queued: [{ id: 'p1', text: 'later', delivery: 'queue' }] });
+    await open({
+      queued: [{ id: 'p1', text: 'later', delivery: 'queue', mentions: [], images: [] }]
+    });
     fireEvent.click(screen.getByLabelText('Take this prompt back'));
     expect(asked('unqueue')).toMatchObject([{ prompt_id: 'p1' }]);
   });

@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import type { AgentModel } from '../model/agent';
+import { failureText } from '../model/failures';
 import { hasModel, isDemo } from '../model/model-list';
 import type { SentPrompt, SessionModel } from '../model/session';
 import type { Transcript } from '../protocol/types';
@@ -10,6 +11,7 @@ import { Banners } from './banners';
 import { Composer } from './composer';
 import { Empty } from './empty';
 import { Header } from './header';
+import { useKeptFocus } from './kept-focus';
 import { ReviewBar } from './review-bar';
 import { BeginningView } from './sent-prompt';
 import { useServices } from './services';
@@ -23,10 +25,12 @@ export function Panel(): JSX.Element {
   useSignal(model.changed);
   useSignal(model.view.changed);
   const { session, view } = model;
-  const { transcript, sent } = useSession(session);
+  const { loaded, transcript, sent } = useSession(session);
+  const root = React.useRef<HTMLDivElement>(null);
+  useKeptFocus(root);
   if (model.phase !== 'ready') {
     return (
-      <div className="jp-Agent-panel" data-state="disconnected">
+      <div ref={root} className="jp-Agent-panel" data-state="disconnected">
         <Trouble />
       </div>
     );
@@ -35,7 +39,7 @@ export function Panel(): JSX.Element {
   const shown = view.shown === 'chat' && needsSetup ? 'providers' : view.shown;
   const close = (): void => view.show('chat');
   return (
-    <div className="jp-Agent-panel" data-state={stateOf(model, transcript)}>
+    <div ref={root} className="jp-Agent-panel" data-state={stateOf(model, transcript)}>
       <Header transcript={transcript} view={shown} />
       <Banners transcript={transcript} />
       {shown === 'sessions' && <Sessions close={close} />}
@@ -54,7 +58,7 @@ export function Panel(): JSX.Element {
       {shown === 'chat' && (
         <Composer transcript={transcript} disabled={model.choice.model === null} />
       )}
-      <Announcer key={session?.id ?? 'none'} transcript={transcript} />
+      <Announcer key={session?.id ?? 'none'} transcript={loaded ? transcript : null} />
     </div>
   );
 }
@@ -102,6 +106,7 @@ function Chat(props: {
 /** Loading, or why there is nothing to load. */
 function Trouble(): JSX.Element {
   const { model, trans } = useServices();
+  const problem = failureText(model.problem, trans);
   const retry = (
     <button type="button" className="jp-Agent-button" onClick={() => void model.load()}>
       {trans.__('Try again')}
@@ -120,7 +125,7 @@ function Trouble(): JSX.Element {
     case 'forbidden':
       return (
         <div className="jp-Agent-trouble" role="alert">
-          <p>{trans.__('The server does not let you use the agent: %1', model.problem)}</p>
+          <p>{trans.__('The server does not let you use the agent: %1', problem)}</p>
           <p>{trans.__('Log in again, or ask who runs this server.')}</p>
           {retry}
         </div>
@@ -128,7 +133,7 @@ function Trouble(): JSX.Element {
     case 'failed':
       return (
         <div className="jp-Agent-trouble" role="alert">
-          <p>{trans.__('The agent could not start: %1', model.problem)}</p>
+          <p>{trans.__('The agent could not start: %1', problem)}</p>
           {retry}
         </div>
       );

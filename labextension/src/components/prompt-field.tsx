@@ -5,10 +5,11 @@ import type { Draft } from '../model/draft';
 import { mentionBefore, withoutMention } from '../model/mentions';
 import type { Offer } from '../model/offers';
 import { tokenAt } from '../model/offers';
+import type { PromptContent } from '../model/prompt-content';
 import type { Delivery } from '../model/session';
-import type { Mention } from '../protocol/types';
 import { Completions } from './completions';
-import { hasImages } from './images';
+import { pastesImages } from './images';
+import { FOCUS_HOME } from './kept-focus';
 import { useServices } from './services';
 import { useSignal } from './signals';
 import type { Offered } from './use-offers';
@@ -20,8 +21,8 @@ export interface FieldProps {
   send(delivery: Delivery): void;
   stop(): void;
   paste(files: Iterable<File>): void;
-  /** The last prompt, with what it mentioned. */
-  recall(): { text: string; mentions: readonly Mention[] } | null;
+  /** The last prompt. */
+  recall(): PromptContent | null;
 }
 
 export function PromptField(props: FieldProps): JSX.Element {
@@ -38,9 +39,7 @@ export function PromptField(props: FieldProps): JSX.Element {
     if (!node) {
       return;
     }
-    // As high as its text; the style sheet sets the limit.
-    node.style.height = 'auto';
-    node.style.height = `${node.scrollHeight + 2}px`;
+    fitHeight(node);
     const caret = draft.takeCaret();
     if (caret !== null) {
       node.setSelectionRange(caret, caret);
@@ -51,6 +50,7 @@ export function PromptField(props: FieldProps): JSX.Element {
     // `look` is made anew each time and does the same.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [text, draft]);
+  useFittedHeight(field);
   const option = shown && shown.offers.length > 0 ? `${id}-${marked}` : undefined;
   return (
     <>
@@ -65,6 +65,7 @@ export function PromptField(props: FieldProps): JSX.Element {
       )}
       <textarea
         ref={field}
+        {...FOCUS_HOME}
         className="jp-Agent-field"
         rows={2}
         value={text}
@@ -91,7 +92,7 @@ export function PromptField(props: FieldProps): JSX.Element {
         onBlur={popup.close}
         onKeyDown={popup.onKeyDown}
         onPaste={event => {
-          if (hasImages(event.clipboardData.files)) {
+          if (pastesImages(event.clipboardData)) {
             event.preventDefault();
             props.paste(event.clipboardData.files);
           }
@@ -99,6 +100,31 @@ export function PromptField(props: FieldProps): JSX.Element {
       />
     </>
   );
+}
+
+/** As high as its text; the style sheet sets the limit. */
+function fitHeight(node: HTMLTextAreaElement): void {
+  node.style.height = 'auto';
+  node.style.height = `${node.scrollHeight + 2}px`;
+}
+
+/** Measure again when the width changes: in a panel that is not shown, nothing has a height. */
+function useFittedHeight(field: React.RefObject<HTMLTextAreaElement>): void {
+  React.useEffect(() => {
+    const node = field.current;
+    if (!node) {
+      return undefined;
+    }
+    let width = node.offsetWidth;
+    const observer = new ResizeObserver(() => {
+      if (node.offsetWidth !== width) {
+        width = node.offsetWidth;
+        fitHeight(node);
+      }
+    });
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, [field]);
 }
 
 interface Popup {
@@ -196,11 +222,11 @@ function onFieldKey(event: React.KeyboardEvent<HTMLTextAreaElement>, props: Fiel
     event.preventDefault();
     event.stopPropagation();
     props.stop();
-  } else if (event.key === 'ArrowUp' && draft.text === '') {
+  } else if (event.key === 'ArrowUp' && draft.text === '' && draft.isEmpty) {
     const last = props.recall();
     if (last) {
       event.preventDefault();
-      draft.write(last.text, last.mentions, last.text.length);
+      draft.offer(last);
     }
   } else if (event.key === 'Backspace' && selectionStart === selectionEnd && isPlain(event)) {
     const mention = mentionBefore(draft.text, selectionStart, draft.mentions);

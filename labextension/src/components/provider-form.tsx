@@ -1,17 +1,21 @@
 // One provider: its key and address, a test that says what is wrong, and forgetting them again.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { ProviderInfo, ProviderTest } from '../protocol/rest';
 import { useServices } from './services';
 
 export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Element {
   const { model, trans, complain } = useServices();
   const [key, setKey] = React.useState('');
-  const [url, setUrl] = React.useState(provider.base_url ?? '');
+  // Null: the address as the server has it, which may become another.
+  const [typed, setTyped] = React.useState<string | null>(null);
   const [busy, setBusy] = React.useState(false);
   const [found, setFound] = React.useState<ProviderTest | null>(null);
   const fixed = provider.own || provider.locked;
-  const moved = !fixed && url.trim() !== (provider.base_url ?? '');
+  const known = provider.base_url ?? '';
+  const url = typed ?? known;
+  const moved = !fixed && url.trim() !== known;
   const changed = key !== '' || moved;
 
   /** Keep what was typed, then ask the provider. */
@@ -25,8 +29,9 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
       }
       setFound(await model.server.testProvider(provider.name));
       await model.setupChanged();
+      setTyped(null);
     } catch (error) {
-      setFound({ ok: false, message: (error as Error).message });
+      setFound({ ok: false, message: failureText(error, trans) });
     } finally {
       setBusy(false);
     }
@@ -34,6 +39,7 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
   const forget = async (): Promise<void> => {
     await model.server.forgetProviderKey(provider.name);
     setFound(null);
+    setTyped(null);
     await model.setupChanged();
   };
   return (
@@ -67,7 +73,7 @@ export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Elem
           value={url}
           placeholder="https://…"
           readOnly={fixed}
-          onChange={event => setUrl(event.target.value)}
+          onChange={event => setTyped(event.target.value)}
         />
       </label>
       {provider.locked && (
@@ -140,7 +146,7 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
       const name = model.providers.find(one => one.own && !before.has(one.name))?.name;
       added(name ?? url.trim());
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(failureText(error, trans));
       setBusy(false);
     }
   };

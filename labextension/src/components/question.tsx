@@ -1,14 +1,17 @@
 // A question of the model: choose an option, or answer in your own words.
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { QuestionStart } from '../protocol/types';
 import { VisibleText } from './code-text';
+import { useRequest } from './request';
 import { useServices } from './services';
 
 export function Question(props: { session: SessionModel; question: QuestionStart }): JSX.Element {
   const { session, question } = props;
   const { trans } = useServices();
+  const attributes = useRequest(session);
   const id = React.useId();
   const [text, setText] = React.useState('');
   const [problem, setProblem] = React.useState('');
@@ -16,11 +19,11 @@ export function Question(props: { session: SessionModel; question: QuestionStart
     try {
       await session.answer(question.question_id, given);
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(failureText(error, trans));
     }
   };
   return (
-    <div className="jp-Agent-question" role="group" aria-labelledby={id}>
+    <div {...attributes} className="jp-Agent-question" aria-labelledby={id}>
       <p id={id}>
         <VisibleText text={question.question} />
       </p>

@@ -3,6 +3,8 @@ import { undoIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
+import { contentOf } from '../model/prompt-content';
 import type { SessionModel } from '../model/session';
 import type { Message, Transcript } from '../protocol/types';
 import { IconButton } from './code-block';
@@ -39,7 +41,7 @@ function RestoreForm(props: {
   close: () => void;
 }): JSX.Element {
   const { session, message, close } = props;
-  const { trans, model } = useServices();
+  const { trans, model, draft } = useServices();
   const { transcript } = useSession(session);
   const paths = changedSince(transcript, message);
   const [what, setWhat] = React.useState<What>(paths.length > 0 ? 'notebook' : 'conversation');
@@ -51,7 +53,8 @@ function RestoreForm(props: {
       await session.restore(message.id);
     }
     if (what !== 'notebook') {
-      await model.goBack(message);
+      await model.goBack(message.id);
+      draft.offer(contentOf(message));
     }
   };
   const onSubmit = (event: React.FormEvent): void => {
@@ -59,7 +62,7 @@ function RestoreForm(props: {
     setBusy(true);
     setProblem('');
     restore()
-      .then(close, (error: Error) => setProblem(error.message))
+      .then(close, error => setProblem(failureText(error, trans)))
       .finally(() => setBusy(false));
   };
   return (
@@ -140,8 +143,8 @@ function consequences(what: What, paths: readonly string[], trans: TranslationBu
     paths.join(', ')
   );
   const conversation = trans.__(
-    'A new session goes on from before this prompt, with the prompt in the composer. This session ' +
-      'stays in the list.'
+    'A new session goes on from before this prompt, with the prompt in the composer, or above it ' +
+      'while something else is written there. This session stays in the list.'
   );
   const words = { notebook: [notebook], conversation: [conversation] };
   const nothing = paths.length === 0 ? [trans.__('No change of a notebook is on record.')] : [];

@@ -2,8 +2,10 @@
 import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { Transcript } from '../protocol/types';
+import { FOCUS_HOME } from './kept-focus';
 import { ReviewRow } from './review-row';
 import { useServices } from './services';
 
@@ -14,17 +16,17 @@ export function ReviewBar(props: { session: SessionModel; transcript: Transcript
   const { session, transcript } = props;
   const { trans } = useServices();
   const [open, setOpen] = React.useState(false);
-  const bar = React.useRef<HTMLElement>(null);
-  const { busy, problem, perform } = usePerform(bar);
+  const { busy, problem, perform } = usePerform();
   const id = React.useId();
   const { review, running } = transcript;
   const conflicts = review.filter(cell => cell.state === 'conflict').length;
   const Caret = open ? caretDownIcon : caretRightIcon;
   const count = review.length;
   return (
-    <section ref={bar} className="jp-Agent-review" aria-label={trans.__('Changes to review')}>
+    <section className="jp-Agent-review" aria-label={trans.__('Changes to review')}>
       <div className="jp-Agent-reviewHead">
         <button
+          {...FOCUS_HOME}
           type="button"
           className="jp-Agent-reviewToggle"
           aria-expanded={open}
@@ -92,34 +94,21 @@ export function ReviewBar(props: { session: SessionModel; transcript: Transcript
   );
 }
 
-/** One thing at a time; what goes wrong is said, and the focus is never lost with a button. */
-function usePerform(bar: React.RefObject<HTMLElement>): {
+/** One thing at a time; what goes wrong is said. */
+function usePerform(): {
   busy: boolean;
   problem: string;
   perform: Perform;
 } {
+  const { trans } = useServices();
   const [busy, setBusy] = React.useState(false);
   const [problem, setProblem] = React.useState('');
   const perform: Perform = work => {
-    const panel = bar.current?.closest('.jp-Agent-panel');
     setBusy(true);
     setProblem('');
     work()
-      .catch((error: Error) => setProblem(error.message))
-      .finally(() => {
-        setBusy(false);
-        // The transcript is drawn once a frame.
-        requestAnimationFrame(() => requestAnimationFrame(() => keepFocus(bar.current, panel)));
-      });
+      .catch(error => setProblem(failureText(error, trans)))
+      .finally(() => setBusy(false));
   };
   return { busy, problem, perform };
-}
-
-function keepFocus(bar: HTMLElement | null, panel: Element | null | undefined): void {
-  if (document.activeElement === document.body) {
-    const next =
-      bar?.querySelector<HTMLElement>('.jp-Agent-reviewToggle') ??
-      panel?.querySelector<HTMLElement>('.jp-Agent-field');
-    next?.focus();
-  }
 }

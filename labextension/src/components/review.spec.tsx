@@ -5,6 +5,7 @@ import { act, cleanup, fireEvent, render, screen } from '@testing-library/react'
 import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { Draft } from '../model/draft';
 import { SessionModel } from '../model/session';
 import type { AgentConnection } from '../model/server';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
@@ -53,12 +54,14 @@ let transcript: Transcript;
 let session: SessionModel;
 let goBack: ReturnType<typeof vi.fn>;
 let reveal: ReturnType<typeof vi.fn>;
+let draft: Draft;
 
 beforeEach(() => {
   requests = [];
   refusal = null;
   goBack = vi.fn(async () => undefined);
   reveal = vi.fn();
+  draft = new Draft();
 });
 afterEach(cleanup);
 
@@ -86,7 +89,8 @@ function show(element: (session: SessionModel) => JSX.Element, given: Partial<Tr
   const services = {
     model: { notebook: 'a.ipynb', goBack },
     trans,
-    notebook: { reveal }
+    notebook: { reveal },
+    draft
   } as unknown as PanelServices;
   render(<ServicesContext.Provider value={services}>{element(session)}</ServicesContext.Provider>);
 }
@@ -195,7 +199,8 @@ describe('restoring to before a prompt', () => {
     fireEvent.click(screen.getByLabelText('Both'));
     await click('Restore');
     expect(requests).toHaveLength(1);
-    expect(goBack).toHaveBeenCalledWith(MESSAGE);
+    expect(goBack).toHaveBeenCalledWith('m1');
+    expect(draft.text).toBe('tidy up');
   });
 
   it('offers the conversation alone when no notebook was changed', async () => {

@@ -9,20 +9,15 @@ import type { Budget, Mode } from '../protocol/types';
 import { isModelId, searchModels } from './model-search';
 import { dollars } from './numbers';
 import type { PanelServices } from './services';
-import { useServices } from './services';
 
 /** How a prompt that a command makes is sent. */
 export type Send = (text: string, options?: PromptOptions, delivery?: Delivery) => void;
 
 /** The commands, and which of them can be used now. */
-export function useCommands(): Command[] {
-  return commandsNow(useServices());
-}
-
 export function commandsNow({ model, mentions, trans }: PanelServices): Command[] {
   return allCommands(trans, {
     running: model.session?.transcript.running ?? false,
-    hasCell: mentions.notebook !== null && mentions.cells().length > 0,
+    hasCell: mentions.hasCells,
     canUndo: (model.session?.transcript.review.length ?? 0) > 0
   });
 }

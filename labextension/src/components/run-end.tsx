@@ -1,6 +1,7 @@
 // How a run ended when it did not simply end, and the way on; and sentences between messages.
 import type { LabIcon } from '@jupyterlab/ui-components';
 import { bellIcon, errorIcon, infoIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { RequestFailed } from '../model/failures';
@@ -72,14 +73,37 @@ async function goOn(session: SessionModel, words: string): Promise<void> {
   }
 }
 
+/** A notice in the person's language, where it is known what it was made of. */
+function noticeText({ code, text, values }: NoticeEntry, trans: TranslationBundle): string {
+  if (!values) {
+    return text;
+  }
+  switch (code) {
+    case 'retry': {
+      const seconds = Math.round(Number(values.delay));
+      return trans.__('%1 Trying again in %2 s.', values.message, seconds);
+    }
+    case 'context_compacted': {
+      const [before, after] = [Number(values.before), Number(values.after)];
+      return trans.__(
+        'Older turns were summarised for the model: %1 → %2 tokens.',
+        before.toLocaleString(),
+        after.toLocaleString()
+      );
+    }
+    default:
+      return text;
+  }
+}
+
 export const Notice = React.memo(function Notice(props: { entry: NoticeEntry }): JSX.Element {
-  const { level, text, code, path } = props.entry;
+  const { level, code, path } = props.entry;
   const { trans, notebook } = useServices();
   const Icon = level === 'error' ? errorIcon : level === 'warning' ? bellIcon : infoIcon;
   return (
     <div className="jp-Agent-notice" data-level={level} role="note">
       <Icon.react tag="span" elementSize="normal" />
-      <span className="jp-Agent-runEndText">{text}</span>
+      <span className="jp-Agent-runEndText">{noticeText(props.entry, trans)}</span>
       {code === 'kernel_still_running' && path && (
         <button
           type="button"

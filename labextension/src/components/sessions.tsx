@@ -5,12 +5,15 @@ import * as React from 'react';
 import { searchSessions } from '../model/session-list';
 import type { SessionSummary } from '../protocol/types';
 import { IconButton } from './code-block';
+import { FOCUS_HOME } from './kept-focus';
 import { useServices } from './services';
 
 export function Sessions({ close }: { close: () => void }): JSX.Element {
   const { model, trans, complain } = useServices();
   const [query, setQuery] = React.useState('');
-  const [here, setHere] = React.useState(model.notebook !== null);
+  const [wanted, setWanted] = React.useState(model.notebook !== null);
+  // Without a notebook there is nothing to narrow the list to, nor a box to untick.
+  const here = wanted && model.notebook !== null;
   React.useEffect(() => {
     model.sessions.refresh().catch(complain);
   }, [model, complain]);
@@ -23,6 +26,7 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
   return (
     <section className="jp-Agent-sessions" aria-label={trans.__('Sessions')}>
       <input
+        {...FOCUS_HOME}
         className="jp-Agent-input"
         type="search"
         autoFocus
@@ -34,7 +38,11 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
       />
       {model.notebook !== null && (
         <label className="jp-Agent-check">
-          <input type="checkbox" checked={here} onChange={event => setHere(event.target.checked)} />
+          <input
+            type="checkbox"
+            checked={here}
+            onChange={event => setWanted(event.target.checked)}
+          />
           {trans.__('Only this notebook')}
         </label>
       )}

@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import { hasModel } from '../model/model-list';
+import { FOCUS_HOME } from './kept-focus';
 import { ModelFacts } from './model-facts';
 import { OwnServerForm, ProviderForm } from './provider-form';
 import { useServices } from './services';
@@ -52,6 +53,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
       <label className="jp-Agent-fieldLabel">
         {trans.__('Provider')}
         <select
+          {...FOCUS_HOME}
           className="jp-Agent-select jp-Agent-providerSelect"
           value={adding ? OWN : (provider?.name ?? '')}
           onChange={event => setChosen(event.target.value)}
@@ -66,9 +68,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
         </select>
       </label>
       {adding && <OwnServerForm added={setChosen} />}
-      {provider && (
-        <ProviderForm key={`${provider.name} ${provider.base_url ?? ''}`} provider={provider} />
-      )}
+      {provider && <ProviderForm key={provider.name} provider={provider} />}
       {ready && <ModelFacts />}
       {!ready && <LookedFor />}
     </section>

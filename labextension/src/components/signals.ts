@@ -20,20 +20,22 @@ export function useSignal(signal: ISignal<unknown, unknown>): void {
 
 /** What of a session is on the screen. */
 export interface SessionView {
+  /** Whether the transcript came from the server. */
+  readonly loaded: boolean;
   readonly transcript: Transcript;
   readonly sent: readonly SentPrompt[];
 }
 
-const NOTHING: SessionView = { transcript: EMPTY_TRANSCRIPT, sent: [] };
+const NOTHING: SessionView = { loaded: false, transcript: EMPTY_TRANSCRIPT, sent: [] };
 
 /** The session as it is now, at most once a frame, however fast it grows. */
 export function useSession(session: SessionModel | null): SessionView {
-  const [view, setView] = React.useState(() => viewOf(session));
+  const [shown, setShown] = React.useState(() => ({ session, view: viewOf(session) }));
   React.useEffect(() => {
     let frame = 0;
     const show = (): void => {
       frame = 0;
-      setView(viewOf(session));
+      setShown({ session, view: viewOf(session) });
     };
     const onChange = (): void => {
       frame ||= requestAnimationFrame(show);
@@ -45,9 +47,14 @@ export function useSession(session: SessionModel | null): SessionView {
       cancelAnimationFrame(frame);
     };
   }, [session]);
-  return view;
+  // Until the effect has run, what is kept is of the session before.
+  return shown.session === session ? shown.view : viewOf(session);
 }
 
 function viewOf(session: SessionModel | null): SessionView {
-  return session ? { transcript: session.transcript, sent: session.sent } : NOTHING;
+  if (session === null) {
+    return NOTHING;
+  }
+  const { loaded, transcript, sent } = session;
+  return { loaded, transcript, sent };
 }

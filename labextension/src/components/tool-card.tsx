@@ -56,6 +56,9 @@ export const ToolCardView = React.memo(function ToolCardView(props: {
         <span className="jp-Agent-toolStatus" role="img" aria-label={word} title={word}>
           <StatusIcon.react tag="span" elementSize="normal" />
         </span>
+        {card?.icon && (
+          <card.icon.react tag="span" className="jp-Agent-toolIcon" elementSize="normal" />
+        )}
         <ToolTitle tool={tool} fallback={card?.label?.(trans)} />
         <button
           type="button"

@@ -2,13 +2,14 @@
 import * as React from 'react';
 
 import type { Draft } from '../model/draft';
+import { failureText } from '../model/failures';
 import type { Found, Offer, TypedToken } from '../model/offers';
 import { commandOffers, mentionOffers, modeOffers, modelOffers } from '../model/offers';
 import { splitQuery, tokenAt } from '../model/offers';
 import type { VariableList } from '../protocol/types';
 import { searchModels } from './model-search';
 import { modeWords } from './pickers';
-import { useCommands } from './run-command';
+import { commandsNow } from './run-command';
 import { useServices } from './services';
 
 /** Milliseconds of rest before files are looked for. */
@@ -23,8 +24,8 @@ export interface Offered {
 const NOTHING: Offered = { token: null, offers: [], remark: null };
 
 export function useOffers(draft: Draft, caret: number | null): Offered {
-  const { model, trans, mentions } = useServices();
-  const commands = useCommands();
+  const services = useServices();
+  const { model, trans, mentions } = services;
   const token = caret === null ? null : tokenAt(draft.text, caret);
   const found = useFound(token);
   if (token === null) {
@@ -32,7 +33,7 @@ export function useOffers(draft: Draft, caret: number | null): Offered {
   }
   switch (token.kind) {
     case 'command':
-      return { token, offers: commandOffers(token.query, commands), remark: null };
+      return { token, offers: commandOffers(token.query, commandsNow(services)), remark: null };
     case 'model':
       return { token, offers: modelOffers(searchModels(model.models, token.query)), remark: null };
     case 'mode': {
@@ -63,7 +64,7 @@ type Looked = Found & { readonly problem: string | null };
 
 /** Variables are asked for once each time the list opens, files at each rest of the typing. */
 function useFound(token: TypedToken | null): Looked {
-  const { mentions } = useServices();
+  const { mentions, trans } = useServices();
   const [variables, setVariables] = React.useState<VariableList | null>(null);
   const [files, setFiles] = React.useState<readonly string[]>([]);
   const [problem, setProblem] = React.useState<string | null>(null);
@@ -74,7 +75,7 @@ function useFound(token: TypedToken | null): Looked {
     if (wanted) {
       mentions.variables().then(
         list => wanted && setVariables(list),
-        (error: Error) => wanted && setProblem(error.message)
+        (error: unknown) => wanted && setProblem(failureText(error, trans))
       );
     }
     return () => {
@@ -82,7 +83,7 @@ function useFound(token: TypedToken | null): Looked {
       setVariables(null);
       setProblem(null);
     };
-  }, [open, notebook, mentions]);
+  }, [open, notebook, mentions, trans]);
   const query = open ? fileQuery(token.query) : null;
   React.useEffect(() => {
     if (query === null) {
@@ -92,14 +93,14 @@ function useFound(token: TypedToken | null): Looked {
     const timer = setTimeout(() => {
       mentions.files(query).then(
         list => wanted && setFiles(list.files),
-        (error: Error) => wanted && setProblem(error.message)
+        (error: unknown) => wanted && setProblem(failureText(error, trans))
       );
     }, PAUSE);
     return () => {
       wanted = false;
       clearTimeout(timer);
     };
-  }, [query, mentions]);
+  }, [query, mentions, trans]);
   return { variables, files: query === null ? [] : files, problem };
 }
 

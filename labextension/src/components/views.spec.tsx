@@ -53,6 +53,7 @@ beforeEach(async () => {
     mentions: {
       notebook: 'a.ipynb',
       cells: () => [],
+      hasCells: false,
       selection: () => null,
       variables: async () => ({ variables: [] }),
       files: async () => ({ files: [], more: false })
@@ -120,7 +121,7 @@ it('/fix asks in the session of the notebook the cell is in', async () => {
   connection.show('new-a', {});
   await open();
   const field = screen.getByLabelText('Message to the agent');
-  services.mentions.cells = () => [{ id: 'c' } as never];
+  services.mentions = { ...services.mentions, hasCells: true, cells: () => [{ id: 'c' } as never] };
   await drawn(() => services.draft.write('/fix'));
   await drawn(() => fireEvent.keyDown(field, { key: 'Enter' }));
   await drawn();

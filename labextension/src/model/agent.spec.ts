@@ -172,7 +172,7 @@ describe('trouble', () => {
     server.problem = new ApiError('words', status);
     await model.load();
     expect(model.phase).toBe(phase);
-    expect(model.problem).toBe('words');
+    expect(model.problem).toBe(server.problem);
     server.problem = null;
     await model.load();
     expect(model.phase).toBe('ready');
@@ -184,7 +184,7 @@ describe('a login that has ended', () => {
     server.problem = new ApiError('Forbidden', 403);
     connection.refused.emit();
     await new Promise(resolve => setTimeout(resolve));
-    expect([model.phase, model.problem]).toEqual(['forbidden', 'Forbidden']);
+    expect([model.phase, (model.problem as Error).message]).toEqual(['forbidden', 'Forbidden']);
     server.problem = null;
     connection.stateChanged.emit('open');
     await new Promise(resolve => setTimeout(resolve));

@@ -5,7 +5,7 @@ import { Signal } from '@lumino/signaling';
 
 import { ApiError } from '../client/rest';
 import type { ProviderInfo } from '../protocol/rest';
-import type { Effort, ImagePart, Message, Mode, ModelInfo, ServerStatus } from '../protocol/types';
+import type { Effort, ImagePart, Mode, ModelInfo, ServerStatus } from '../protocol/types';
 import { Beginning } from './beginning';
 import { CurrentSession } from './current-session';
 import { ModelListing, hasModel, isDemo } from './model-list';
@@ -47,8 +47,8 @@ export class AgentModel {
     return this._phase;
   }
 
-  /** Why the panel is not ready, in the server's words. */
-  get problem(): string {
+  /** Why the panel is not ready. */
+  get problem(): unknown {
     return this._problem;
   }
 
@@ -230,22 +230,13 @@ export class AgentModel {
     }
   }
 
-  /** Go on from before a prompt in a new session; the prompt is offered to be written anew. */
-  async goBack(message: Message): Promise<void> {
+  /** Go on from before a prompt in a new session; shown at once. */
+  async goBack(messageId: string): Promise<void> {
     if (this.session) {
-      const session = await this.server.forkSession(this.session.id, message.id, true);
-      const words = message.parts.map(part => (part.type === 'text' ? part.text : ''));
-      this.offered = words.join('');
+      const session = await this.server.forkSession(this.session.id, messageId, true);
       this.sessions.add(session);
       this.show(session.id);
     }
-  }
-
-  /** A prompt that waits to be put into the composer, once. */
-  takeOffered(): string {
-    const text = this.offered;
-    this.offered = '';
-    return text;
   }
 
   dispose(): void {
@@ -342,7 +333,7 @@ export class AgentModel {
   }
 
   private failed(error: unknown): void {
-    this._problem = error instanceof Error ? error.message : String(error);
+    this._problem = error;
     this.set(phaseOf(error));
   }
 
@@ -356,13 +347,12 @@ export class AgentModel {
   }
 
   private _phase: Phase = 'loading';
-  private _problem = '';
+  private _problem: unknown = null;
   private _status: ServerStatus | null = null;
   private _providers: readonly ProviderInfo[] = [];
   private draft: { model?: string; mode?: Mode; effort?: Effort } = {};
   private readonly current: CurrentSession;
   private settings = '';
-  private offered = '';
   private readonly beginnings = new Map<string | null, Beginning>();
   private readonly _changed = new Signal<this, void>(this);
 }

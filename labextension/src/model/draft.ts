@@ -1,9 +1,11 @@
-// What is being written to the agent: the text, what it mentions, and what the composer answers.
+// What is being written to the agent: the text, what it mentions, its pictures; prompts that came
+// back while something else was being written; and what the composer answers.
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Mention } from '../protocol/types';
+import type { ImagePart, Mention } from '../protocol/types';
 import { mentionsIn, unambiguous } from './mentions';
+import type { PromptContent } from './prompt-content';
 
 /** What the composer says by itself, to the person alone. `offer` is a text to write instead. */
 export interface Note {
@@ -16,6 +18,25 @@ export interface Note {
 export class Draft {
   get text(): string {
     return this._text;
+  }
+
+  get images(): readonly ImagePart[] {
+    return this._images;
+  }
+
+  /** All that would be sent. */
+  get content(): PromptContent {
+    const { text, mentions, images } = this;
+    return { text, mentions, images };
+  }
+
+  get isEmpty(): boolean {
+    return this._text.trim() === '' && this._images.length === 0;
+  }
+
+  /** Prompts that came back and have no place in the field yet. */
+  get kept(): readonly PromptContent[] {
+    return this._kept;
   }
 
   get note(): Note | null {
@@ -57,15 +78,53 @@ export class Draft {
     this.write(text + after, [], text.length + (after.startsWith(' ') ? 1 : 0));
   }
 
+  attach(images: readonly ImagePart[]): void {
+    this._images = [...this._images, ...images];
+    this._changed.emit();
+  }
+
+  detach(image: ImagePart): void {
+    this._images = this._images.filter(one => one !== image);
+    this._changed.emit();
+  }
+
+  /** Have a prompt written on: at once when the field is free, else it is kept beside it. */
+  offer(content: PromptContent): void {
+    if (this.isEmpty) {
+      this.put(content);
+    } else {
+      this._kept = [...this._kept, content];
+      this._changed.emit();
+    }
+  }
+
+  /** Bring a kept prompt into the field; what is written there takes its place. */
+  bringBack(content: PromptContent): void {
+    const instead = this.isEmpty ? [] : [this.content];
+    this._kept = this._kept.flatMap(one => (one === content ? instead : [one]));
+    this.put(content);
+  }
+
+  /** Forget a kept prompt. */
+  drop(content: PromptContent): void {
+    this._kept = this._kept.filter(one => one !== content);
+    this._changed.emit();
+  }
+
   say(note: Note | null): void {
     this._note = note;
     this._changed.emit();
   }
 
-  /** Forget everything: it was sent, or carried out. */
+  /** Empty the field: its content was sent. */
   clear(): void {
+    this.put({ text: '', mentions: [], images: [] });
+  }
+
+  private put({ text, mentions, images }: PromptContent): void {
     this.known = [];
-    this.write('');
+    this._images = images;
+    this.write(text, mentions, text.length);
   }
 
   private remember(mention: Mention): Mention {
@@ -77,6 +136,8 @@ export class Draft {
   }
 
   private _text = '';
+  private _images: readonly ImagePart[] = [];
+  private _kept: readonly PromptContent[] = [];
   private _note: Note | null = null;
   private caret: number | null = null;
   private known: readonly Mention[] = [];

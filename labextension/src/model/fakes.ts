@@ -18,7 +18,7 @@ const STATUS: ServerStatus = {
   default_model: 'anthropic/claude',
   default_mode: 'ask',
   modes: ['plan', 'ask', 'edits', 'auto'],
-  open_panel: false,
+  open_panel: 'never',
   demo_prompt: 'demo',
   looked_for: []
 };

@@ -15,6 +15,8 @@ export interface CellChoice {
 export interface MentionSources {
   /** Path of the notebook in front. */
   readonly notebook: string | null;
+  /** Whether it has cells; unlike `cells()` this reads none of them. */
+  readonly hasCells: boolean;
   cells(): readonly CellChoice[];
   /** What is selected in the active cell's editor. */
   selection(): { readonly cell: CellChoice; readonly text: string } | null;

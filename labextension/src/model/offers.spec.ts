@@ -18,6 +18,7 @@ const cell = (place: string, firstLine: string, more: Partial<CellChoice> = {}):
 const CELLS = [cell('[1]', 'import pandas'), cell('#2', 'df.plot()', { hasOutput: true })];
 const sources = (more: Partial<MentionSources> = {}): MentionSources => ({
   notebook: 'a.ipynb',
+  hasCells: true,
   cells: () => CELLS,
   selection: () => null,
   variables: async () => ({ variables: [] }),

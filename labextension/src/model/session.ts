@@ -84,6 +84,7 @@ export class SessionModel {
     }
   }
 
+  /** Take a waiting prompt back; rejects when it waits no longer. */
   unqueue(promptId: string): Promise<void> {
     return this.ask({ type: 'unqueue', prompt_id: promptId });
   }

@@ -20,7 +20,6 @@ import type {
 import { RpcFailure } from '../client/socket';
 import { applyChanges } from './apply';
 import { notebookMissing, readOnly, unknownCell } from './failures';
-import { followCell } from './follow';
 import { highlightCells } from './highlight';
 import { selectKernel } from './kernel';
 import type { RunServices } from './run';
@@ -196,7 +195,7 @@ export class NotebookBridge {
     highlightCells(panel, touched);
     const last = [...touched].pop();
     if (last !== undefined) {
-      void followCell(panel, last);
+      void this.services.follower?.follow(panel, last);
     }
     return { ...result, saved: await saveNotebook(panel) };
   }

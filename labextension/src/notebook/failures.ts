@@ -20,7 +20,7 @@ export function editRefused(message: string): RpcFailure {
 }
 
 export function notebookMissing(path: string): RpcFailure {
-  return failure('NOTEBOOK_MISSING', `${path} is not open in this tab.`);
+  return failure('NOTEBOOK_MISSING', `${path} is not open in this tab.`, false, { path });
 }
 
 export function readOnly(path: string): RpcFailure {

@@ -7,12 +7,14 @@ import type { ITranslator } from '@jupyterlab/translation';
 
 import type { CellRun, RunParams, RunProgress, RunResult } from '../protocol/types';
 import { kernelBusy, unknownCell } from './failures';
-import { followCell } from './follow';
+import type { CellFollower } from './follow';
 import { kernelReady } from './kernel';
 import { saveNotebook } from './saving';
 
 /** What Lab's own run needs beside the notebook. */
 export interface RunServices {
+  /** Absent: nothing is followed. */
+  readonly follower?: CellFollower;
   readonly dialogs?: ISessionContextDialogs;
   readonly translator?: ITranslator;
 }
@@ -108,9 +110,9 @@ async function runCell(
   }
   const messageId = await sentAs(cell, future, () => settled || kernel.lost);
   report({ cell_id: id, message_id: messageId, state: messageId ? 'sent' : 'ended' });
-  void followCell(panel, id);
+  void services.follower?.follow(panel, id);
   const ok = await Promise.race([run, kernel.whenLost]);
-  void followCell(panel, id, true);
+  void services.follower?.follow(panel, id, true);
   const count = cell.isDisposed ? null : executionCount(cell);
   return {
     cell_id: id,

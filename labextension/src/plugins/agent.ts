@@ -11,19 +11,21 @@ import { AgentSocket } from '../client/socket';
 import { AgentModel } from '../model/agent';
 import { NotebookBridge } from '../notebook/bridge';
 import { OpenNotebooks } from '../notebook/open-notebooks';
-import { IAgent } from '../tokens';
+import type { CellFollower } from '../notebook/follow';
+import { IAgent, IFollowing } from '../tokens';
 
 export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
   id: 'jupyter-agent:agent',
   description: 'Connects this tab to the agent on the server, and lends it the open notebooks.',
   autoStart: true,
-  requires: [INotebookTracker, IDocumentManager],
+  requires: [INotebookTracker, IDocumentManager, IFollowing],
   optional: [ISessionContextDialogs, ITranslator],
   provides: IAgent,
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
     documents: IDocumentManager,
+    follower: CellFollower,
     dialogs: ISessionContextDialogs | null,
     translator: ITranslator | null
   ): AgentModel => {
@@ -35,6 +37,7 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
     const bridge = new NotebookBridge({
       tracker,
       documents,
+      follower,
       dialogs: dialogs ?? undefined,
       translator: translator ?? undefined
     });

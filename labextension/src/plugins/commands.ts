@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { AgentModel } from '../model/agent';
+import { failureText } from '../model/failures';
 import { IAgent, IAgentPanel } from '../tokens';
 import { agentIcon } from '../widgets/icon';
 import type { CellPlace } from './cell-prompts';
@@ -58,7 +59,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
         : undefined;
       return findCell(tracker, { node, id, path });
     };
-    const complain = (error: Error): void => void Notification.error(error.message);
+    const complain = (error: unknown): void => void Notification.error(failureText(error, trans));
     const ask =
       (verb: 'fix' | 'explain') =>
       (args: ReadonlyPartialJSONObject): void => {

@@ -18,6 +18,10 @@ export class NotebookMentions implements MentionSources {
     return this.tracker.currentWidget?.context.localPath ?? null;
   }
 
+  get hasCells(): boolean {
+    return (this.tracker.currentWidget?.model?.sharedModel.cells.length ?? 0) > 0;
+  }
+
   cells(): readonly CellChoice[] {
     const path = this.notebook;
     const cells = this.tracker.currentWidget?.model?.sharedModel.cells ?? [];

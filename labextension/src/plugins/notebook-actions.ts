@@ -7,6 +7,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { NotebookActions } from '../components/services';
 import type { AgentModel } from '../model/agent';
+import { failureText } from '../model/failures';
 import { NotebookBridge } from '../notebook/bridge';
 import { highlightCells } from '../notebook/highlight';
 import { aboutCell, findCell } from './cell-prompts';
@@ -26,7 +27,9 @@ export function notebookActions(
       const path = cell.path ?? model.place;
       if (path) {
         model.leadTo(path);
-        bridge.reveal({ path, cell_id: cell.cell_id }).catch((error: Error) => warn(error.message));
+        bridge
+          .reveal({ path, cell_id: cell.cell_id })
+          .catch(error => warn(failureText(error, trans)));
       }
     },
     insertBelow: code => {

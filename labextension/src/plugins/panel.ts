@@ -12,14 +12,17 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { PanelServices } from '../components/services';
 import type { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
+import { failureText } from '../model/failures';
 import { cellMention } from '../model/mentions';
 import { IAgent, IAgentPanel, IToolCards } from '../tokens';
 import { AgentPanel } from '../widgets/panel';
 import { NotebookMentions } from './mention-sources';
 import { notebookActions } from './notebook-actions';
+import { opensAtStart } from './open-at-start';
+import { SETTINGS } from './settings';
 
 export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
-  id: 'jupyter-agent:plugin',
+  id: SETTINGS,
   description: 'The side panel in which one talks to the agent.',
   autoStart: true,
   requires: [IAgent, IToolCards, INotebookTracker, IDocumentManager, IRenderMimeRegistry],
@@ -59,8 +62,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
       draft,
       mentions,
       download,
-      complain: error =>
-        void Notification.error(error instanceof Error ? error.message : String(error))
+      complain: error => void Notification.error(failureText(error, trans))
     };
     const mention = (cellIds: readonly string[]): void => {
       const cells = cellIds.flatMap(id => mentions.cell(id) ?? []);
@@ -70,7 +72,9 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     app.shell.add(widget, 'right', { rank: 600 });
     restorer?.add(widget, widget.id);
     const open = (): void => app.shell.activateById(widget.id);
-    void openAtStart(app, model, settings).then(wanted => wanted && open());
+    const chosen = app.restored.then(() => settings?.load(SETTINGS).catch(() => null) ?? null);
+    const { baseUrl } = app.serviceManager.serverSettings;
+    void opensAtStart(model, chosen, baseUrl).then(wanted => wanted && open());
     const focus = (): void => {
       open();
       widget.focusComposer();
@@ -85,32 +89,6 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
     };
   }
 };
-
-/** Whether a setting of the person, or of whoever started the server, wants the panel open. */
-async function openAtStart(
-  app: JupyterFrontEnd,
-  model: AgentModel,
-  settings: ISettingRegistry | null
-): Promise<boolean> {
-  await app.restored;
-  const loaded = await settings?.load(panelPlugin.id).catch(() => null);
-  if (loaded?.get('openOnStart').composite === true) {
-    return true;
-  }
-  if (model.status) {
-    return model.status.open_panel;
-  }
-  return new Promise(resolve => {
-    const onChange = (): void => {
-      if (model.phase !== 'loading') {
-        model.changed.disconnect(onChange);
-        resolve(model.status?.open_panel ?? false);
-      }
-    };
-    model.changed.connect(onChange);
-    onChange();
-  });
-}
 
 function download(name: string, text: string): void {
   const link = document.createElement('a');

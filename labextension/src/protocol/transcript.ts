@@ -3,7 +3,15 @@
 // compare by identity.
 import { moved } from './paths';
 import { MessageBuilder } from './reduce';
-import type { Entry, Message, ReviewCell, SessionEvent, ToolState, Transcript } from './types';
+import type {
+  Entry,
+  Message,
+  NoticeEntry,
+  ReviewCell,
+  SessionEvent,
+  ToolState,
+  Transcript
+} from './types';
 
 type EventOf<T extends SessionEvent['type']> = Extract<SessionEvent, { type: T }>;
 
@@ -83,13 +91,14 @@ export class TranscriptBuilder {
       case 'notice':
         return this.addNotice(event.level, event.text, event.code, event.path);
       case 'retry': {
-        const text = `${event.error.message} Trying again in ${roundHalfEven(event.delay)} s.`;
-        return this.addNotice('warning', text, 'retry');
+        const { delay, error } = event;
+        const text = `${error.message} Trying again in ${roundHalfEven(delay)} s.`;
+        return this.addNotice('warning', text, 'retry', undefined, { message: error.message, delay });
       }
       case 'context_compacted': {
-        const change = `${event.before} → ${event.after} tokens`;
-        const text = `Older turns were summarised for the model: ${change}.`;
-        return this.addNotice('info', text, 'context_compacted');
+        const { before, after } = event;
+        const text = `Older turns were summarised for the model: ${before} → ${after} tokens.`;
+        return this.addNotice('info', text, 'context_compacted', undefined, { before, after });
       }
       case 'budget':
         return this.set({ budget: event });
@@ -255,9 +264,10 @@ export class TranscriptBuilder {
     level: EventOf<'notice'>['level'],
     text: string,
     code: string | null | undefined,
-    path?: string | null
+    path?: string | null,
+    values?: NoticeEntry['values']
   ): void {
-    this.setEntry(this.entries.length, { type: 'notice', level, text, code, path });
+    this.setEntry(this.entries.length, { type: 'notice', level, text, code, path, values });
   }
 
   private state: Transcript;

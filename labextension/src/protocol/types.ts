@@ -130,12 +130,17 @@ export interface AudioPart {
   readonly type: 'audio';
 }
 
-/** What turn and session have used: tokens, US dollars (None: price unknown), window share. */
+/**
+ * What turn and session have used: tokens, US dollars (None: price unknown), window share.
+ *
+ * `max_cost`: the dollars at which a run ends; None: no bound.
+ */
 export interface Budget {
   readonly usage: Usage;
   readonly session_usage: Usage;
   readonly cost?: number | null;
   readonly session_cost?: number | null;
+  readonly max_cost?: number | null;
   readonly context_tokens?: number | null;
   readonly context_window?: number | null;
   readonly type: 'budget';
@@ -586,12 +591,18 @@ export interface Notice {
   readonly type: 'notice';
 }
 
-/** A sentence between messages. */
+/**
+ * A sentence between messages.
+ *
+ * `values`: what the sentence of this `code` was made of, for clients that say it in another
+ * language.
+ */
 export interface NoticeEntry {
   readonly level: NoticeLevel;
   readonly text: string;
   readonly code?: string | null;
   readonly path?: string | null;
+  readonly values?: Readonly<Record<string, string | number>> | null;
   readonly type: 'notice';
 }
 
@@ -671,11 +682,17 @@ export interface QueueChange {
   readonly type: 'queue_change';
 }
 
-/** A prompt that waits: `steer` enters the current run at its next step, `queue` after it. */
+/**
+ * A prompt that waits: `steer` enters the current run at its next step, `queue` after it.
+ *
+ * It is told whole, so that it can be taken back and written on.
+ */
 export interface QueuedPrompt {
   readonly id: string;
   readonly text: string;
   readonly delivery: 'steer' | 'queue';
+  readonly mentions: readonly Mention[];
+  readonly images: readonly ImagePart[];
 }
 
 /** Read the notebook; full outputs only of the cells in `outputs`, or of all. */
@@ -835,7 +852,7 @@ export interface ServerStatus {
   readonly default_model?: string | null;
   readonly default_mode: Mode;
   readonly modes: readonly Mode[];
-  readonly open_panel: boolean;
+  readonly open_panel: 'first' | 'always' | 'never';
   readonly demo_prompt: string;
   readonly looked_for: readonly string[];
 }

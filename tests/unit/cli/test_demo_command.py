@@ -51,6 +51,8 @@ def test_the_command_opens_the_notebook_with_the_demo_model(here):
     command = lab_command(here, port=8899, browser=False)
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert "--JupyterAgent.default_model=demo" in command
+    # Whatever the person chose for their own work.
+    assert "--JupyterAgent.open_panel=always" in command
     assert f"--LabApp.default_url=/lab/tree/{NOTEBOOK}" in command
     assert "--ServerApp.port=8899" in command
     assert "--no-browser" in command

@@ -64,6 +64,13 @@ def test_a_rule_that_is_not_understood_is_an_error(rule: dict[str, str]) -> None
         settings(rules=[rule])
 
 
+def test_the_panel_opens_the_first_time_unless_told_otherwise() -> None:
+    assert settings().open_panel == "first"
+    assert settings(open_panel="never").open_panel == "never"
+    with pytest.raises(TraitError):
+        settings(open_panel="sometimes")
+
+
 def test_a_mode_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(TraitError):
         settings(default_mode="yolo")

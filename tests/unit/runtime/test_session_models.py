@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from session_rig import Model, manager_of, notices, of, say, start, summarised, watch
 
+from jupyter_agent.config import Limits, Settings
 from jupyter_agent.protocol.errors import ErrorInfo, MissingKey
 from jupyter_agent.protocol.messages import ImagePart
 from jupyter_agent.protocol.usage import Usage
@@ -28,6 +29,18 @@ def chatty(request):
     if summarised(request):
         return [Say("The user asked for words, and got them.")]
     return [Say("word " * 300)]
+
+
+# -- spending --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bound", [None, 1.5])
+async def test_people_are_told_the_bound_together_with_the_cost(tmp_path, bound):
+    settings = Settings(limits=Limits(max_cost=bound), discover_local_servers=False)
+    async with manager_of(tmp_path, settings=settings, first=Model([Say("ok")])) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        assert of(events, "budget")[-1].max_cost == bound
 
 
 # -- the window ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from session_rig import Model, manager_of, notices, of, say, start, summarised
 
 from jupyter_agent.protocol.errors import BadRequest, NotAllowed, SessionBusy
-from jupyter_agent.protocol.messages import Mention
+from jupyter_agent.protocol.messages import ImagePart, Mention
 from jupyter_agent.providers.replay import Call, Say, Wait
 from jupyter_agent.store.sessions import open_store
 
@@ -49,6 +49,32 @@ async def test_the_model_and_people_are_told_of_what_is_not_there(tmp_path):
         await session.wait()
         assert "not available: There is no a.txt" in model.requests[0].messages[-1].text
         assert parts(session)[0].problem == "There is no a.txt"
+
+
+async def test_a_waiting_prompt_is_told_whole_and_taken_back_once(tmp_path):
+    picture = ImagePart(media_type="image/png", data="aGVsbG8=")
+    going = asyncio.Event()
+
+    def script(request):
+        going.set()
+        return [Say("ok"), Wait(0.2)]
+
+    async with manager_of(tmp_path, first=Model(script)) as manager:
+        session, events = await start(manager)
+        await session.prompt("first")
+        await going.wait()
+        await session.prompt("then @file:a.txt", (picture,), mentions=(FILE,), delivery="queue")
+        (waits,) = of(events, "queue_change")[-1].queued
+        assert (waits.text, waits.mentions, waits.images) == (
+            "then @file:a.txt",
+            (FILE,),
+            (picture,),
+        )
+        await session.unqueue(waits.id)
+        assert of(events, "queue_change")[-1].queued == ()
+        with pytest.raises(NotAllowed, match="waits no longer"):
+            await session.unqueue(waits.id)
+        await session.wait()
 
 
 async def test_a_queued_prompt_is_read_when_its_turn_comes(tmp_path):
