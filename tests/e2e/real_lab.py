@@ -81,7 +81,9 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "PYTHONPATH": str(HERE),
+        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(
+            os.pathsep
+        ),
         "MPLCONFIGDIR": str(folder / "mpl"),
     }
     write_setting(folder, "notification", '{"fetchNews": "false", "checkForUpdates": false}')
