@@ -103,12 +103,17 @@ def setup_card(page):
     page.locator(".jp-Agent-setupCard").wait_for()
 
 
-def review(page):
-    """Opened, with the diff of one cell."""
+def edit_cells(page):
     choose_mode(page, "edits")
     choose_model(page, "script/model_review")
     say(page, "tidy up")
+    expect(page.locator(MESSAGE).last).to_contain_text("Edited.")
     panel_state(page, "idle")
+
+
+def review(page):
+    """Opened, with the diff of one cell."""
+    edit_cells(page)
     page.locator(".jp-Agent-reviewToggle").click()
     page.locator(".jp-Agent-review .jp-Agent-expand").first.click()
     page.locator(".jp-Agent-review .jp-Agent-diff").wait_for()
@@ -116,10 +121,7 @@ def review(page):
 
 def conflict(page):
     """Undone where the person had typed since."""
-    choose_mode(page, "edits")
-    choose_model(page, "script/model_review")
-    say(page, "tidy up")
-    panel_state(page, "idle")
+    edit_cells(page)
     page.locator(".jp-Notebook .jp-Cell").first.locator(".cm-content").click()
     page.keyboard.press("Control+End")
     page.keyboard.type("  # mine")
@@ -149,10 +151,7 @@ def mention_list(page):
 
 def waiting_prompts(page):
     """One that waits for the agent, one that was taken back while another was written."""
-    choose_mode(page, "auto")
-    choose_model(page, "script/model_slow")
-    say(page, "tick")
-    panel_state(page, "running")
+    approval(page)
     field = page.locator(".jp-Agent-composer textarea")
     for words in ("and then plot", "and explain"):
         field.fill(words)

@@ -119,9 +119,10 @@ describe('the head', () => {
 
 it('/fix asks in the session of the notebook the cell is in', async () => {
   connection.show('new-a', {});
+  const mentions = { ...services.mentions, hasCells: true, cells: () => [{ id: 'c' } as never] };
+  services = { ...services, mentions };
   await open();
   const field = screen.getByLabelText('Message to the agent');
-  services.mentions = { ...services.mentions, hasCells: true, cells: () => [{ id: 'c' } as never] };
   await drawn(() => services.draft.write('/fix'));
   await drawn(() => fireEvent.keyDown(field, { key: 'Enter' }));
   await drawn();
