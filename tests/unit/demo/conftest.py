@@ -29,7 +29,7 @@ from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.replay import ScriptedProvider
 from jupyter_agent.tools.base import ToolCallContext, ToolOutput, definition, failure
 from jupyter_agent.tools.toolset import build_tools
-from jupyter_agent.tools.workspace import ReadMemory, RunRecord
+from jupyter_agent.tools.workspace import CellRuns, ReadMemory
 
 FENCE = Fence()
 NOTEBOOK = "penguins.ipynb"
@@ -121,7 +121,7 @@ class BenchWorkspace:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.memory = ReadMemory()
-        self.runs: dict[str, RunRecord] = {}
+        self.runs = CellRuns()
         self.namespace: dict[str, Any] = {}
         self.kernel = ExecRunner(FileNotebook(NOTEBOOK, root / NOTEBOOK), self.namespace)
 
