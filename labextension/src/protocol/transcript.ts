@@ -93,7 +93,10 @@ export class TranscriptBuilder {
       case 'retry': {
         const { delay, error } = event;
         const text = `${error.message} Trying again in ${roundHalfEven(delay)} s.`;
-        return this.addNotice('warning', text, 'retry', undefined, { message: error.message, delay });
+        return this.addNotice('warning', text, 'retry', undefined, {
+          message: error.message,
+          delay
+        });
       }
       case 'context_compacted': {
         const { before, after } = event;
