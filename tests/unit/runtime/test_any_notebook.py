@@ -58,7 +58,13 @@ def file(tmp_path):
 
 def document_of(file, tabs):
     kept = FileNotebook("a.ipynb", file)
-    return AnyNotebook("a.ipynb", kept, tabs.for_owner("user:ada"), lambda *_: None, Recorder())
+    return AnyNotebook(
+        "a.ipynb",
+        kept,
+        browser=tabs.for_owner("user:ada"),
+        on_change=lambda *_: None,
+        recorder=Recorder(),
+    )
 
 
 def source_in(file):
