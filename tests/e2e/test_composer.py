@@ -15,11 +15,15 @@ FIX = ".jp-Agent-fixButton"
 CELL = ".jp-Notebook .jp-Cell"
 
 
+def await_kernel(page):
+    """Wait until Lab is connected: it drops what is run before, and its sign is green earlier."""
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+
+
 def run_cells(page, count):
     """Run the first cells, and wait until the last of them has run."""
     page.locator(f"{CELL} .cm-content").first.click()
-    # Lab drops what is run before it is connected; the notebook's own sign is green earlier.
-    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    await_kernel(page)
     for number in range(1, count + 1):
         page.keyboard.press("Shift+Enter")
         prompt = page.locator(f"{CELL} .jp-InputArea-prompt").nth(number - 1)
@@ -127,6 +131,7 @@ def test_a_busy_kernel_is_named_in_the_list(bench):
     page = bench(["import time; time.sleep(60)"]).open()
     choose_model(page, "script/model_told")
     page.locator(f"{CELL} .cm-content").first.click()
+    await_kernel(page)
     page.keyboard.press("Shift+Enter")
     busy = page.locator(".jp-Notebook-ExecutionIndicator[data-status='busy']")
     expect(busy).to_be_visible()
