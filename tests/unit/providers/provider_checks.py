@@ -123,7 +123,8 @@ def check_responses(body):
             seen.add(item["call_id"])
             waiting.append(item["call_id"])
             continue
-        assert not waiting, "calls left without an answer"
+        if item.get("role") != "assistant":  # the API itself says something between two calls
+            assert not waiting, "calls left without an answer"
         if kind == "reasoning":
             assert item["encrypted_content"]
         else:
@@ -175,5 +176,5 @@ CHECKS = {
     "deepseek": check_deepseek,
     "openrouter": lambda body: check_chat(body, ids=".+"),
     "mistral": lambda body: check_chat(body, ids="[A-Za-z0-9]{9}", bridge=True),
-    "gemini_openai": check_chat,
+    "gemini_openai": lambda body: check_chat(body, ids=".{1,128}"),
 }
