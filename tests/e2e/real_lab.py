@@ -96,6 +96,7 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         f"--IdentityProvider.token={token}",
         "--ServerApp.port_retries=0",
         "--LabApp.news_url=",
+        "--LabApp.expose_app_in_browser=True",
         "--JupyterAgent.demo_pace=0",
         "--JupyterAgent.discover_local_servers=False",
         *traits,
