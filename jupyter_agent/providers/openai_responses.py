@@ -149,7 +149,7 @@ def _output(result: ToolResultPart) -> str | list[dict[str, Any]]:
 
 def _assistant(parts: Iterable[Part], names: WireNames, ids: WireIds) -> Iterator[dict[str, Any]]:
     """Write an assistant turn: its items in order, reasoning just before what it led to."""
-    for part in parts:
+    for part in _words_first(tuple(parts)):
         ours = (part.provider_metadata or {}).get(API, {})
         match part:
             case ThinkingPart():
@@ -169,6 +169,16 @@ def _assistant(parts: Iterable[Part], names: WireNames, ids: WireIds) -> Iterato
                 }
             case _:
                 pass
+
+
+def _words_first(parts: tuple[Part, ...]) -> Iterable[Part]:
+    """Put words that stand between calls before them: other APIs speak there, this one does not."""
+    calls = next(
+        (at for at, part in enumerate(parts) if isinstance(part, ToolCallPart)), len(parts)
+    )
+    late = [part for part in parts[calls:] if isinstance(part, TextPart)]
+    rest = [part for part in parts[calls:] if not isinstance(part, TextPart)]
+    return (*parts[:calls], *late, *rest)
 
 
 def _part(part: Part) -> dict[str, Any]:
