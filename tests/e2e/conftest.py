@@ -10,7 +10,16 @@ import ast
 
 import pytest
 from playwright.sync_api import sync_playwright
-from real_lab import BROWSER_FLAGS, HERE, Bench, chromium_path, script_trait, start_lab, stop_lab
+from real_lab import (
+    BROWSER_FLAGS,
+    HERE,
+    Bench,
+    chromium_path,
+    script_trait,
+    start_lab,
+    stop_lab,
+    tidy,
+)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +68,14 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def bench(lab, context):
+def tidied(lab):
+    """The server without what a test leaves: approvals that wait would show in every other."""
+    yield lab
+    tidy(lab)
+
+
+@pytest.fixture
+def bench(tidied, lab, context):
     def make(cells=(), **more):
         return Bench(lab, context, cells, **more)
 

@@ -165,6 +165,17 @@ def stop_lab(lab: Lab) -> None:
         lab.process.wait(5)
 
 
+def tidy(lab: Lab) -> None:
+    """Delete every session of the agent, and end every kernel."""
+    headers = {"Authorization": f"token {lab.token}"}
+    with httpx.Client(base_url=lab.url, headers=headers, timeout=30) as server:
+        found = server.get("/jupyter-agent/api/sessions").raise_for_status().json()
+        for session in found["sessions"]:
+            server.delete(f"/jupyter-agent/api/sessions/{session['id']}").raise_for_status()
+        for kernel in server.get("/api/kernels").raise_for_status().json():
+            server.delete(f"/api/kernels/{kernel['id']}")  # one that is gone already is no fault
+
+
 def script_trait(*names: str) -> str:
     table = {name: f"scripted_models:{name}" for name in names}
     return f"--JupyterAgent.scripts={table!r}"

@@ -26,7 +26,9 @@ async () => {
 """
 FOCUSABLE = """
 () => {
-  const wanted = 'button, input, select, textarea, a[href], summary, [tabindex="0"]';
+  // Whether the way to the end is there changes with what is scrolled to.
+  const wanted = 'button:not(.jp-Agent-toEnd), input, select, textarea, a[href], summary, '
+    + '[tabindex="0"]';
   return [...document.querySelectorAll('.jp-Agent-panel :is(' + wanted + ')')]
     .filter(item => !item.disabled && item.checkVisibility({ visibilityProperty: true }))
     .map((item, at) => { item.dataset.tabStop = at; return item.outerHTML.slice(0, 120); });

@@ -58,6 +58,12 @@ def test_an_approval_stays_when_the_notebook_is_closed_and_is_told_in_a_closed_p
     toast.get_by_role("button", name="Show").click()
     expect(page.locator(APPROVAL)).to_be_visible()
     expect(page.locator(ICON)).not_to_have_class(re.compile("jp-Agent-waitingTab"))
+    page.locator(".jp-Agent-newButton").click()
+    expect(page.locator(APPROVAL)).to_be_hidden()
+    waits = page.locator("[data-kind='waiting']")
+    expect(waits).to_contain_text("waits for you in “compute”")
+    waits.get_by_role("button", name="Show").click()
+    expect(waits).to_have_count(0)
     page.locator(APPROVAL).locator("[data-action='deny']").click()
     expect(page.locator(TOAST)).to_have_count(0)
 

@@ -1,8 +1,11 @@
 // What a person has to know all the time, between the panel's head and what it shows.
 import { PathExt } from '@jupyterlab/coreutils';
+import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { unseen, waitingText } from '../model/attention';
 import type { Transcript } from '../protocol/types';
+import { IconButton } from './code-block';
 import { useServices } from './services';
 import { useSignal } from './signals';
 
@@ -19,6 +22,7 @@ export function Banners({ transcript }: { transcript: Transcript }): JSX.Element
         </div>
       )}
       <Failed />
+      <Waiting />
       <Elsewhere />
       {mode === 'auto' && (
         <div className="jp-Agent-banner" data-kind="auto">
@@ -47,6 +51,45 @@ function Failed(): JSX.Element | null {
       <button type="button" className="jp-Agent-button" onClick={() => session.reopen()}>
         {trans.__('Try again')}
       </button>
+    </div>
+  );
+}
+
+/** Where else the agent waits for the person, until they put it aside; anew when one more waits. */
+function Waiting(): JSX.Element | null {
+  const { model, trans } = useServices();
+  const [aside, setAside] = React.useState<readonly string[]>([]);
+  const waiting = unseen(model);
+  const [first] = waiting;
+  const still = aside.filter(id => waiting.some(one => one.id === id));
+  if (still.length < aside.length) {
+    setAside(still);
+  }
+  // The list of sessions shows by itself which of them wait.
+  if (!first || model.view.shown === 'sessions' || waiting.every(one => aside.includes(one.id))) {
+    return null;
+  }
+  const show = (): void => {
+    if (waiting.length === 1) {
+      model.show(first.id);
+      model.view.show('chat');
+    } else {
+      model.view.show('sessions');
+    }
+  };
+  return (
+    <div className="jp-Agent-banner" data-kind="waiting" role="status">
+      {waitingText(waiting, trans)}
+      <span className="jp-Agent-actions">
+        <button type="button" className="jp-Agent-button" onClick={show}>
+          {trans.__('Show')}
+        </button>
+        <IconButton
+          icon={closeIcon}
+          label={trans.__('Hide this')}
+          onClick={() => setAside(waiting.map(one => one.id))}
+        />
+      </span>
     </div>
   );
 }

@@ -61,12 +61,31 @@ export function TranscriptView(props: {
           {transcript.running && <Working transcript={transcript} />}
         </div>
       </div>
-      {!atEnd && (
-        <button type="button" className="jp-Agent-button jp-Agent-toEnd" onClick={toEnd}>
-          {trans.__('Latest')} ↓
-        </button>
-      )}
+      <ToEnd atEnd={atEnd} toEnd={toEnd} />
     </div>
+  );
+}
+
+/** The way to the end. It stays while it has the focus, which would be thrown elsewhere with it. */
+function ToEnd({ atEnd, toEnd }: { atEnd: boolean; toEnd: () => void }): JSX.Element | null {
+  const { trans } = useServices();
+  const [focused, setFocused] = React.useState(false);
+  if (atEnd && !focused) {
+    return null;
+  }
+  return (
+    <button
+      type="button"
+      className="jp-Agent-button jp-Agent-toEnd"
+      onFocus={() => setFocused(true)}
+      onBlur={() => setFocused(false)}
+      onClick={() => {
+        setFocused(false);
+        toEnd();
+      }}
+    >
+      {trans.__('Latest')} ↓
+    </button>
   );
 }
 

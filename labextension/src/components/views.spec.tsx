@@ -108,12 +108,41 @@ describe('the head', () => {
     server.list = server.list.map(one => ({ ...one, status: one.id === 'b' ? 'waiting' : 'idle' }));
     await drawn(() => connection.sessionsChanged.emit());
     await drawn();
+    expect(banner('waiting')?.textContent).toContain('The agent waits for you in “b”.');
     const button = screen.getByLabelText('Sessions: 1 waits for you');
     expect(button.classList.contains('jp-mod-waiting')).toBe(true);
     await drawn(() => fireEvent.click(button));
     const listed = [...panel.querySelectorAll('.jp-Agent-session')].map(row => row.textContent);
     expect(listed).toHaveLength(3);
     expect(listed[0]).toMatch(/^b waiting for you\s*b\.ipynb · /);
+    expect(banner('waiting')).toBeNull();
+  });
+
+  it('leads to the session that waits, or says no more of it', async () => {
+    const waits = async (...ids: string[]): Promise<void> => {
+      server.list = server.list.map(one => ({
+        ...one,
+        status: ids.includes(one.id) ? 'waiting' : 'idle'
+      }));
+      await drawn(() => connection.sessionsChanged.emit());
+      await drawn();
+    };
+    await open();
+    await waits('b');
+    await drawn(() => fireEvent.click(screen.getByLabelText('Hide this')));
+    expect(banner('waiting')).toBeNull();
+    await waits();
+    await waits('b');
+    expect(banner('waiting')?.textContent).toContain('The agent waits for you in “b”.');
+    await waits('b', 'old-a');
+    expect(banner('waiting')?.textContent).toContain('The agent waits for you in 2 sessions.');
+    await drawn(() => fireEvent.click(screen.getByText('Show')));
+    expect(find('.jp-Agent-sessions')).not.toBeNull();
+    await drawn(() => model.view.show('chat'));
+    await waits('old-a');
+    await drawn(() => fireEvent.click(screen.getByText('Show')));
+    expect(model.session?.id).toBe('old-a');
+    expect(banner('waiting')).toBeNull();
   });
 });
 

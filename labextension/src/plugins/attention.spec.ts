@@ -22,7 +22,6 @@ beforeEach(async () => {
   model = new AgentModel(server as unknown as AgentServer, connection);
   model.follow('a.ipynb');
   await model.load();
-  model.view.visible = true;
   opened = 0;
   const panel = { open: () => opened++, focus: () => undefined, mention: () => undefined };
   await attentionPlugin.activate({} as JupyterFrontEnd, model, panel, null);
@@ -37,20 +36,20 @@ async function waiting(...ids: string[]): Promise<void> {
   await new Promise(resolve => setTimeout(resolve));
 }
 
-it('tells of a session that waits elsewhere, and leads there', async () => {
+it('tells of a session that waits, and leads there', async () => {
   await waiting('b');
   expect(told()).toEqual(['The agent waits for you in “b”.']);
   model.view.show('sessions');
   Notification.manager.notifications[0]?.options.actions?.[0]?.callback({} as MouseEvent);
   expect([model.session?.id, model.view.shown, opened]).toEqual(['b', 'chat', 1]);
-  expect(told()).toEqual([]);
 });
 
-it('tells of the session shown only when it cannot be seen', async () => {
-  await waiting('new-a');
+it('lies over no button of a panel that is open', async () => {
+  model.view.visible = true;
+  await waiting('b', 'new-a');
   expect(told()).toEqual([]);
   model.view.visible = false;
-  expect(told()).toEqual(['The agent waits for you in “new-a”.']);
+  expect(told()).toEqual(['The agent waits for you in 2 sessions.']);
   model.view.visible = true;
   expect(told()).toEqual([]);
 });
