@@ -125,10 +125,10 @@ class FakeNotebook:
         self.cells = after
         self.revision += 1
         self.saves += 1
-        by_id = {cell.id: _without_outputs(cell) for cell in after}
+        by_id = {cell.id: cell for cell in after}
         applied = ApplyResult(
             revision=self.revision,
-            cells=tuple(by_id[id] for id in touched_ids(changes) if id in by_id),
+            cells=tuple(_without_outputs(by_id[id]) for id in touched_ids(changes) if id in by_id),
             order=tuple(by_id),
             saved=True,
         )
@@ -364,6 +364,8 @@ class FakeWorkspace:
 
 
 def _without_outputs(cell: CellState) -> CellState:
+    if cell.outputs is None and cell.attachments is None:
+        return cell
     return replace(cell, outputs=None, attachments=None)
 
 

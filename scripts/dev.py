@@ -6,6 +6,7 @@ Each command first makes what it needs of the environment; see `environment.py`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
@@ -43,7 +44,9 @@ def test(arguments: list[str]) -> int:
     make_environment()
     failed += failed_checks()
     failed += ["front end"] if build_front_end() else []
-    failed += ["pytest"] if run(PYTHON, "-m", "pytest", *arguments) else []
+    # In the order they are collected in: the browser's tests last, when no others run beside them.
+    shared = ("-n", str(min(os.cpu_count() or 1, 4)), "--no-loadscope-reorder")
+    failed += ["pytest"] if run(PYTHON, "-m", "pytest", *shared, *arguments) else []
     return report(failed)
 
 

@@ -8,6 +8,7 @@ automatic fixtures are not, and the server lives in the event loop of the test t
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 from jupyter_server.serverapp import ServerApp
@@ -28,6 +29,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the browser last: Playwright leaves its loop running, and no other can run beside it."""
     items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the files out among the workers; the browser's tests, the last, go to one of them."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class BrowserAlone(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+    return BrowserAlone(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
