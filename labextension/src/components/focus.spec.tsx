@@ -170,6 +170,23 @@ describe('the focus', () => {
     await waitFor(() => expect(document.activeElement).toBe(keep));
   });
 
+  it('stays at the way to the end when the end is reached, until the person goes on', async () => {
+    await show({ running: true, approvals: [approval('one')] });
+    const log = screen.getByRole('log');
+    Object.defineProperties(log, { scrollHeight: { value: 1000 }, clientHeight: { value: 100 } });
+    const scrollTo = async (top: number): Promise<void> => {
+      log.scrollTop = top;
+      await act(async () => fireEvent.scroll(log));
+    };
+    await scrollTo(900);
+    await scrollTo(200);
+    screen.getByText('Latest ↓').focus();
+    await scrollTo(900);
+    expect(document.activeElement).toBe(screen.getByText('Latest ↓'));
+    act(() => field().focus());
+    expect(screen.queryByText('Latest ↓')).toBeNull();
+  });
+
   it('is left where the person took it', async () => {
     await show({ running: true, approvals: [approval('one')] });
     screen.getByText('Deny').focus();
