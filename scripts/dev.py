@@ -13,10 +13,12 @@ from collections.abc import Callable
 from environment import (
     FRONT_END,
     PYTHON,
+    REAL_PARTS,
     ROOT,
     build_front_end,
     ensure_chromium,
     make_environment,
+    make_part_environment,
     run,
 )
 
@@ -55,6 +57,22 @@ def e2e(arguments: list[str]) -> int:
     make_environment()
     missing = ensure_chromium() | build_front_end()
     return missing or run(PYTHON, "-m", "pytest", "tests/e2e", *arguments)
+
+
+def real(arguments: list[str]) -> int:
+    """Run the tests against real servers and clients: all parts of `tests/real`, or those named."""
+    known = sorted(path.parent.name for path in REAL_PARTS.glob("*/test_*.py"))
+    known = list(dict.fromkeys(known))
+    parts = [name for name in arguments if name in known] or known
+    rest = [argument for argument in arguments if argument not in known]
+    make_environment()
+    missing = ensure_chromium() | build_front_end()
+    failed = ["front end or Chromium"] if missing else []
+    for part in parts:
+        python = make_part_environment(part)
+        command = (python, "-m", "pytest", REAL_PARTS.relative_to(ROOT) / part, *rest)
+        failed += [part] if run(*command, scripts=python.parent) else []
+    return report(failed)
 
 
 def watch(_: list[str]) -> int:
@@ -125,7 +143,7 @@ def report(failed: list[str]) -> int:
     return 1 if failed else 0
 
 
-COMMANDS = (setup, check, test, e2e, watch, lab, demo, screenshots, bench, docs, build)
+COMMANDS = (setup, check, test, e2e, real, watch, lab, demo, screenshots, bench, docs, build)
 
 
 def main(arguments: list[str]) -> int:

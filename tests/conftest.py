@@ -7,6 +7,7 @@ automatic fixtures are not, and the server lives in the event loop of the test t
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,13 @@ from pytest_jupyter import jupyter_server
 
 FIXTURES = ("echo_kernel_spec", "http_server", "io_loop", "jp_", "send_request")
 AUTOMATIC = ("jp_asyncio_loop", "jp_server_cleanup")
+REAL_PARTS = Path(__file__).parent / "real"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave `tests/real` out unless it is named: each of its folders needs its own environment."""
+    named = any("real" in Path(argument).parts for argument in config.args)
+    return True if collection_path == REAL_PARTS and not named else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
