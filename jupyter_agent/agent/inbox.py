@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..protocol.messages import ImagePart, MentionPart, Message
@@ -39,6 +39,13 @@ class Inbox:
             self._changed()
         return taken
 
+    def queue_steering(self, unless: Callable[[Message], bool]) -> None:
+        """Let what would steer wait for a run of its own, unless it may steer this one."""
+        held = deque(item if unless(item.message) else _queue(item) for item in self._waiting)
+        if held != self._waiting:
+            self._waiting = held
+            self._changed()
+
     @property
     def first(self) -> Message | None:
         """The prompt that would start the next run; it waits until it is removed."""
@@ -62,6 +69,10 @@ class Inbox:
                 queued=tuple(_queued(item.message, item.delivery) for item in self._waiting)
             )
         )
+
+
+def _queue(item: Waiting) -> Waiting:
+    return replace(item, delivery="queue")
 
 
 def _queued(message: Message, delivery: Literal["steer", "queue"]) -> QueuedPrompt:

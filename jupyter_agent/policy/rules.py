@@ -27,6 +27,12 @@ MODES: dict[Mode, dict[Permission, Effect]] = {
 }
 
 
+def stricter(one: Mode, other: Mode) -> Mode:
+    """Return the mode of two that lets less run unasked."""
+    order = list(MODES)  # each allows what the one before it allows, and more
+    return min(one, other, key=order.index)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """An administrator's or a person's rule: what to do with tools whose name matches `tool`.

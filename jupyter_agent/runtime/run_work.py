@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from ..agent.execute import Executor, Permits
@@ -14,6 +14,7 @@ from ..context.budget import ContextBudget
 from ..context.prompt import PromptFacts
 from ..digest.fence import Fence
 from ..policy.broker import Broker
+from ..policy.grants import Grant
 from ..protocol.errors import ErrorInfo
 from ..protocol.messages import Message
 from ..protocol.models import ModelInfo
@@ -43,6 +44,7 @@ class RunWork:
         fence: marks what is data.
         context: keeps to the model's window.
         mode: the mode of the run that goes on.
+        grants: what was granted and counts for the run that goes on.
         record: makes a message of the history durable.
     """
 
@@ -56,6 +58,7 @@ class RunWork:
         fence: Fence,
         context: ContextBudget,
         mode: Callable[[], Mode],
+        grants: Callable[[], Sequence[Grant]],
         record: Callable[[Message], Awaitable[None]],
     ) -> None:
         # The model that answers, or answered last.
@@ -67,6 +70,7 @@ class RunWork:
         self._fence = fence
         self._context = context
         self._mode = mode
+        self._grants = grants
         self._record = record
         self._spending = Spending(parts.journal, context)
         self._warned: set[str] = set()
@@ -138,7 +142,7 @@ class RunWork:
             mode=self._mode,
             ask=self._parts.ask or self._broker.ask,
             rules=self._parts.rules,
-            grants=lambda: self._parts.grants,
+            grants=self._grants,
             grant=self._parts.grants.append,
             expires_at=self._broker.expires_at,
         )

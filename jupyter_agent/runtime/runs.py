@@ -16,8 +16,8 @@ from typing import Literal, Protocol
 from ..agent.loop import Outcome
 from ..protocol.errors import AgentError, ErrorInfo, NotAllowed, error_from_info
 from ..protocol.messages import Message, new_id
-from ..protocol.tools import Mode
 from .lease import Lease
+from .terms import NO_TERMS, Terms
 
 log = logging.getLogger("jupyter_agent")
 
@@ -32,12 +32,13 @@ PATIENCE = 8.0
 class Planned:
     """A run to be: its prompt (None: it goes on with the conversation) and what it does.
 
-    `mode` is the run's own, None for the session's. `queued`: the id of the prompt in the inbox, which it leaves when the run has begun.
+    `terms`: what the run may do, beyond the session's mode. `queued`: the id of the prompt in the
+    inbox, which it leaves when the run has begun.
     """
 
     work: Work
     message: Message | None = None
-    mode: Mode | None = None
+    terms: Terms = NO_TERMS
     queued: str | None = None
 
 

@@ -47,11 +47,10 @@ from .session_parts import (
     changed_cells,
     last_end,
     last_prompt,
-    own_mode,
     title_of,
-    with_mode,
 )
 from .stopping import KernelStop
+from .terms import LIMITED, CurrentTerms, Terms, resumed_terms, terms_of
 from .workspace import AnyNotebook, SessionWorkspace
 
 
@@ -96,11 +95,12 @@ class Session:
             fence=self._fence,
             context=self._context,
             mode=lambda: self._mode,
+            grants=lambda: self._terms.granted(self.grants),
             record=self._record,
         )
         self._kernel_stop = KernelStop(self.journal.emit)
-        # The mode of a prompt that has one of its own, while it runs.
-        self._run_mode: Mode | None = None
+        # What the run that goes on may do, beyond the session's mode.
+        self._terms = CurrentTerms()
         self._mentions: MentionReader | None = None
         self.workspace: SessionWorkspace | None = None
         self.tools: dict[str, Tool[Any]] = {}
@@ -195,18 +195,20 @@ class Session:
         mode: Literal["plan"] | None = None,
         delivery: Literal["steer", "queue"] = "steer",
         op_id: str | None = None,
+        at_most: Mode | None = None,
     ) -> None:
         """Say something: starts a run, or steers or queues behind the one going on.
 
         Durable when it returns. The same `op_id` again does nothing. A prompt with a mode of its
-        own has a run of its own. What is mentioned is read now, or when a queued prompt begins.
+        own has a run of its own, and so has one that may run in no more than the mode `at_most`
+        (see `Terms`). What is mentioned is read now, or when a queued prompt begins.
         """
         if op_id is not None:
             if op_id in self._seen:
                 return
             self._seen.append(op_id)
         try:
-            await self._say(text.strip(), images, mentions, mode, delivery)
+            await self._say(text.strip(), images, mentions, Terms(mode, at_most), delivery)
         except AgentError:
             if op_id is not None and op_id in self._seen:
                 self._seen.remove(op_id)  # refused: the same may be tried again
@@ -218,16 +220,16 @@ class Session:
         text: str,
         images: Sequence[ImagePart],
         mentions: Sequence[Mention],
-        mode: Literal["plan"] | None,
+        terms: Terms,
         delivery: Literal["steer", "queue"],
     ) -> None:
         if not text and not images:
             raise NotAllowed("The prompt is empty.")
-        if mode is not None and mode not in self._parts.allowed_modes:
-            raise NotAllowed(f"Mode {mode} is not allowed here.")
+        if terms.mode is not None and terms.mode not in self._parts.allowed_modes:
+            raise NotAllowed(f"Mode {terms.mode} is not allowed here.")
         parts: tuple[Part, ...] = (TextPart(text=text), *images, *waiting(mentions))
-        message = with_mode(Message(role="user", parts=parts), mode)
-        if mode is not None and self._run_mode != mode:
+        message = terms.noted_on(Message(role="user", parts=parts))
+        if not self._terms.terms.admit(terms):
             delivery = "queue"
         await self._runs.settled()
         if not (self.running and delivery == "queue"):
@@ -236,9 +238,11 @@ class Session:
         if not self.running:
             await self._runs.begin(self._planned(message))
         else:
-            # What steers a run is said in the run's mode, also when it is resumed.
-            steers = delivery == "steer"
-            self._inbox.put(with_mode(message, self._run_mode) if steers else message, delivery)
+            # What steers a run is said on the run's terms, also when it is resumed. Asked again:
+            # another run may have begun while the mentions were read.
+            steers = delivery == "steer" and self._terms.terms.admit(terms)
+            message = self._terms.terms.noted_on(message) if steers else message
+            self._inbox.put(message, "steer" if steers else "queue")
 
     async def compact(self) -> None:
         """Have the turns before the last summarised for the model; a run that Stop ends.
@@ -258,14 +262,18 @@ class Session:
         """End the run now: the model's stream, waiting approvals, and what the kernel runs."""
         await self._runs.stop(self._parts.stop_patience, self._interrupt)
 
-    async def resume(self) -> None:
-        """Go on with a run that did not end by itself, with the conversation as it was."""
+    async def resume(self, *, at_most: Mode | None = None) -> None:
+        """Go on with a run that did not end by itself, with the conversation as it was.
+
+        `at_most`: the mode that the run may not exceed, whoever began it.
+        """
         await self._runs.settled()
         if self.running:
             raise NotAllowed("The session is running already.")
         if last_end(self.journal.transcript) not in ("interrupted", "failed", "limit", "stopped"):
             raise NotAllowed("There is no unfinished run to go on with.")
-        await self._runs.begin(self._planned(None))
+        terms = resumed_terms(self.journal.transcript).limited_to(at_most)
+        await self._runs.begin(Planned(work=self._work.converse, terms=terms))
         await self.journal.flush()
 
     async def approve(
@@ -317,7 +325,7 @@ class Session:
         changes |= {"notebook_path": notebook_path}
         changes = {name: value for name, value in changes.items() if value is not None}
         if mode is not None:
-            self._run_mode = None
+            self._terms.choose_mode()
         for name, value in changes.items():
             setattr(self.settled, name, value)
         # Auto is for now, not for ever: it is not kept beyond this process.
@@ -325,6 +333,9 @@ class Session:
         if kept:
             await self._store.update_session(self.id, **kept)
         self.journal.emit(SessionChange(**changes))  # type: ignore[arg-type]
+        if mode is not None and self._mode != mode:
+            self.journal.emit(SessionChange(mode=self._mode))
+            self.journal.emit(Notice(level="info", text=LIMITED))
         self.on_change()
 
     async def unqueue(self, prompt_id: str) -> None:
@@ -373,10 +384,7 @@ class Session:
         self._context.reported = (shown.budget.context_tokens or 0) if shown.budget else 0
         row = await self._store.session(self.id)
         if row is not None:
-            self.settled.title, self.settled.model = row.title, row.model
-            self.settled.effort = row.effort
-            if self.settled.mode != "auto":  # which is this process's own
-                self.settled.mode = row.mode
+            self.settled.take(row)
         self.on_change()
 
     async def put_in_order(self) -> None:
@@ -392,18 +400,20 @@ class Session:
 
     @property
     def _mode(self) -> Mode:
-        return self._run_mode or self.settled.mode
+        return self._terms.mode(self.settled.mode)
 
-    def _planned(self, message: Message | None, *, queued: str | None = None) -> Planned:
-        mode = own_mode(message, self.journal.transcript)
-        return Planned(work=self._work.converse, message=message, mode=mode, queued=queued)
+    def _planned(self, message: Message, *, queued: str | None = None) -> Planned:
+        terms = terms_of(message)
+        return Planned(work=self._work.converse, message=message, terms=terms, queued=queued)
 
     def begun(self, run_id: str, planned: Planned) -> bool:
         """Show that a run begins (see `runs.Stages`)."""
         if planned.queued is not None and not self._inbox.remove(planned.queued):
             return False  # taken back meanwhile
         message = planned.message
-        self._run_mode = planned.mode
+        self._terms.begin(planned.terms, self.grants)
+        # What was meant to steer an earlier run may have been said on other terms.
+        self._inbox.queue_steering(unless=lambda said: planned.terms.admit(terms_of(said)))
         start = RunStart(run_id=run_id, model=self.settled.model, mode=self._mode, started_at=now())
         self.journal.emit(start)
         if message is not None:
@@ -427,8 +437,7 @@ class Session:
     async def ended(self, run_id: str, outcome: Outcome) -> None:
         """Show how a run ended, then write it."""
         self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
-        if self._run_mode is not None:
-            self._run_mode = None
+        if self._terms.end():
             self.journal.emit(SessionChange(mode=self.settled.mode))
         self.on_change()
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..agent.limits import Limits
@@ -40,6 +40,12 @@ class Settled:
     effort: Effort | None = None
     title: str = ""
     notebook_path: str | None = None
+
+    def take(self, row: Any) -> None:
+        """Take over what another process has chosen and kept in the store."""
+        self.title, self.model, self.effort = row.title, row.model, row.effort
+        if self.mode != "auto":  # which is this process's own
+            self.mode = row.mode
 
 
 @dataclass(kw_only=True)
@@ -103,25 +109,7 @@ def changed_cells(path: str, result: ApplyResult, changes: Sequence[Change]) -> 
     )
 
 
-_MODE_KEY = "mode"
 TITLE_LENGTH = 60
-
-
-def with_mode(message: Message, mode: Mode | None) -> Message:
-    """Note the mode of a prompt that has one of its own, so that a resumed run keeps to it."""
-    if mode is None:
-        return message
-    extra = {**(message.metadata.extra or {}), _MODE_KEY: mode}
-    return replace(message, metadata=replace(message.metadata, extra=extra))
-
-
-def own_mode(message: Message | None, shown: Transcript) -> Mode | None:
-    """Return the mode a run has of its own: its prompt's, or of the last prompt when it goes on."""
-    if message is None:
-        said = (entry.message for entry in reversed(shown.entries) if entry.type == "message")
-        message = next((one for one in said if one.role == "user"), None)
-    noted = (message.metadata.extra or {}).get(_MODE_KEY) if message is not None else None
-    return "plan" if noted == "plan" else None
 
 
 def last_end(shown: Transcript) -> RunStatus | None:

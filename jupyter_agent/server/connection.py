@@ -19,6 +19,7 @@ from ..protocol import frames
 from ..protocol.codec import from_json, to_json
 from ..protocol.errors import AgentError, BadFrame, ErrorInfo, NotAllowed
 from ..protocol.messages import new_id
+from ..protocol.tools import Mode
 from .browser import Tabs
 from .errors import internal_error
 from .identity import UNASKED_MODES
@@ -59,11 +60,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who is at the other end. `no_approvals`: why this socket may not approve, None if it may."""
+    """Who is at the other end.
+
+    `no_approvals`: why this socket may not approve, None if it may. `at_most`: the mode that its
+    prompts do not exceed, whatever mode and grants a browser gave the session; None: any.
+    """
 
     owner: str
     version: str
     no_approvals: str | None
+    at_most: Mode | None
     authorize: Callable[[str, str], Awaitable[bool]]
 
 
@@ -257,6 +263,7 @@ class Connection:
             mode=frame.mode,
             delivery=frame.delivery,
             op_id=frame.op_id,
+            at_most=self._client.at_most,
         )
 
     async def _on_unqueue(self, frame: frames.Unqueue) -> None:
@@ -266,7 +273,7 @@ class Connection:
         await (await self._session(frame)).stop()
 
     async def _on_resume(self, frame: frames.Resume) -> None:
-        await (await self._session(frame)).resume()
+        await (await self._session(frame)).resume(at_most=self._client.at_most)
 
     async def _on_compact(self, frame: frames.Compact) -> None:
         await (await self._session(frame)).compact()

@@ -15,11 +15,23 @@ from jupyter_server.auth.login import LegacyLoginHandler
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async, origin_matches_pat
 
+from ..protocol.tools import Mode
+
 # Everyone who knows the server's one token or password is the same owner.
 LOCAL_OWNER = "local"
 
 # Modes in which some tools run without asking: choosing one is as much as approving.
 UNASKED_MODES = frozenset({"edits", "auto"})
+
+
+def most_unapproved(default: Mode) -> Mode:
+    """Return the mode that prompts of a client that may not approve do not exceed.
+
+    It is `ask`, or the administrator's default where that lets more run: such a client could have
+    made itself a session in that mode.
+    """
+    return default if default in UNASKED_MODES else "ask"
+
 
 _OWN_PROVIDERS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 _MAKERS_OF_USERS = (

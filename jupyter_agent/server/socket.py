@@ -12,7 +12,7 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from .identity import owner_now, owner_of, why_not_approve
+from .identity import most_unapproved, owner_now, owner_of, why_not_approve
 from .rest import AUTH_RESOURCE
 
 if TYPE_CHECKING:
@@ -64,11 +64,13 @@ class AgentSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
         super().open(*args, **kwargs)
         self.set_nodelay(True)
-        allow_tokens = self.agent.agent_settings.allow_token_approvals
+        settings = self.agent.agent_settings
+        refused = None if settings.allow_token_approvals else why_not_approve(self)
         client = Client(
             owner=self.owner,
             version=self.agent.package_version,
-            no_approvals=None if allow_tokens else why_not_approve(self),
+            no_approvals=refused,
+            at_most=None if refused is None else most_unapproved(settings.default_mode),
             authorize=self._is_authorized,
         )
         self._connection = Connection(

@@ -68,7 +68,15 @@ class FakeSession:
         return first, lambda: self.watchers.remove(watcher)
 
     async def prompt(
-        self, text: str, images: Any, *, mentions: Any, mode: Any, delivery: str, op_id: str
+        self,
+        text: str,
+        images: Any,
+        *,
+        mentions: Any,
+        mode: Any,
+        delivery: str,
+        op_id: str,
+        at_most: Any,
     ) -> None:
         if text == "break":
             raise RuntimeError("sk-canary-in-an-exception")
@@ -85,7 +93,7 @@ class FakeSession:
             await self.stopping.wait()
         self.told.append(("stop", {}))
 
-    async def resume(self) -> None:
+    async def resume(self, *, at_most: Any) -> None:
         self.told.append(("resume", {}))
 
     async def approve(self, approval_id: str, **answer: Any) -> None:
