@@ -193,7 +193,7 @@ def _on_run(progress: Progress, outcome: Outcome) -> None:
 
 
 def _not_run(cell: CellText) -> bool:
-    return re.search(r"\b(not_run|queued|stale)\b(?!\()", cell.head) is not None
+    return re.search(r"\b(not_run|unknown|queued|stale)\b(?!\()", cell.head) is not None
 
 
 def _first_op(arguments: dict[str, Any]) -> dict[str, Any]:

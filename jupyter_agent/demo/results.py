@@ -17,7 +17,7 @@ _CELL = re.compile(
 )
 _INSERTED = re.compile(r"\+\s?(?:\[[^\]\n]*\]|cell \d+) id=([\w.-]+)", re.IGNORECASE)
 _BAD_STATUS = re.compile(
-    r"\b(error|interrupted|kernel_died|awaiting_input|not_run|queued|stale)\b(?!\()"
+    r"\b(error|interrupted|kernel_died|awaiting_input|not_run|unknown|queued|stale)\b(?!\()"
 )
 _RUNNING = re.compile(r"\b(running|queued)\b")
 _RUN_ID = re.compile(r"\brun_id[=:] ?([\w.-]+)")

@@ -310,6 +310,8 @@ class KernelClientRunner:
         finally:
             stop_watching()
             connection.forget(message_id)
+        if not alive and not connection.died.is_set():
+            raise KernelError("The connection to the kernel was lost; the code may have run.")
         if not alive:
             raise KernelDied("The kernel died.")
         watch.take_error_of_reply()
@@ -359,14 +361,15 @@ class KernelClientRunner:
                 connection = await self._connected()
                 for cell in cells:
                     if run.run_id in self._stopping or not await self._until_free(connection):
+                        run.settle("not_run", "the run was stopped before")
                         return
                     status = await self._run_cell(run, cell, connection)
-                    if status in ("kernel_died", "not_run", "interrupted"):
-                        return
-                    if status == "error" and stop_on_error:
+                    if status != "ok" and (status != "error" or stop_on_error):
+                        run.settle("not_run", _why_not(status))
                         return
         except KernelError as error:
             log.warning("A run ended: %s", error)
+            run.settle("not_run", error.user_message)
         finally:
             self._stopping.discard(run.run_id)
 
@@ -414,6 +417,16 @@ class KernelClientRunner:
             # Also when this task is being cancelled: outputs are never lost.
             await asyncio.shield(asyncio.ensure_future(watch.write()))
         return status
+
+
+def _why_not(status: CellStatus) -> str:
+    """Say why cells were not run after one that ended so."""
+    words = {
+        "error": "a cell before it failed",
+        "kernel_died": "the kernel was lost in a cell before it",
+        "unknown": "it is not known how a cell before it ended",
+    }
+    return words.get(status, "the run was stopped before")
 
 
 def _state(known: str | None) -> KernelState:

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from queue import Empty
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from ..protocol.errors import KernelError, KernelStartFailed
@@ -28,6 +28,8 @@ _RECEIVE_QUEUE = 50_000
 _BATCH = 200
 _POLL_REMOTE = 0.02
 _POLL_ALIVE = 0.5
+# Each look at a remote kernel is a request to its gateway.
+_POLL_ALIVE_REMOTE = 1.5
 _ALIVE_DEADLINE = 3.0
 _PROBE_EVERY = 0.25
 _KNOWN_ALIVE_WAIT = 10.0
@@ -46,6 +48,8 @@ class Connection:
         self.language: str | None = None
         # Set once, when the kernel died, was restarted, or cannot be reached any more.
         self.lost = asyncio.Event()
+        # Set once, with `lost`, when the kernel itself is gone: what ran in it has ended.
+        self.died = asyncio.Event()
         self._observe = observe
         self._client: Any = None
         self._remote = False
@@ -91,11 +95,18 @@ class Connection:
         # Clients of one manager share an identity, and a kernel hears only the first of those.
         client.session.session = uuid4().hex
         wanted = not self._observe
-        channels = {"shell": wanted, "stdin": wanted, "hb": False, "control": True}
         self._remote = inspect.iscoroutinefunction(client.start_channels)
+        if self._remote:
+            # One socket carries all channels, and the gateway's client ends with a message on one
+            # that was not started; so an observer has them all, too.
+            wanted = True
+        channels = {"shell": wanted, "stdin": wanted, "hb": False, "control": True}
         if self._remote:
             # A gateway's client opens its socket synchronously.
             await asyncio.to_thread(lambda: asyncio.run(client.start_channels(**channels)))
+            # It gives up after so many seconds without a message, and a cell may be silent for
+            # longer. TCP's keepalive notices a gateway that is gone.
+            client.channel_socket.settimeout(None)
         else:
             client.context.rcvhwm = _RECEIVE_QUEUE
             client.start_channels(**channels)
@@ -112,7 +123,7 @@ class Connection:
     def _note_reader_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("Reading from kernel %s failed.", self.handle.kernel_id, exc_info=error)
-            self.declare_lost()
+            self.lost.set()
 
     async def _wait_until_heard(self, starting: float | None) -> None:
         """Wait for a first IOPub message: before it the subscription may not hold yet.
@@ -221,7 +232,11 @@ class Connection:
         message = session.msg(kind, content, metadata=metadata)
         target = getattr(self._client, f"{channel}_channel")
         if self._remote:
-            target.send(message)
+            try:
+                target.send(message)
+            except Exception as error:  # of the WebSocket library, or of the system's socket
+                self.lost.set()
+                raise KernelError("The connection to the kernel was lost.", cause=error) from error
         else:
             # `Channel.send` goes past the asyncio socket. That may take in a reply's arrival
             # unnoticed, and who waits for it is never woken.
@@ -281,8 +296,11 @@ class Connection:
             except Empty:
                 await asyncio.sleep(_POLL_REMOTE)
             except RuntimeError as error:  # a gateway's socket is gone
-                log.warning("Lost the %s channel: %s", name, error)
-                self.declare_lost()
+                log.warning("Lost the %s channel of %s: %s", name, self.handle.kernel_id, error)
+                if await self._is_alive():
+                    self.lost.set()
+                else:
+                    self.declare_lost()
                 return
             except ValueError as error:
                 log.warning("Dropped a message on %s: %s", name, error)
@@ -322,12 +340,17 @@ class Connection:
     def execution_state(self) -> str | None:
         """`idle`, `busy` or `dead` as far as this connection has heard; None when unknown."""
         if self.lost.is_set():
-            return "dead"
+            return "dead" if self.died.is_set() else None
         if self._busy - self._probes:
             return "busy"
         return "idle" if self._state_known else None
 
     # ---- life ------------------------------------------------------------------------------
+
+    @property
+    def outcome_if_lost(self) -> Literal["kernel_died", "unknown"]:
+        """What became of a request that was sent before this connection was lost."""
+        return "kernel_died" if self.died.is_set() else "unknown"
 
     def watch_life(self) -> Callable[[], None]:
         """Poll whether the kernel lives, until the returned function is called."""
@@ -345,7 +368,7 @@ class Connection:
             if _incarnation(self.handle) != self._incarnation or not await self._is_alive():
                 self.declare_lost()
                 return
-            await asyncio.sleep(_POLL_ALIVE)
+            await asyncio.sleep(_POLL_ALIVE_REMOTE if self._remote else _POLL_ALIVE)
 
     async def _is_alive(self) -> bool:
         try:
@@ -357,6 +380,7 @@ class Connection:
 
     def declare_lost(self) -> None:
         """Give the connection up: the kernel died or was restarted."""
+        self.died.set()
         self.lost.set()
 
 

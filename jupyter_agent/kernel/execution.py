@@ -23,6 +23,7 @@ from .sink import CellWriter
 _FLUSH_EVERY = 0.25
 END_OF_FILE = "\x04"
 _INPUTS_REFUSED = 10
+CONNECTION_LOST = "the connection to the kernel was lost"
 # A kernel that replies but never says idle; nothing more of the cell arrived for so long.
 _IDLE_PATIENCE = 10.0
 # Seconds that a reply may come after idle; later it does not come at all.
@@ -154,7 +155,7 @@ class CellWatch:
         self._run.changed(self.cell)
         self._writer.touch(self.cell)
 
-    def finish(self, status: CellStatus) -> None:
+    def finish(self, status: CellStatus, reason: str | None = None) -> None:
         """Give the cell its final status, with all outputs; `write` must follow."""
         if self._flush is not None:
             self._flush.cancel()
@@ -162,6 +163,8 @@ class CellWatch:
         if self._began is not None:
             self.cell.duration = time.monotonic() - self._began
         self.cell.outputs = self.collector.outputs()
+        if self.cell.status not in FINAL:
+            self.cell.reason = reason
         self.set_status(status)
         self._displays.forget(self)
 
@@ -250,18 +253,18 @@ async def execute_cell(
             watch.hear(channel, message)
 
     cell = watch.cell
-    stop_watching = connection.watch_life()
     message_id = connection.execute(cell.source, hear, cell_id=cell.cell_id)
     cell.message_id = message_id
+    stop_watching = connection.watch_life()
     try:
         alive = await until_over(watch, connection)
-        status = watch.status_by_outputs() if alive else "kernel_died"
+        status = watch.status_by_outputs() if alive else connection.outcome_if_lost
         watch.take_error_of_reply()
     finally:
         stop_watching()
         await inputs.close()
         connection.forget(message_id)
-    watch.finish(status)
+    watch.finish(status, CONNECTION_LOST if status == "unknown" else None)
     return status
 
 

@@ -19,10 +19,18 @@ from ..protocol.errors import AgentError, KernelBusy, KernelError
 from .client import KernelClientRunner
 from .connection import Connection
 from .directory import KernelHandle, OneKernel
-from .execution import REPLY_PATIENCE, CellWatch, Displays, until_over
+from .execution import CONNECTION_LOST, REPLY_PATIENCE, CellWatch, Displays, until_over
 from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputLimits
-from .runner import FINAL, CellRecord, CellSource, Evaluation, KernelStatus, Run
+from .runner import (
+    FINAL,
+    CellRecord,
+    CellSource,
+    CellStatus,
+    Evaluation,
+    KernelStatus,
+    Run,
+)
 from .sink import CellWriter, Sink
 
 log = logging.getLogger(__name__)
@@ -38,6 +46,9 @@ _POLL = 0.1
 _INSIST_AFTER = (1.0, 2.0)
 # Seconds that the kernel's interrupt waits for the tab's word that it runs no further cell.
 _STOP_PATIENCE = 0.25
+_NOT_OBSERVED = (
+    f"{CONNECTION_LOST}: outputs may be missing here, the notebook has them (read_cells)"
+)
 
 
 class TabRuns(Protocol):
@@ -254,6 +265,7 @@ class ObservedRunner:
         except Exception as error:  # a defect on the way to the tab: shown, and the run ends
             log.exception("Running cells in the tab failed")
             tab.refuse(AgentError(f"The cells could not be run: {type(error).__name__}."))
+            run.settle("unknown", "what the tab told of it could not be read")
         finally:
             stop_watching()
             for watch in tab.watches.values():
@@ -272,7 +284,8 @@ class ObservedRunner:
     ) -> None:
         cells = [CellSource(cell_id=cell.cell_id, source=cell.source) for cell in run.cells]
         call = asyncio.ensure_future(self._tab.run(op_id, cells, stop_on_error, tab.on_progress))
-        died = asyncio.ensure_future(observer.lost.wait())
+        # Without the observer's connection the tab still runs the cells, and tells how they end.
+        died = asyncio.ensure_future(observer.died.wait())
         unanswered = asyncio.ensure_future(self._unanswered(tab, run))
         waits = (call, died, unanswered)
         try:
@@ -313,7 +326,9 @@ class ObservedRunner:
             if watch is None and cell.status not in FINAL:
                 watch = await self._adopted(tab, cell, observer)
                 if watch is None:
-                    if run.run_id not in self._stopping and not observer.lost.is_set():
+                    if observer.lost.is_set():
+                        break
+                    if run.run_id not in self._stopping:
                         rest = run.cells[index:]
                         await self._headless.run_records(run, rest, stop_on_error=stop_on_error)
                     return
@@ -322,8 +337,13 @@ class ObservedRunner:
                 await self._writer.write(cell)
             if cell.status in ("kernel_died", "interrupted"):
                 return
+            if cell.status == "unknown":
+                break
             if cell.status == "error" and stop_on_error:
                 return
+        if observer.lost.is_set() and not observer.died.is_set():
+            # The page that we lost may have run them all.
+            run.settle("unknown", "the connections to the kernel and to the tab were lost")
 
     async def _adopted(
         self, tab: _TabRun, cell: CellRecord, observer: Connection
@@ -362,7 +382,10 @@ class ObservedRunner:
             await asyncio.gather(over, return_exceptions=True)
         if watch.cell.status not in FINAL:
             ended = watch.status_by_outputs() if watch.ran else "not_run"
-            watch.finish(ended if alive else "kernel_died")
+            if alive:
+                watch.finish(ended)
+            else:
+                watch.finish(observer.outcome_if_lost, CONNECTION_LOST)
 
     def _working(self) -> bool:
         """Whether the kernel is at a cell of ours, and not at what somebody else has it run."""
@@ -437,23 +460,26 @@ class _TabRun:
             watch = self.watches.get(cell.cell_id)
             if watch is None:
                 cell.execution_count = told.get("execution_count")
-                cell.status = told["status"]
+                cell.status, cell.reason = told["status"], told.get("reason")
                 self._run.changed(cell)
                 continue
             watch.replied.set()  # the tab had the reply; only idle is to be waited for
-            if not await until_over(watch, observer):
+            if await until_over(watch, observer):
+                watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
+            elif observer.died.is_set():
                 watch.finish("kernel_died")
             else:
-                watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
+                watch.finish(told["status"], _NOT_OBSERVED)
 
-    def finish_rest(self, status: Any) -> None:
+    def finish_rest(self, status: CellStatus, reason: str | None = None) -> None:
         """Give cells that were sent a status; the others were not run."""
         for watch in self.watches.values():
             if watch.cell.status not in FINAL:
-                watch.finish(status)
+                watch.finish(status, reason)
 
     def refuse(self, error: AgentError) -> None:
-        """Show why the tab did not run the cells."""
+        """Show why the tab did not run the cells; what it had sent may have run all the same."""
+        self.finish_rest("unknown", "the tab failed while it ran")
         waiting = [cell for cell in self._run.cells if cell.status not in FINAL]
         for cell in waiting[:1]:
             output = {"output_type": "error", "ename": error.code, "evalue": error.user_message}

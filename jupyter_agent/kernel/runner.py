@@ -23,10 +23,13 @@ CellStatus = Literal[
     "interrupted",
     "kernel_died",
     "not_run",
+    "unknown",
     "stale",
 ]
 KernelState = Literal["none", "starting", "idle", "busy", "dead", "unknown"]
-FINAL: frozenset[str] = frozenset({"ok", "error", "interrupted", "kernel_died", "not_run", "stale"})
+FINAL: frozenset[str] = frozenset(
+    {"ok", "error", "interrupted", "kernel_died", "not_run", "unknown", "stale"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,9 @@ class CellSource:
 class CellRecord:
     """One cell of a run, kept current by the runner. Durations in seconds.
 
-    `source` is what is run: a cell that differs when its turn comes is `stale`, and not run.
+    `source` is what is run: a cell that differs when its turn comes is `stale`, and not run. A cell
+    is `not_run` only when it certainly did not begin; `unknown` when nobody can tell whether it
+    ran, or how it ended. `reason` says in words why, for these two and where outputs are missing.
     `outputs` are nbformat outputs; `prompt` is what `input()` asks while `awaiting_input`.
     """
 
@@ -64,6 +69,7 @@ class CellRecord:
     duration: float | None = None
     prompt: str | None = None
     message_id: str | None = None
+    reason: str | None = None
 
 
 class Run:
@@ -92,12 +98,16 @@ class Run:
         for watcher in tuple(self._watchers):
             watcher(cell)
 
-    def finish(self, rest: CellStatus = "not_run") -> None:
-        """Close the run; cells without a final status get `rest` (for runners)."""
+    def settle(self, status: CellStatus, reason: str | None = None) -> None:
+        """Give every cell without a final status this one, and say why (for runners)."""
         for cell in self.cells:
             if cell.status not in FINAL:
-                cell.status = rest
+                cell.status, cell.reason = status, reason
                 self.changed(cell)
+
+    def finish(self, rest: CellStatus = "not_run", reason: str | None = None) -> None:
+        """Close the run; cells without a final status get `rest` (for runners)."""
+        self.settle(rest, reason)
         self._finished.set()
 
     def empty(self) -> None:

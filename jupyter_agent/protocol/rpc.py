@@ -215,12 +215,16 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRun:
-    """How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run."""
+    """How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run.
+
+    `unknown`: it was sent, and nobody can tell how it ended. `reason` says why, in words.
+    """
 
     cell_id: str
-    status: Literal["ok", "error", "not_run", "stale"]
+    status: Literal["ok", "error", "not_run", "unknown", "stale"]
     execution_count: int | None = None
     message_id: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from .workspace import RunRecord, Workspace
 from .workspace_tool import join_words
 
 INTERRUPT_DEADLINE = 0.8
-_FAILED = frozenset({"error", "kernel_died", "interrupted", "stale"})
+_FAILED = frozenset({"error", "kernel_died", "interrupted", "unknown", "stale"})
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 
@@ -128,6 +128,8 @@ async def report(workspace: Workspace, run: Run, path: str) -> RunReport:
         content.add_digest(digest)
         if record.status == "awaiting_input":
             content.add(f"waits for input: {record.prompt or ''!r}; the person answers in the cell")
+        if record.reason is not None:
+            content.add(f"reason: {record.reason}")
         hint = _hint(record, digest, state, facts)
         if hint:
             content.add(f"suggested_fix: {hint}")
@@ -196,6 +198,8 @@ def _summary(records: Sequence[CellRecord], digests: Sequence[Digest], finished:
             return "a cell changed meanwhile and was not run"
         if record.status in ("kernel_died", "interrupted", "awaiting_input"):
             return record.status.replace("_", " ")
+        if record.status == "unknown":
+            return "not known whether it ran"
     if not finished:
         done = sum(record.status == "ok" for record in records)
         return f"running, {done} of {len(records)} done"
@@ -208,6 +212,11 @@ def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellF
     """Say what may mend an error: a package to install, a cell to run first."""
     if record.status == "kernel_died":
         return "the kernel died (often out of memory); restart it with the kernel tool"
+    if record.status == "unknown":
+        return (
+            "it may have run, in part or as a whole: look at its outputs and at the variables that "
+            "it sets before you run it again"
+        )
     if record.status == "stale":
         return "it was changed after this call was made, so it was not run: read it again"
     if digest.error is None:

@@ -140,7 +140,7 @@ async def _run_cell(
 
 
 def _failure(cell: CellState, record: CellRecord, state: NotebookState) -> Difference | None:
-    if record.status in ("kernel_died", "not_run"):
+    if record.status in ("kernel_died", "not_run", "unknown"):
         return Difference(kind="kernel_died", cell=cell, record=record)
     if record.status in ("queued", "running"):
         return Difference(kind="too_long", cell=cell, record=record)

@@ -178,12 +178,17 @@ export interface CellRef {
   readonly removed?: number | null;
 }
 
-/** How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run. */
+/**
+ * How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run.
+ *
+ * `unknown`: it was sent, and nobody can tell how it ended. `reason` says why, in words.
+ */
 export interface CellRun {
   readonly cell_id: string;
-  readonly status: 'ok' | 'error' | 'not_run' | 'stale';
+  readonly status: 'ok' | 'error' | 'not_run' | 'unknown' | 'stale';
   readonly execution_count?: number | null;
   readonly message_id?: string | null;
+  readonly reason?: string | null;
 }
 
 /**

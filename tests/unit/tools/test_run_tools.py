@@ -235,6 +235,19 @@ async def test_a_dead_kernel_is_told(notebook: FakeNotebook, call: CallTool) -> 
     assert called.output.is_error and "kernel_died" in called.text and "restart it" in called.text
 
 
+async def test_a_cell_that_may_have_run_is_told_so(notebook: FakeNotebook, call: CallTool) -> None:
+    class Unreachable(FakeKernel):
+        async def start_run(self, cells: Sequence[CellSource], **more: Any) -> Run:
+            run = Run(cells)
+            run.finish("unknown", "the connection to the kernel was lost")
+            return run
+
+    called = await call(FakeWorkspace(notebook, Unreachable()), "run_cells", ids=["aaaa1111"])
+    assert called.output.is_error and called.output.summary == "not known whether it ran"
+    assert " unknown" in called.text and "before you run it again" in called.text
+    assert "reason: the connection to the kernel was lost" in called.text
+
+
 async def test_a_cell_that_changed_before_its_turn_is_told(
     notebook: FakeNotebook, call: CallTool
 ) -> None:
