@@ -24,6 +24,7 @@ from .browser import Tabs
 from .errors import internal_error
 from .identity import UNASKED_MODES
 from .outbox import Outbox
+from .permissions import required
 
 if TYPE_CHECKING:
     from ..runtime.manager import SessionManager
@@ -32,28 +33,6 @@ if TYPE_CHECKING:
 MAX_WAITING = 100
 MAX_BAD_FRAMES = 20
 LIST_DELAY = 0.1
-
-# What a person must be allowed to do on this server for a frame of theirs to be heard. The agent
-# acts with the server's rights: whoever may not run code or write notebooks may not have it done.
-_AGENT = "jupyter_agent"
-_ACT = (("execute", _AGENT), ("execute", "kernels"), ("write", "contents"))
-REQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
-    "attach": (("read", _AGENT),),
-    "prompt": _ACT,
-    "resume": _ACT,
-    "compact": _ACT,
-    "approve": _ACT,
-    "answer": _ACT,
-    "unqueue": (("write", _AGENT),),
-    # A person's own edits, and nothing the person has not seen: no approval, but no less than
-    # what writing the notebook takes.
-    "keep": (("write", _AGENT),),
-    "undo": (("write", _AGENT), ("write", "contents")),
-    "restore": (("write", _AGENT), ("write", "contents")),
-    "stop": (("write", _AGENT),),
-    "configure": (("write", _AGENT),),
-    "move_notebook": (("write", _AGENT),),
-}
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +181,7 @@ class Connection:
     async def _handle(self, frame: Any) -> None:
         error: ErrorInfo | None = None
         try:
-            for action, resource in REQUIRED.get(frame.type, ()):
+            for action, resource in required(frame):
                 if not await self._client.authorize(action, resource):
                     raise NotAllowed(f"You may not {action} {resource} on this server.")
             await getattr(self, f"_on_{frame.type}")(frame)

@@ -5,63 +5,17 @@ Those of the bridge ask for its secret, and for no user: see also `tests/server/
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import JupyterServerAuthWarning
+from live_routes import METHODS, WITH_BODY, all_routes, bridge_routes, implements, our_routes
 from tornado.httpclient import HTTPClientError
-from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 from traitlets.config import Config
-
-from jupyter_agent.server.bridge import BridgeHandler
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-WITH_BODY = ("POST", "PUT", "PATCH")
-
-
-def our_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
-    """Walk the router; returns a path below `jupyter-agent/api/` and the handler of each route."""
-    return [found for found in all_routes(server) if not issubclass(found[1], BridgeHandler)]
-
-
-def bridge_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
-    """Return the routes for kernels, as paths below the server's base URL."""
-    return [found for found in all_routes(server) if issubclass(found[1], BridgeHandler)]
-
-
-def all_routes(server: ServerApp) -> list[tuple[str, type[RequestHandler]]]:
-    """Return each route of ours: a path in its place, and its handler."""
-    found = []
-    for rule in walk(server.web_app.default_router.rules):
-        handler = rule.target
-        if isinstance(handler, type) and handler.__module__.startswith("jupyter_agent"):
-            pattern = rule.matcher.regex.pattern
-            path = re.sub(r"\([^)]*\)", "x", pattern.rstrip("$")).replace("\\", "")
-            for_kernels = issubclass(handler, BridgeHandler)
-            place = "jupyter-agent/bridge/" if for_kernels else "jupyter-agent/api/"
-            base, found_place, rest = path.partition(place)
-            assert base and found_place, f"a route of ours outside its place: {pattern}"
-            found.append((f"{place}{rest}" if for_kernels else rest, handler))
-    return found
-
-
-def walk(rules: Any) -> Iterator[Any]:
-    for rule in rules:
-        inner = getattr(rule.target, "rules", None)
-        if inner is not None:
-            yield from walk(inner)
-        else:
-            yield rule
-
-
-def implements(handler: type[RequestHandler], method: str) -> bool:
-    return getattr(handler, method.lower()) is not RequestHandler._unimplemented_method
 
 
 @pytest.fixture(params=[True, False], ids=["unauthenticated-allowed", "unauthenticated-refused"])
@@ -237,52 +191,3 @@ class TestAuthorizer:
         with pytest.raises(HTTPClientError, match="403"):
             await browser.open()
         assert not manager.started
-
-    @pytest.mark.R(5)
-    async def test_it_is_asked_for_every_frame(self, manager: Any, browser: Any) -> None:
-        Refusing.allowed.add(("read", "jupyter_agent"))
-        session = manager.add("s1")
-        socket = await browser.open()
-        await socket.welcome()
-        assert "error" not in await socket.ask(type="attach", session_id="s1")
-        approval = {"approval_id": "a", "fingerprint": "f", "allow": True, "nonce": socket.nonce}
-        frames: list[dict[str, Any]] = [
-            {"type": "prompt", "op_id": "o", "text": "x"},
-            {"type": "resume"},
-            {"type": "stop"},
-            {"type": "unqueue", "prompt_id": "p"},
-            {"type": "configure", "mode": "auto"},
-            {"type": "keep"},
-            {"type": "undo"},
-            {"type": "restore", "message_id": "m"},
-            {"type": "approve", **approval},
-            {"type": "answer", "question_id": "q", "nonce": socket.nonce},
-        ]
-        for frame in frames:
-            reply = await socket.ask(session_id="s1", **frame)
-            assert reply["error"]["code"] == "not_allowed", frame
-        assert session.told == []
-
-    @pytest.mark.R(5)
-    @pytest.mark.parametrize(
-        "missing",
-        [("execute", "jupyter_agent"), ("execute", "kernels"), ("write", "contents")],
-    )
-    async def test_who_may_not_run_code_may_not_have_it_run(
-        self, manager: Any, browser: Any, missing: tuple[str, str]
-    ) -> None:
-        everything = {
-            ("read", "jupyter_agent"),
-            ("execute", "jupyter_agent"),
-            ("execute", "kernels"),
-            ("write", "contents"),
-        }
-        session = manager.add("s1")
-        Refusing.allowed.update(everything - {missing})
-        socket = await browser.open()
-        await socket.welcome()
-        reply = await socket.ask(type="prompt", session_id="s1", op_id="o", text="x")
-        assert reply["error"]["code"] == "not_allowed"
-        Refusing.allowed.add(missing)
-        assert "error" not in await socket.ask(type="prompt", session_id="s1", op_id="o", text="x")
-        assert len(session.told) == 1
