@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ..digest.fence import Fence
-from ..protocol.errors import AgentError, ContextOverflow, ParseFailed
+from ..protocol.errors import AgentError, ContextOverflow, ErrorInfo, ParseFailed
 from ..protocol.messages import Message
 from ..protocol.models import Request
 from ..protocol.provider_events import Response
 from ..protocol.session_events import ContextCompacted, Notice, SessionEvent
 from ..protocol.usage import Usage
 from .compaction import (
+    as_too_long,
     bounded,
     choose_cut,
     choose_cut_now,
@@ -93,10 +94,19 @@ def summary_of(response: Response) -> str:
     return text
 
 
+# How often one request is shortened and sent again after the provider refused it as too long.
+_REFUSALS = 2
+# The share of a refused request that is taken for the window when the provider names no size.
+_GUESSED_WINDOW = 0.7
+
+
 @dataclass(slots=True, kw_only=True)
 class ContextBudget:
-    """The bounds of one conversation. `reported`: tokens of the last question, as its provider
-    counted them; 0 when they are not known, or the conversation was summarised since.
+    """The bounds of one conversation.
+
+    Attributes:
+        reported: tokens of the last request, as its provider counted them; 0 when they are not
+            known, or the conversation was summarised since.
     """
 
     history: list[Message]
@@ -104,6 +114,10 @@ class ContextBudget:
     emit: Callable[[SessionEvent], None]
     record: Callable[[Message], Awaitable[None]]
     reported: int = 0
+    _model: str = ""
+    _estimate: int = 0
+    _ratio: float = 1.0  # how many tokens the model's tokenizer makes of one that we estimate
+    _refusals: int = 0
 
     async def request(
         self,
@@ -124,10 +138,12 @@ class ContextBudget:
         """
         prompts = 2_000 if window is None else int(window * _PROMPTS)
         request = make(told(self.history, self.fence, prompt_tokens=prompts))
+        if request.model != self._model:
+            self._model, self._ratio, self._refusals = request.model, 1.0, 0
+        estimate = self._estimate = request_tokens(request)
         if window is None:
             return request
-        estimate = request_tokens(request)
-        size = max(estimate, self.reported)
+        size = max(int(estimate * self._ratio), self.reported)
         if size < window * COMPACT_AT:
             return request
         cut = self._cut(request, window, size / max(estimate, 1))
@@ -135,15 +151,55 @@ class ContextBudget:
             await self._compact(cut, request.model, window, summarise)
             before, self.reported = size, 0
             request = make(told(self.history, self.fence, prompt_tokens=prompts))
-            size = request_tokens(request)
+            self._estimate = request_tokens(request)
+            size = int(self._estimate * self._ratio)
             self.emit(ContextCompacted(before=before, after=size))
         if size >= window * REFUSE_AT:
-            raise ContextOverflow(
-                f"The conversation no longer fits {request.model}: about {size:,} of {window:,} "
-                "tokens. Start a new session, or choose a model with a larger window.",
-                model=request.model,
-            )
+            fixed = int(request_tokens(make([])) * self._ratio)
+            raise _does_not_fit(request.model, size=size, fixed=fixed, window=window)
         return request
+
+    def counted(self, tokens: int) -> None:
+        """Take in how many tokens the provider counted for the last request; it was accepted."""
+        self.reported = tokens
+        self._refusals = 0
+
+    def refused(self, error: ErrorInfo, known: int | None) -> int | None:
+        """Take in that the provider refused the last request as too long.
+
+        Args:
+            error: the refusal; its details may name `window` and `prompt_tokens`.
+            known: the window the model was thought to have, in tokens.
+
+        Returns:
+            The window to keep to from now on, in tokens; None when asking again cannot help.
+        """
+        self._refusals += 1
+        if self._refusals > _REFUSALS:
+            return None
+        details = error.details or {}
+        sent, window = details.get("prompt_tokens"), details.get("window")
+        if isinstance(sent, int):
+            ratio = sent / max(self._estimate, 1)
+            self._ratio = min(max(self._ratio, ratio), _MOST_OFF)
+        if not isinstance(window, int):
+            window = int(self._estimate * self._ratio * _GUESSED_WINDOW)
+        return min(window, known or window)
+
+    async def leave_out_prompts(self) -> bool:
+        """Mark the prompts that the model has not answered as too long; returns whether any were.
+
+        They stay in the conversation that people see, and are not sent again.
+        """
+        found = False
+        for place in range(len(self.history) - 1, -1, -1):
+            message = self.history[place]
+            if message.role != "user":
+                break
+            self.history[place] = as_too_long(message)
+            await self.record(self.history[place])
+            found = True
+        return found
 
     @property
     def compactable(self) -> bool:
@@ -204,3 +260,30 @@ class ContextBudget:
             )
         self.history[cut] = with_summary(self.history[cut], summary)
         await self.record(self.history[cut])
+
+
+def _does_not_fit(model: str, *, size: int, fixed: int, window: int) -> ContextOverflow:
+    """Return the error for a request that is too long even when older turns are summarised.
+
+    Args:
+        model: the model's name.
+        size: tokens of the request.
+        fixed: tokens of the instructions and tools alone, which every request carries.
+        window: tokens the model can read.
+    """
+    if fixed >= window * REFUSE_AT:
+        advice = (
+            f"{model} reads {window:,} tokens at a time, and the instructions and tools alone take "
+            f"about {fixed:,}. Start the model's server with a larger window (llama.cpp: "
+            "`-c 16384`; Ollama: `num_ctx`; LM Studio: context length), or choose another model."
+        )
+    else:
+        advice = (
+            f"The conversation no longer fits {model}: about {size:,} of {window:,} tokens. Start a "
+            "new session, or choose a model with a larger window."
+        )
+    return ContextOverflow(
+        advice,
+        model=model,
+        details={"window": window, "prompt_tokens": size, "fixed_tokens": fixed},
+    )

@@ -24,6 +24,8 @@ from ..protocol.models import Request
 from .request import CHARACTERS_PER_TOKEN, estimate_tokens
 
 SUMMARY_KEY = "summary_of_earlier"
+# A prompt that the model could not read because it was too long. People still see it.
+TOO_LONG_KEY = "too_long"
 
 _PROMPT_LENGTH = 2_000
 _LINE_LENGTH = 160
@@ -56,23 +58,37 @@ def with_summary(message: Message, summary: str) -> Message:
     return replace(message, metadata=replace(message.metadata, extra=extra))
 
 
+def as_too_long(message: Message) -> Message:
+    """Return a prompt marked as one that does not fit; it is no longer sent to the model."""
+    extra = {**(message.metadata.extra or {}), TOO_LONG_KEY: True}
+    return replace(message, metadata=replace(message.metadata, extra=extra))
+
+
+def is_too_long(message: Message) -> bool:
+    """Return whether a message is marked as one that does not fit the model."""
+    return bool((message.metadata.extra or {}).get(TOO_LONG_KEY))
+
+
 def told(history: Sequence[Message], fence: Fence, *, prompt_tokens: int = 2_000) -> list[Message]:
     """Return what the model is told: the user's earlier prompts, the summary, the rest whole.
 
     The prompts are the user's own words; the summary was made from outputs too, so it is data.
     """
     start, summary = start_of(history)
+    rest = [message for message in history[start:] if not is_too_long(message)]
     if summary is None:
-        return list(history)
+        return rest
     text = (
         "The earlier part of this conversation was summarised. The user had said:\n"
         f"{earlier_prompts(history[:start], prompt_tokens)}\n\nWhat came of it:\n"
         f"{fence.wrap(summary, 'summary of the earlier conversation')}\n\n"
     )
-    first = history[start]
-    if first.role == "user":  # not two messages of the user: some models insist on taking turns
+    first = rest[0] if rest else history[start]
+    if (
+        rest and first.role == "user"
+    ):  # not two messages of the user: some models insist on taking turns
         joined = replace(first, parts=(TextPart(text=text + "The user now says:\n"), *first.parts))
-        return [joined, *history[start + 1 :]]
+        return [joined, *rest[1:]]
     # Nothing of it changes from one question to the next, or caches would not hold it.
     message = Message(
         role="user",
@@ -81,7 +97,7 @@ def told(history: Sequence[Message], fence: Fence, *, prompt_tokens: int = 2_000
         created_at=first.created_at,
         metadata=MessageMeta(),
     )
-    return [message, *history[start:]]
+    return [message, *rest]
 
 
 def choose_cut(history: Sequence[Message], keep_tokens: int) -> int | None:
@@ -121,7 +137,7 @@ def earlier_prompts(messages: Sequence[Message], tokens: int) -> str:
     entries = [
         f"- {_cut(message.text.strip(), _PROMPT_LENGTH)}"
         for message in messages
-        if message.role == "user"
+        if message.role == "user" and not is_too_long(message)
     ]
     if not entries:
         return f"- {_LEFT_OUT}"
@@ -177,7 +193,7 @@ def summary_request(
     """
     start, summary = start_of(history)
     parts = [f"Summary of what came before:\n{summary}"] if summary else []
-    parts += [_rendered(message) for message in history[start:cut]]
+    parts += [_rendered(message) for message in history[start:cut] if not is_too_long(message)]
     text = "\n\n".join(parts)
     room = max(window // 2 * CHARACTERS_PER_TOKEN, 1_000)
     if len(text) > room:

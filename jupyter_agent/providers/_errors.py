@@ -28,6 +28,7 @@ from ..protocol.errors import (
 )
 from ..protocol.redaction import KEY_PREFIXES
 from ._json import compact_json, parse_json
+from ._overflow import OVERFLOW, sizes_in
 from .dialects import LABELS
 
 MAX_RETRY_AFTER = 60.0  # seconds
@@ -35,12 +36,6 @@ _MAX_WORDS = 300
 _MAX_BODY = 2000
 _REQUEST_IDS = ("request-id", "x-request-id", "apim-request-id", "x-amzn-requestid", "x-goog-trace")
 
-_OVERFLOW = re.compile(
-    r"prompt is too long|context[ _-]?(length|window|size|limit)|maximum context|too many tokens"
-    r"|input is too long|input token count.*exceeds|reduce the length|too_many_prompt_tokens"
-    r"|length of all messages is too long|exceeds? the (available|maximum).*(context|tokens)",
-    re.I,
-)
 _QUOTA = re.compile(
     r"insufficient[ _](quota|balance|credits|funds)|exceeded your current quota|credit balance"
     r"|billing|out of credits|requires more credits|payment required|quota_exceeded",
@@ -195,6 +190,7 @@ def error_from_body(
         retryable=retryable,
         retry_after=report.retry_after,
         body=report.raw,
+        details=sizes_in(report.raw) if kind is ContextOverflow else None,
     )
 
 
@@ -250,7 +246,7 @@ _RULES = (
         "The conversation is longer than {model} can read. Start a new one, summarise it, or "
         "choose a model with a larger window.",
         statuses=_of(None, _OK_ISH, 400, 413, 422, 429, 500),
-        words=_OVERFLOW,
+        words=OVERFLOW,
     ),
     _Rule(RateLimited, _NO_CREDIT, statuses=_of(402)),
     _Rule(Unauthorized, _BAD_KEY, statuses=_of(401)),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..protocol.models import Capabilities, ModelInfo, Price
 
-CONTEXT_FIELDS = ("context_length", "context_window", "max_model_len")
+# Fields that may hold the context size, in tokens, best first: what a server has loaded a model with
+# wins over what the model was trained for. A dot leads into an object (llama.cpp: `meta.n_ctx`).
+CONTEXT_FIELDS = (
+    "loaded_context_length",
+    "meta.n_ctx",
+    "max_model_len",
+    "context_length",
+    "context_window",
+    "max_context_length",
+)
 
 
 def model_info(
@@ -58,7 +68,7 @@ def read_openai_list(
         if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not _chats(row):
             continue
         top = _part(row, "top_provider")
-        sizes = [row.get(key) for key in context_fields] + [
+        sizes = [_at(row, path) for path in context_fields] + [
             host.get("context_length") for host in _hosts(row)
         ]
         found.append(
@@ -68,7 +78,7 @@ def read_openai_list(
                 label=row.get("name") or row.get("display_name"),
                 context_window=next((size for size in sizes if size), None),
                 max_output=top.get("max_completion_tokens") or row.get("max_completion_tokens"),
-                capabilities=_described(row) or default,
+                capabilities=_described(row, default) or default,
                 price=_price(row.get("pricing")),
             )
         )
@@ -93,40 +103,91 @@ def _chats(row: dict[str, Any]) -> bool:
     return not written or "text" in written
 
 
-def _described(row: dict[str, Any]) -> Capabilities | None:
-    """Read what a server says of a model's abilities; None for servers that say nothing.
+def _described(row: dict[str, Any], default: Capabilities | None) -> Capabilities | None:
+    """Return what a row says of a model's abilities, on top of `default`; None when it says nothing.
 
-    OpenRouter lists parameters and modalities, Mistral and Fireworks and Moonshot flags, Vercel
-    tags, Hugging Face what each host of the model supports.
+    Each ability is yes, no or unknown, and unknown keeps the default. A "no" comes only from a field
+    that is known to state that ability: a llama.cpp server sends `tags: []` and `architecture` with
+    every model, whatever its chat template can do.
     """
-    told = ("supported_parameters", "architecture", "tags", "supports_tools", "supports_image_in")
-    if not any(key in row for key in told) and not row.get("capabilities"):
+    stated = _abilities(row)
+    if all(value is None for value in stated.values()):
         return None
-    accepted = row.get("supported_parameters") or ()
-    inputs = _part(row, "architecture").get("input_modalities") or ()
-    flags, tags = _part(row, "capabilities"), set(row.get("tags") or ())
-    if isinstance(row.get("capabilities"), list):  # LM Studio
-        tags |= {str(tag).replace("_", "-") for tag in row["capabilities"]}
-    tools = (
-        "tools" in accepted
-        or "tool-use" in tags
-        or bool(flags.get("function_calling") or row.get("supports_tools"))
-        or any(host.get("supports_tools") for host in _hosts(row))
-        or "supports_image_in" in row  # Moonshot's models all do, and its list does not say so
+    known = default or Capabilities(streaming=True, system_prompt=True)
+
+    def value(name: str, before: bool) -> bool:
+        told = stated[name]
+        return before if told is None else told
+
+    return replace(
+        known,
+        tools=value("tools", known.tools),
+        tool_choice=value("tools", known.tool_choice),
+        vision=value("vision", known.vision),
+        audio=value("audio", known.audio),
+        documents=value("documents", known.documents),
+        thinking=value("thinking", known.thinking),
     )
-    seen = row.get("supports_image_input") or row.get("supports_image_in")
-    return Capabilities(
-        streaming=True,
-        system_prompt=True,
-        tools=tools,
-        tool_choice=tools,
-        vision="image" in inputs or "vision" in tags or bool(flags.get("vision") or seen),
-        audio="audio" in inputs or bool(flags.get("audio")),
-        documents="file" in inputs or "file-input" in tags,
-        thinking="reasoning" in accepted
-        or "reasoning" in tags
-        or bool(flags.get("reasoning") or row.get("supports_reasoning")),
-    )
+
+
+def _abilities(row: dict[str, Any]) -> dict[str, bool | None]:
+    """Read each ability a row states: True, False, or None where no field speaks of it.
+
+    OpenRouter lists parameters and modalities; Mistral, Fireworks and Moonshot set flags; Vercel and
+    LM Studio list tags; Hugging Face says what each host of the model supports.
+    """
+    accepted = _words(row.get("supported_parameters"))
+    inputs = _words(_part(row, "architecture").get("input_modalities"))
+    flags = _part(row, "capabilities")
+    tags = _words(row.get("tags")) | _words(row.get("capabilities"))
+    return {
+        "tools": _first(
+            _flag(row, "supports_tools"),
+            _flag(flags, "function_calling", "tools", "tool_use", "trained_for_tool_use"),
+            ("tools" in accepted) if accepted else None,
+            _any(host.get("supports_tools") for host in _hosts(row)),
+            True if "tool-use" in tags else None,
+            # Moonshot's models all take tools; its list has this field and does not say so.
+            True if "supports_image_in" in row else None,
+        ),
+        "vision": _first(
+            _flag(row, "supports_image_input", "supports_image_in"),
+            _flag(flags, "vision"),
+            ("image" in inputs) if inputs else None,
+            True if "vision" in tags else None,
+        ),
+        "audio": _first(_flag(flags, "audio"), ("audio" in inputs) if inputs else None),
+        "documents": _first(
+            ("file" in inputs) if inputs else None, True if "file-input" in tags else None
+        ),
+        "thinking": _first(
+            _flag(row, "supports_reasoning"),
+            _flag(flags, "reasoning"),
+            ("reasoning" in accepted) if accepted else None,
+            True if "reasoning" in tags else None,
+        ),
+    }
+
+
+def _words(value: Any) -> set[str]:
+    """Return the words of a list, with hyphens; empty for anything else."""
+    words = value if isinstance(value, list) else ()
+    return {word.replace("_", "-") for word in words if isinstance(word, str)}
+
+
+def _flag(source: dict[str, Any], *names: str) -> bool | None:
+    """Return the first of these fields that is true or false."""
+    return _first(*(source[name] for name in names if isinstance(source.get(name), bool)))
+
+
+def _first(*answers: bool | None) -> bool | None:
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def _any(answers: Iterable[Any]) -> bool | None:
+    """Return whether one says yes; None when none says anything."""
+    said = [answer for answer in answers if isinstance(answer, bool)]
+    return any(said) if said else None
 
 
 def _price(told: Any) -> Price | None:
@@ -152,6 +213,14 @@ def _price(told: Any) -> Price | None:
     if "input" not in found or "output" not in found or min(found.values()) < 0:
         return None  # -1: it depends on where the question ends up
     return Price(**found)
+
+
+def _at(row: dict[str, Any], path: str) -> Any:
+    """Return the field that a dotted path names."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        row = _part(row, parent)
+    return row.get(name)
 
 
 def _part(row: dict[str, Any], key: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+OwnFacts = Literal["llamacpp", "lmstudio"]
 EffortField = Literal["reasoning_effort", "reasoning", "thinking", "enable_thinking"]
 
 
@@ -36,7 +37,8 @@ class Dialect:
         required_choice: the word for "must call a tool".
         system_role: the role of the system message.
         models_path: the list of models, relative to the base URL.
-        context_fields: fields of a listed model that hold its context size.
+        own_facts: server-specific endpoints that state a model's context size, asked when the list of
+            models does not: llama.cpp's `/props`, LM Studio's `/api/v0/models`.
         twin: the provider whose server this is too, by its own protocol.
         local: whether it runs on the user's machine.
         tools: whether its models take tools, as far as nothing better is known.
@@ -65,7 +67,7 @@ class Dialect:
     required_choice: str = "required"
     system_role: Literal["system", "developer"] = "system"
     models_path: str = "models"
-    context_fields: tuple[str, ...] = ("context_length", "context_window", "max_model_len")
+    own_facts: tuple[OwnFacts, ...] = ()
     twin: str = ""
     local: bool = False
     tools: bool = True
@@ -163,7 +165,6 @@ _ALL = (
         bridge=True,
         cache_key=True,
         required_choice="any",
-        context_fields=("max_context_length",),
     ),
     Dialect(
         name="perplexity",
@@ -261,6 +262,7 @@ _ALL = (
         label="llama.cpp",
         base_url="http://localhost:8080/v1",
         key_env=("LLAMA_API_KEY",),
+        own_facts=("llamacpp",),
         think_tags=True,
         local=True,
     ),
@@ -268,6 +270,7 @@ _ALL = (
         name="lmstudio",
         label="LM Studio",
         base_url="http://localhost:1234/v1",
+        own_facts=("lmstudio",),
         think_tags=True,
         local=True,
     ),
@@ -284,6 +287,7 @@ _ALL = (
         name="openai-compatible",
         label="Another OpenAI-compatible server",
         key_env=("OPENAI_COMPATIBLE_API_KEY",),
+        own_facts=("llamacpp", "lmstudio"),
         think_tags=True,
     ),
 )

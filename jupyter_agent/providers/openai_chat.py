@@ -37,6 +37,7 @@ from ._history import (
 )
 from ._http import Endpoint, HttpCall
 from ._model_lists import read_openai_list
+from ._own_facts import with_own_windows
 from ._think_tags import ThinkTags
 from .dialects import DIALECTS, Dialect
 
@@ -442,16 +443,10 @@ def format_error(
 
 
 def read_models(
-    body: Any,
-    *,
-    provider: str,
-    dialect: Dialect = DIALECTS["openai"],
-    default: Capabilities | None = None,
+    body: Any, *, provider: str, default: Capabilities | None = None
 ) -> list[ModelInfo]:
     """Read a list of models, as far as the server describes them; `default` for the others."""
-    return read_openai_list(
-        body, provider=provider, context_fields=dialect.context_fields, default=default
-    )
+    return read_openai_list(body, provider=provider, default=default)
 
 
 class OpenAIChatProvider(HttpProvider):
@@ -508,6 +503,7 @@ class OpenAIChatProvider(HttpProvider):
     async def list_models(self) -> list[ModelInfo]:
         url = f"{self.endpoint.base_url.rstrip('/')}/{self._dialect.models_path}"
         body = await self.get_json(url)
-        return read_models(
-            body, provider=self.name, dialect=self._dialect, default=self.capabilities
+        models = read_models(body, provider=self.name, default=self.capabilities)
+        return await with_own_windows(
+            models, self._dialect.own_facts, base_url=self.endpoint.base_url, get=self.get_json
         )

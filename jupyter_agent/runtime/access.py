@@ -104,6 +104,7 @@ class ModelAccess:
         self._live = LiveModels(self.endpoints, seconds=ask_seconds)
         self.keys = ProviderKeys(self.endpoints, self._live, self._forget)
         self._refined: dict[str, tuple[float, ModelInfo]] = {}
+        self._learned_windows: dict[str, int] = {}
         self._served = None if server is None else Served(server, self.endpoints, tuple(own))
 
     @property
@@ -160,6 +161,19 @@ class ModelAccess:
             info = replace(merged, context_window=window)
         return info
 
+    def learn_window(self, model_id: str, tokens: int) -> None:
+        """Remember the window that a refusal named, in tokens, while this process runs."""
+        self._learned_windows[model_id] = tokens
+        self._refined.pop(model_id, None)
+
+    def with_learned_window(self, access: Access) -> Access:
+        """Return the access with the window that a refusal named, if there was one."""
+        window = self._learned_windows.get(access.model.id)
+        if window is None:
+            return access
+        window = min(window, access.model.context_window or window)
+        return replace(access, model=replace(access.model, context_window=window))
+
     async def learn(self, model_id: str) -> None:
         """Ask the server, where there is one, what it has: that decides how a model is reached."""
         if self._served is not None and model_id.strip().lower() != DEMO:
@@ -188,6 +202,9 @@ class ModelAccess:
         live = next((model for model in listed if model.name in names), None)
         if live is None:
             return access
+        if live.context_window is not None:
+            # The server may have been restarted with another window: what it states now counts.
+            self._learned_windows.pop(known.id, None)
         window = _window(known, live, access.api)
         described = live.capabilities is not access.provider.capabilities
         named = replace(live, id=known.id, name=known.name)

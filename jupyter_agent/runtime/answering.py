@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..agent.retry import may_fall_back
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
@@ -76,8 +77,10 @@ class Answering:
         if self._tools and not model.capabilities.tools and model.id not in self._warned:
             self._warned.add(model.id)
             self._say(
-                f"{model.label} cannot use tools, as far as is known: it can talk, but "
-                "neither read nor change the notebook. Choose another model for that.",
+                f"{model.label} is listed as a model without tools: it can talk, but neither read "
+                "nor change the notebook. Choose another model, or, if this one can use tools, say "
+                "so under “Correct what is known of a model” in the model settings (elsewhere: "
+                f'`jupyter agent models --set {model.id} \'{{"capabilities": {{"tools": true}}}}\'`).',
                 "no_tools",
             )
 
@@ -87,6 +90,12 @@ class Answering:
             return None
         self._tools = self._tools and self.current.model.capabilities.tools
         return await self._next(error, self.current.model.id)
+
+    def with_window(self, window: int) -> Provider:
+        """Take in that the current model reads only so many tokens; returns its provider."""
+        self._access.learn_window(self.current.model.id, window)
+        self._use(replace(self.current, model=replace(self.current.model, context_window=window)))
+        return self.current.provider
 
     async def aclose(self) -> None:
         """Close every provider that was opened."""
@@ -119,7 +128,7 @@ class Answering:
         await self._access.learn(model_id)
         access = self._access.open(model_id, self._on_retry)
         self._opened.append(access.provider)
-        return await self._access.refine(access)
+        return self._access.with_learned_window(await self._access.refine(access))
 
     def _use(self, access: Access) -> None:
         self._current = access
@@ -127,7 +136,7 @@ class Answering:
 
     def _lacking(self, model: ModelInfo) -> str | None:
         if self._tools and not model.capabilities.tools:
-            return "cannot use tools, as far as is known"
+            return "is listed as a model without tools"
         if not model.capabilities.vision and _has_images(self._history):
             return "cannot look at the images of this conversation"
         return None

@@ -15,11 +15,12 @@ from ..context.prompt import PromptFacts
 from ..digest.fence import Fence
 from ..policy.broker import Broker
 from ..policy.grants import Grant
-from ..protocol.errors import ErrorInfo
+from ..protocol.errors import ContextOverflow, ErrorInfo
 from ..protocol.messages import Message
 from ..protocol.models import ModelInfo
-from ..protocol.session_events import Retry
+from ..protocol.session_events import Notice, Retry
 from ..protocol.tools import Mode
+from ..providers.base import Provider
 from ..tools.base import Tool, definition
 from .answering import Answering
 from .questions import Questions
@@ -78,7 +79,10 @@ class RunWork:
     async def converse(self, run_id: str) -> Outcome:
         """Answer what was said, until the model is done."""
         async with self._answering() as answering:
-            return await self._loop(run_id, answering).run()
+            outcome = await self._loop(run_id, answering).run()
+        if outcome.error is not None and outcome.error.code == ContextOverflow.code:
+            await self._leave_out_prompts()
+        return outcome
 
     async def compact(self, run_id: str) -> Outcome:
         """Summarise the turns before the last."""
@@ -134,8 +138,26 @@ class RunWork:
             on_usage=lambda usage, request: self._spending.count(
                 usage, request, parts.history[-1], spent=spent, model=answering.current.model
             ),
-            fall_back=answering.fall_back,
+            fall_back=lambda error: self._recover(answering, error),
         )
+
+    async def _recover(self, answering: Answering, error: ErrorInfo) -> Provider | None:
+        """Return who can answer after a failure: the same model when the request can be shortened."""
+        if error.code == ContextOverflow.code:
+            window = self._context.refused(error, answering.current.model.context_window)
+            return None if window is None else answering.with_window(window)
+        return await answering.fall_back(error)
+
+    async def _leave_out_prompts(self) -> None:
+        if await self._context.leave_out_prompts():
+            self._parts.journal.emit(
+                Notice(
+                    level="info",
+                    text="The model could not read this prompt: it is too long. It stays here, and "
+                    "is left out of what the model is sent from now on.",
+                    code="prompt_left_out",
+                )
+            )
 
     def _permits(self) -> Permits:
         return Permits(

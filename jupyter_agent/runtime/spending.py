@@ -33,7 +33,7 @@ class Spending:
     ) -> None:
         """Add an answer's usage; where the provider tells none that can be, an estimate stands in."""
         usage = counted_usage(usage, estimated_usage(request, answer))
-        self._context.reported = usage.input
+        self._context.counted(usage.input)
         self.add(usage, spent, model, usage.input + usage.output)
 
     def add(

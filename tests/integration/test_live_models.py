@@ -90,7 +90,7 @@ async def test_a_provider_that_fails_keeps_its_models_and_the_failure_is_told(
 async def test_a_list_that_nobody_foresaw_is_a_failure_too(tmp_path: Path, caplog: Any) -> None:
     with serving(row("x", context_window={"odd": 1}), row("y", top_provider=7)) as groq:
         assert (await access_to(tmp_path, groq=groq).models(live=True)).failures == ()
-    with serving(row("x", tags=5)) as groq:
+    with serving(row("x", type=["odd"])) as groq:
         [failure] = (await access_to(tmp_path, groq=groq).models(live=True)).failures
         assert "no list of models" in failure.message and "groq" in caplog.text
 

@@ -78,6 +78,58 @@ def test_abilities_are_read(row: dict[str, Any], able: str) -> None:
     assert model.capabilities is not DEFAULT
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"tags": [], "aliases": ["m"], "meta": {"n_ctx": 8192, "n_ctx_train": 8192}},  # llama.cpp
+        {"tags": ["chat"]},
+        {"architecture": {"input_modalities": ["text"], "output_modalities": ["text"]}},
+        {"capabilities": ["completion", "multimodal"]},
+        {"capabilities": {"completion_chat": True}},
+        {"supported_parameters": []},
+        {"supports_reasoning": True},
+        {"supports_tools": None},
+        {"providers": [{"context_length": 7}]},
+    ],
+)
+def test_silence_about_tools_keeps_the_default(row: dict[str, Any]) -> None:
+    [model] = read({"id": "m", **row})
+    assert model.capabilities.tools is DEFAULT.tools is True
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"supports_tools": False},
+        {"capabilities": {"function_calling": False}},
+        {"capabilities": {"trained_for_tool_use": False}},
+        {"supported_parameters": ["temperature"]},
+        {"providers": [{"supports_tools": False}, {}]},
+    ],
+)
+def test_a_field_that_speaks_of_tools_may_say_no(row: dict[str, Any]) -> None:
+    [model] = read({"id": "m", **row})
+    assert model.capabilities.tools is False and model.capabilities.tool_choice is False
+
+
+@pytest.mark.parametrize(
+    ("row", "size"),
+    [
+        ({"meta": {"n_ctx": 8192, "n_ctx_train": 131072}}, 8192),
+        ({"loaded_context_length": 4096, "max_context_length": 131072}, 4096),
+        ({"max_context_length": 131072}, 131072),
+        ({"max_model_len": 4096}, 4096),
+        ({"meta": None}, None),
+        ({"meta": {"n_ctx": "many"}}, None),
+    ],
+)
+def test_the_context_size_is_that_of_the_loaded_model(
+    row: dict[str, Any], size: int | None
+) -> None:
+    [model] = read({"id": "m", **row})
+    assert model.context_window == size
+
+
 def test_a_server_that_says_nothing_leaves_the_default() -> None:
     [model] = read({"id": "m", "capabilities": {}})
     assert model.capabilities is DEFAULT and model.price is None

@@ -6,7 +6,6 @@ import pytest
 
 from jupyter_agent.providers._assemble import Assembler
 from jupyter_agent.providers._history import WireNames
-from jupyter_agent.providers.dialects import DIALECTS
 from jupyter_agent.providers.openai_chat import (
     ChatDecoder,
     format_error,
@@ -247,7 +246,7 @@ def test_seed_069_the_calls_decide_whether_to_go_on():
 def test_model_lists_of_several_shapes():
     rows = [{"id": "a", "max_context_length": 9, "capabilities": {"function_calling": True}}]
     for shape in ({"data": rows}, {"models": rows}, rows):
-        [model] = read_models(shape, provider="mistral", dialect=DIALECTS["mistral"])
+        [model] = read_models(shape, provider="mistral")
         assert (model.name, model.context_window, model.capabilities.tools) == ("a", 9, True)
     assert read_models({"data": None}, provider="x") == []
     assert read_models("x", provider="x") == []

@@ -8,6 +8,7 @@ import pytest
 from session_rig import Model, manager_of, notices, of, say, start, summarised, watch
 
 from jupyter_agent.config import Limits, Settings
+from jupyter_agent.context.budget import request_tokens
 from jupyter_agent.protocol.errors import ErrorInfo, MissingKey
 from jupyter_agent.protocol.messages import ImagePart
 from jupyter_agent.protocol.usage import Usage
@@ -94,6 +95,69 @@ async def test_what_cannot_fit_is_refused_before_it_is_sent(tmp_path):
         assert model.requests == []
         await say(session, "shorter")
         assert of(events, "run_end")[-1].status == "done"
+
+
+class Strict:
+    """A server with a window that it states in no list: it refuses what is longer."""
+
+    def __init__(self, window, *, names_sizes=True, tokenizer=1.0):
+        self.window, self.names_sizes, self.tokenizer = window, names_sizes, tokenizer
+        self.refused = 0
+
+    def __call__(self, request):
+        size = int(request_tokens(request) * self.tokenizer)
+        if size > self.window:
+            self.refused += 1
+            details = {"window": self.window, "prompt_tokens": size} if self.names_sizes else None
+            error = ErrorInfo(code="context_overflow", message="Too long.", details=details)
+            return [Fail(error)]
+        usage = Usage(input=size, output=10, total=size + 10)
+        return [*chatty(request), Report(usage)]
+
+
+@pytest.mark.parametrize("names_sizes", [True, False])
+@pytest.mark.parametrize("tokenizer", [1.0, 1.3])
+async def test_a_window_nobody_knew_of_is_learned_from_the_refusal(
+    tmp_path, names_sizes, tokenizer
+):
+    server = Strict(SMALL, names_sizes=names_sizes, tokenizer=tokenizer)
+    async with manager_of(tmp_path, first=Model(server)) as manager:
+        session, events = await start(manager)
+        for number in range(20):
+            await say(session, f"question {number}: " + "why " * 300)
+        assert {event.status for event in of(events, "run_end")} == {"done"}
+        assert of(events, "context_compacted") and 1 <= server.refused <= 3
+        learned = of(events, "budget")[-1].context_window
+        assert learned == SMALL if names_sizes else learned < SMALL
+
+
+async def test_a_prompt_that_is_too_long_does_not_spoil_the_session(tmp_path):
+    model = Model(Strict(SMALL))
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        await say(session, "x" * 8 * SMALL)
+        assert of(events, "run_end")[-1].error.code == "context_overflow"
+        assert "prompt_left_out" in notices(events)
+        await say(session, "thanks")
+        assert of(events, "run_end")[-1].status == "done"
+        assert "xxx" not in "".join(m.text for m in model.requests[-1].messages)
+        kept = session.id
+    model = Model(Strict(SMALL))
+    async with manager_of(tmp_path, first=model) as manager:  # and after a restart
+        session = await manager.get(kept, owner="me")
+        await say(session, "still here?")
+        assert session.history[-1].role == "assistant"
+        assert "xxx" not in "".join(m.text for m in model.requests[-1].messages)
+
+
+async def test_a_window_smaller_than_the_tools_is_named_with_the_remedy(tmp_path):
+    model = Model(Strict(1_000))
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        await say(session, "hello")
+        error = of(events, "run_end")[-1].error
+        assert error.code == "context_overflow" and "1,000 tokens" in error.message
+        assert "-c 16384" in error.message and "new session" not in error.message
 
 
 # -- models that stand in --------------------------------------------------------------------------
