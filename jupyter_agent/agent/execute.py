@@ -37,6 +37,7 @@ from ..tools.base import (
     redacted_output,
     text_output,
 )
+from .arguments import read_arguments
 from .limits import Spent
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class Executor:
             known = ", ".join(near or sorted(self._tools))
             return _invalid(call, f"There is no tool {call.name!r}. There are: {known}.")
         try:
-            arguments = tool.arguments.model_validate(call.arguments)
+            arguments = read_arguments(tool.arguments, call.arguments)
         except ValidationError as error:
             return _invalid(call, _faults(error))
         try:

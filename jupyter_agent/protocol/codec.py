@@ -97,19 +97,33 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _loads(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+
+
+def parse_strictly(text: str) -> Any:
+    """Return the value of a JSON text, parsed as arguments are; None for what is not such a text."""
+    try:
+        return _loads(text)
+    except (RecursionError, ValueError):
+        return None
+
+
 def parse_arguments(raw: str) -> tuple[dict[str, Any] | None, str | None]:
     """Parse a tool call's arguments once, strictly.
 
-    Nothing at all means `{}`. Duplicate keys, NaN, anything but an object, and nesting beyond
+    Nothing at all, or `null`, means `{}`; an object written as a JSON string is that object. Duplicate keys, NaN, anything but an object, and nesting beyond
     Python's recursion limit are refused: what is shown must be what runs.
 
     Returns:
         The arguments and None, or None and why they cannot be used.
     """
-    if not raw.strip():
+    if raw.strip() in ("", "null"):
         return {}, None
     try:
-        value = json.loads(raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = _loads(raw)
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            raw, value = value, _loads(value)
     except RecursionError:
         return None, "the arguments are nested too deeply"
     except ValueError as error:

@@ -9,13 +9,14 @@ import asyncio
 import itertools
 import random
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..protocol.errors import BadRequest, ErrorInfo, ProviderError
-from ..protocol.models import Capabilities, ModelInfo, Request
+from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import Failed, ProviderEvent
 from ._body import Body
 from ._decode import Decoder
@@ -23,9 +24,12 @@ from ._errors import MAX_RETRY_AFTER, error_from_response, redact
 from ._guards import check_request
 from ._history import has_seals, repair, without_seals
 from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
+from ._schemas import simplest, without_bounds
 
 _FIRST_DELAY = 0.5  # seconds, doubled with each retry
 _LONGEST_DELAY = 8.0
+# How long a server may load its model; large ones take minutes from a slow disk.
+LOADING_PATIENCE = 600.0
 # A seal that was good once and is not any more: the account, the model or what stood before it
 # changed (a summary of older turns, another system prompt).
 _STALE_SEAL = re.compile(
@@ -33,6 +37,8 @@ _STALE_SEAL = re.compile(
     r"|thought.?signature|encrypted.?content",
     re.I,
 )
+# A server that cannot compile a tool's schema: llama.cpp (grammar), OpenAI and Anthropic (schema).
+_SCHEMA = re.compile(r"\bgrammar|\bschema|number of repetitions", re.I)
 
 
 class HttpProvider(ABC):
@@ -44,7 +50,7 @@ class HttpProvider(ABC):
         self._name = name
         self._capabilities = capabilities
         self.endpoint = endpoint
-        self._http = HttpClient(endpoint, name, self.api)
+        self._http = HttpClient(endpoint, endpoint.label or name, self.api)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self._name!r}, base_url={self.endpoint.base_url!r})"
@@ -52,6 +58,11 @@ class HttpProvider(ABC):
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def spoken_name(self) -> str:
+        """What errors call it: a server of the person's own by its address."""
+        return self.endpoint.label or self._name
 
     @property
     def capabilities(self) -> Capabilities:
@@ -81,11 +92,15 @@ class HttpProvider(ABC):
     def refused(self, refusal: Refusal, model: str) -> ProviderError:
         """Return the error for an HTTP answer that is none."""
         return error_from_response(
-            refusal.status, refusal.headers, refusal.body, provider=self._name, model=model
+            refusal.status, refusal.headers, refusal.body, provider=self.spoken_name, model=model
         )
 
     def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
         """Return the request without what the server refused of it; None when that is all of it."""
+        habits = self.endpoint.habits
+        if request.tools and not habits.simplest_schemas and _SCHEMA.search(failure.message):
+            habits.simplest_schemas = True
+            return replace(request, tools=simplest(request.tools))
         stale = failure.code == BadRequest.code and _STALE_SEAL.search(failure.message)
         if not (stale and has_seals(request.messages)):
             return None
@@ -94,11 +109,16 @@ class HttpProvider(ABC):
     async def stream(self, request: Request) -> AsyncGenerator[ProviderEvent, None]:
         try:
             check_request(request, self._capabilities, self._name)
-            request = replace(request, messages=repair(request.messages, self._name))
+            request = replace(
+                request,
+                messages=repair(request.messages, self._name),
+                tools=self._offered(request.tools),
+            )
             call, decoder = self.prepare(request)
         except ProviderError as error:
             yield Failed(error=self._clean(error.info(), request.model))
             return
+        started = time.monotonic()
         for attempt in itertools.count(1):
             failure: ErrorInfo | None = None
             begun = False
@@ -124,7 +144,9 @@ class HttpProvider(ABC):
                 request = other
                 call, decoder = self.prepare(request)
                 continue
-            if begun or not failure.retryable or attempt > self.endpoint.max_retries:
+            waits = _is_loading(failure) and time.monotonic() - started < LOADING_PATIENCE
+            spent = attempt > self.endpoint.max_retries and not waits
+            if begun or not failure.retryable or spent:
                 yield Failed(error=failure)
                 return
             delay = _delay(attempt, failure)
@@ -132,6 +154,12 @@ class HttpProvider(ABC):
                 self.endpoint.on_retry(attempt, delay, failure)
             await asyncio.sleep(delay)
             call, decoder = self.prepare(request)
+
+    def _offered(self, tools: tuple[ToolDefinition, ...]) -> tuple[ToolDefinition, ...]:
+        """Return the tools with schemas that this server takes."""
+        if self.endpoint.habits.simplest_schemas:
+            return simplest(tools)
+        return without_bounds(tools) if self.endpoint.plain_schemas else tools
 
     async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """Return what a GET answers.
@@ -159,7 +187,7 @@ class HttpProvider(ABC):
         """Name provider and model, and make sure that no key is quoted."""
         return replace(
             info,
-            provider=info.provider or self._name,
+            provider=self._name,
             model=info.model or model or None,
             message=redact(info.message, self.endpoint.api_key),
         )
@@ -180,6 +208,10 @@ async def _next_events(body: Body, decoder: Decoder) -> list[ProviderEvent]:
         return events
     except ProviderError as error:
         return decoder.fail(error)
+
+
+def _is_loading(failure: ErrorInfo) -> bool:
+    return bool(failure.details and failure.details.get("loading"))
 
 
 def _delay(attempt: int, failure: ErrorInfo) -> float:

@@ -25,6 +25,7 @@ from ..protocol.errors import (
     StreamInterrupted,
     TimedOut,
     Unauthorized,
+    UnsupportedCapability,
 )
 from ..protocol.redaction import KEY_PREFIXES
 from ._json import compact_json, parse_json
@@ -63,6 +64,22 @@ _RATE = re.compile(
 _OVERLOAD = re.compile(
     r"overloaded|no capacity|over capacity|temporarily unavailable|service ?unavailable"
     r"|model ?not ?ready|try again later",
+    re.I,
+)
+_LOADING = re.compile(r"loading model|model is (currently )?loading|model_loading", re.I)
+_NO_TOOLS = re.compile(
+    r"(does not|doesn't|do not|cannot|not) (currently )?support.{0,20}\b(tools?|function)\b"
+    r"|no endpoints found that support tool|tools?( param)? requires? --jinja|requires --jinja"
+    r"|tool (use|calling|choice).{0,20}(is )?not (supported|enabled)",
+    re.I,
+)
+_NO_MEMORY = re.compile(
+    r"out of memory|cuda error|failed to allocate|cannot allocate memory|insufficient memory"
+    r"|requires more system memory|not enough (gpu |video )?memory",
+    re.I,
+)
+_AFTER = re.compile(
+    r"(?:try again|retry) (?:in|after) (?:(\d+)m(?!s))?\s?(?:([\d.]{1,8})\s?(ms|s|seconds?)\b)?",
     re.I,
 )
 _SERVER = re.compile(r"internal[ _]?(server)?[ _]?(error|failure)|server_error|api_error", re.I)
@@ -112,7 +129,7 @@ def read_report(body: bytes | str | dict[str, Any] | list[Any] | None) -> Report
         words=words,
         kind=" ".join(dict.fromkeys(kinds)),
         status=_status(inner, body),
-        retry_after=_retry_info(inner),
+        retry_after=_retry_info(inner) or _retry_words(words),
         raw=raw[:_MAX_BODY],
     )
 
@@ -150,6 +167,15 @@ def _retry_info(source: dict[str, Any]) -> float | None:
         if isinstance(delay, str) and (found := re.fullmatch(r"([\d.]{1,12})s", delay)):
             return min(float(found[1]), MAX_RETRY_AFTER)
     return None
+
+
+def _retry_words(words: str) -> float | None:
+    """Read "try again in 1.9s", "in 340 ms", "in 2m3.5s"; seconds, at most `MAX_RETRY_AFTER`."""
+    found = _AFTER.search(words)
+    if found is None or not (found[1] or found[2]):
+        return None
+    seconds = (_number(found[2] or "0") or 0.0) * (0.001 if found[3] == "ms" else 1.0)
+    return min(seconds + 60.0 * int(found[1] or 0), MAX_RETRY_AFTER)
 
 
 def error_from_response(
@@ -190,8 +216,17 @@ def error_from_body(
         retryable=retryable,
         retry_after=report.retry_after,
         body=report.raw,
-        details=sizes_in(report.raw) if kind is ContextOverflow else None,
+        details=_details(kind, report),
     )
+
+
+def _details(kind: type[ProviderError], report: Report) -> dict[str, Any] | None:
+    """Return the facts that those who handle the error need, beside its sentence."""
+    if kind is ContextOverflow:
+        return sizes_in(report.raw)
+    if kind is Overloaded and _LOADING.search(f"{report.kind} {report.words}"):
+        return {"loading": True}
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +283,19 @@ _RULES = (
         statuses=_of(None, _OK_ISH, 400, 413, 422, 429, 500),
         words=OVERFLOW,
     ),
+    _Rule(
+        UnsupportedCapability,
+        "{provider} does not let {model} use tools{words}, so it could talk and nothing more. Choose "
+        "another model; llama.cpp's server needs `--jinja`, vLLM's `--enable-auto-tool-choice`.",
+        words=_NO_TOOLS,
+    ),
+    _Rule(
+        Overloaded,
+        "{provider} has not enough memory for this{words}. Start it with a smaller model or window.",
+        statuses=_of(None, _OK_ISH, 400, 500, 503),
+        words=_NO_MEMORY,
+    ),
+    _Rule(Overloaded, "{provider} is still loading {model}.", True, words=_LOADING),
     _Rule(RateLimited, _NO_CREDIT, statuses=_of(402)),
     _Rule(Unauthorized, _BAD_KEY, statuses=_of(401)),
     _Rule(RateLimited, _NO_CREDIT, words=_QUOTA),
@@ -268,13 +316,13 @@ _RULES = (
     ),
     _Rule(
         BadRequest,
-        "{provider} does not offer the model {model}{words}. Choose another model.",
+        "{provider} does not offer {model}{words}. Choose another model.",
         statuses=_of(None, range(200, 500)),
         words=_MODEL,
     ),
     _Rule(
         BadRequest,
-        "{provider} found nothing at this address{words}. Check the base URL and the model's name.",
+        "{provider} found nothing at this address{words}. Check the base URL (most servers want `/v1` at its end) and the model's name.",
         statuses=_of(404),
     ),
     _Rule(
@@ -307,7 +355,7 @@ def _classify(
     rule = next(rule for rule in _RULES if rule.fits(status, text))
     sentence = rule.sentence.format(
         provider=_named(provider),
-        model=model or "the model",
+        model=model or "this model",
         words=quote(report.words),
     )
     return rule.kind, sentence, rule.retryable

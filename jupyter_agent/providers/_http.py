@@ -19,6 +19,7 @@ from ..protocol.errors import ConnectionFailed, ErrorInfo, ParseFailed, StreamIn
 from ._body import Body, Timeouts
 from ._errors import redact
 from ._faults import proxy_for, translate, unsendable
+from ._habits import Habits
 from ._json import compact_json, parse_json
 from .dialects import LABELS
 
@@ -39,6 +40,7 @@ class Endpoint:
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
+    label: str = ""  # what errors call it, where the provider's own name says nothing
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     proxy: str | None = field(default=None, repr=False)
@@ -47,6 +49,8 @@ class Endpoint:
     on_retry: OnRetry | None = None
     transport: httpx.AsyncBaseTransport | None = None
     record_to: str | None = None  # a folder that gets a copy of every answer
+    plain_schemas: bool = False  # whether tools' schemas go without bounds
+    habits: Habits = field(default_factory=Habits)  # what the server was found not to accept
     direct: bool = False  # never through a proxy, whatever the environment says
 
 
@@ -227,8 +231,9 @@ class HttpClient:
 
     def _whom(self, url: str) -> str:
         host = url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]
+        host = redact(host, self._endpoint.api_key)
         name = LABELS.get(self._provider, self._provider)
-        return f"{name} ({redact(host, self._endpoint.api_key)})"
+        return name if name == host else f"{name} ({host})"
 
 
 # A proxy from the environment is for the outside world, not for a model server on this machine.

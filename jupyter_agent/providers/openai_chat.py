@@ -8,8 +8,9 @@ Source: https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol.errors import ErrorInfo, Overloaded, ProviderError
@@ -24,6 +25,7 @@ from ._chat_pieces import API, EXTRA, CallKeys, ReasoningDetails
 from ._decode import SseDecoder, decode
 from ._effort import clamp_effort
 from ._errors import error_from_response
+from ._habits import Habits
 from ._history import (
     WireIds,
     WireNames,
@@ -59,21 +61,30 @@ _FINISH: dict[str, FinishKind] = {
     "sensitive": "content_filter",
     "refusal": "refusal",
 }
+# A message's content on the wire: text, or parts.
+Content = str | list[dict[str, Any]]
+_NO_SYSTEM_ROLE = re.compile(
+    r"system.{0,40}(not (be )?(supported|allowed)|unsupported)|only user and assistant roles"
+    r"|roles must alternate",
+    re.I,
+)
 _BROKEN = ("error", "network_error", "insufficient_system_resource")
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The names of one conversation on one server's wire."""
+    """How one conversation is written for one server: names, ids, and what it does not accept."""
 
     dialect: Dialect
     names: WireNames
     ids: WireIds
+    habits: Habits = field(default_factory=Habits)
 
 
-def wire_for(request: Request, dialect: Dialect) -> Wire:
+def wire_for(request: Request, dialect: Dialect, habits: Habits | None = None) -> Wire:
     """Map the tools and calls of a request to what the dialect accepts."""
-    return Wire(dialect, WireNames(tool_names(request)), WireIds(dialect.call_id, length=9))
+    names, ids = WireNames(tool_names(request)), WireIds(dialect.call_id, length=9)
+    return Wire(dialect, names, ids, habits or Habits())
 
 
 # ---- what is sent ------------------------------------------------------------------------------
@@ -91,7 +102,7 @@ def create_stream(
     }
     if request.model.startswith(dialect.cache_marks):
         _mark_turns(body["messages"])
-    if dialect.stream_options:
+    if dialect.stream_options and not wire.habits.no_usage_option:
         body["stream_options"] = {"include_usage": True}
     if request.tools:
         body["tools"] = format_tools(request.tools, wire.names)
@@ -137,7 +148,8 @@ def format_messages(
     system, rest = split_system(messages)
     written: list[dict[str, Any]] = []
     if system:
-        written.append({"role": wire.dialect.system_role, "content": system})
+        role = "user" if wire.habits.no_system_role else wire.dialect.system_role
+        written.append({"role": role, "content": system})
     for message in rest:
         if message.role == "assistant":
             written.append(_assistant(message, wire, thinking))
@@ -146,7 +158,34 @@ def format_messages(
         else:
             content = to_wire_content(message.parts, wire.dialect)
             written.append({"role": "user", "content": content})
+    written = _joined(written)
     return _bridged(written) if wire.dialect.bridge else written
+
+
+def _joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join neighbouring messages of the user: strict chat templates insist that roles alternate.
+
+    They stand side by side after a prompt that failed, or that was stopped before the first word.
+    """
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        last = written[-1] if written else None
+        if last is not None and last["role"] == message["role"] == "user":
+            written[-1] = {**last, "content": _both(last["content"], message["content"])}
+        else:
+            written.append(message)
+    return written
+
+
+def _both(first: Content, second: Content) -> Content:
+    """Return the content of two messages as that of one."""
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_as_parts(first), *_as_parts(second)]
+
+
+def _as_parts(content: Content) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _bridged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -474,7 +513,7 @@ class OpenAIChatProvider(HttpProvider):
         return {self._dialect.auth_header: key}
 
     def prepare(self, request: Request) -> tuple[HttpCall, ChatDecoder]:
-        wire = wire_for(request, self._dialect)
+        wire = wire_for(request, self._dialect, self.endpoint.habits)
         call = create_stream(
             request, base_url=self.endpoint.base_url, capabilities=self.capabilities, wire=wire
         )
@@ -486,7 +525,7 @@ class OpenAIChatProvider(HttpProvider):
         )
         decoder = ChatDecoder(
             assembler,
-            provider=self.name,
+            provider=self.spoken_name,
             model=request.model,
             names=wire.names,
             think_tags=self._dialect.think_tags,
@@ -495,9 +534,19 @@ class OpenAIChatProvider(HttpProvider):
         return call, decoder
 
     def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
-        """Tell calls in words that Gemini, behind this API too, misses its signature on."""
+        """Ask without what the server does not accept, and remember that.
+
+        Gemini, behind this API too, refuses calls without its signature: they are told in words.
+        """
+        habits = self.endpoint.habits
         if misses_seal(failure):
             return retold(request, _is_unsigned)
+        if "stream_options" in failure.message and not habits.no_usage_option:
+            habits.no_usage_option = True
+            return request
+        if _NO_SYSTEM_ROLE.search(failure.message) and not habits.no_system_role:
+            habits.no_system_role = True
+            return request
         return super().amended(request, failure)
 
     async def list_models(self) -> list[ModelInfo]:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ..protocol.errors import ConfigError, MissingKey, UnknownModel
 from ..protocol.models import Capabilities
 from ._body import Timeouts
+from ._habits import Habits
 from ._http import Endpoint, OnRetry
 from .base import Provider
 from .dialects import DIALECTS, Dialect
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_REGION = "us-east-1"
+# The provider whose address only the person knows.
+OWN_SERVER = "openai-compatible"
 _PLAIN = Capabilities(streaming=True, system_prompt=True)
 _WITH_TOOLS = replace(_PLAIN, tools=True, tool_choice=True, parallel_tools=True)
 _WITH_VISION = replace(_WITH_TOOLS, vision=True)
@@ -56,7 +59,7 @@ class ProviderEntry:
     @property
     def needs_key(self) -> bool:
         """Whether it cannot be used without a key. Bedrock takes AWS credentials as well."""
-        keyless = ("bedrock", "openai-compatible")
+        keyless = ("bedrock", OWN_SERVER)
         return bool(self.key_variables) and not self.local and self.name not in keyless
 
 
@@ -77,6 +80,7 @@ class ProviderSpec:
         on_retry: called with (attempt, delay in seconds, error) before each retry.
         transport: what carries HTTP instead of the network, for tests.
         record_to: a folder that gets a copy of every answer, without keys, for bug reports.
+        habits: what the model's address was found not to accept; filled in as it refuses.
     """
 
     provider: str
@@ -97,6 +101,7 @@ class ProviderSpec:
     on_retry: OnRetry | None = None
     transport: httpx.AsyncBaseTransport | None = None
     record_to: str | None = None
+    habits: Habits = field(default_factory=Habits)
 
 
 def _chat_entry(dialect: Dialect) -> ProviderEntry:
@@ -243,8 +248,10 @@ def make_provider(spec: ProviderSpec) -> Provider:
             f"{entry.label} needs an API key. Set {entry.key_variables[0]}, or enter it in the settings.",
             details={"provider": entry.name, "key_env": list(entry.key_variables)},
         )
+    base_url = _without_route(base_url.replace("{region}", region))
     endpoint = Endpoint(
-        base_url=base_url.replace("{region}", region),
+        base_url=base_url,
+        label=urlsplit(base_url).netloc if entry.name == OWN_SERVER else "",
         api_key=key,
         headers=dict(spec.headers),
         timeouts=spec.timeouts,
@@ -254,6 +261,9 @@ def make_provider(spec: ProviderSpec) -> Provider:
         on_retry=spec.on_retry,
         transport=spec.transport,
         record_to=spec.record_to,
+        # Own servers and gateways may turn schemas into grammars, which cannot take every bound.
+        plain_schemas=entry.local or other_address or not entry.base_url,
+        habits=spec.habits,
     )
     return _MAKERS[api](entry, spec, endpoint, spec.capabilities or entry.capabilities)
 
@@ -262,6 +272,15 @@ def _region(spec: ProviderSpec) -> str:
     """Return the AWS region: the one given, else the one of AWS's own tools, else the default."""
     own = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return spec.region or own or DEFAULT_REGION
+
+
+def _without_route(base_url: str) -> str:
+    """Return the address of the API: what is pasted is often that of one of its routes."""
+    plain = base_url.rstrip("/")
+    for route in ("/chat/completions", "/completions", "/responses", "/messages", "/models"):
+        if plain.endswith(f"/v1{route}"):
+            return plain.removesuffix(route)
+    return base_url
 
 
 def _azure_url(base_url: str) -> str:

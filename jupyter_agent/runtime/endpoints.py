@@ -12,12 +12,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from ..config import Settings
+from ..config import Settings, Timeouts
 from ..models.aws import aws_credentials_seen
 from ..models.credentials import Credentials, Key
 from ..models.resolve import (
     DEMO,
+    LOOPBACK_HOSTS,
     OWN_SERVER,
     Endpoint,
     ResolvedModel,
@@ -31,12 +33,15 @@ from ..models.resolve import (
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
 from ..protocol.models import ModelOverride
 from ..protocol.overrides import apply_capabilities
+from ..providers._habits import KnownHabits
 from ..providers.base import Provider
 from .redacting import secrets_in
 
 if TYPE_CHECKING:
     from ..providers.registry import ProviderEntry
 
+# Seconds until a model on this machine must begin to answer, unless the setting says otherwise.
+LOOPBACK_FIRST_EVENT = 600.0
 NO_ADDRESS = "Enter its base URL first."
 
 OnRetry = Callable[[int, float, ErrorInfo], None]
@@ -60,6 +65,7 @@ class Endpoints:
         self.settings = _with_known_names(settings)
         self.credentials = credentials
         self._command_line = command_line
+        self._habits = KnownHabits()
 
     @property
     def table(self) -> Mapping[str, ProviderEntry]:
@@ -214,7 +220,7 @@ class Endpoints:
                 headers=dict(found.headers),
                 timeouts=Timeouts(
                     connect=settings.timeouts.connect,
-                    first_event=settings.timeouts.first_event,
+                    first_event=_first_event(settings, found.base_url),
                     gap=settings.timeouts.gap,
                 ),
                 context_window=found.info.context_window,
@@ -225,8 +231,16 @@ class Endpoints:
                 capabilities=found.info.capabilities,
                 adjust=partial(apply_capabilities, override=said),
                 on_retry=on_retry,
+                habits=self._habits.of(found.base_url, found.name),
             )
         )
+
+
+def _first_event(settings: Settings, base_url: str) -> float:
+    """Return the seconds until an answer must begin: a model on this machine reads slowly."""
+    seconds = settings.timeouts.first_event
+    here = urlsplit(base_url).hostname in LOOPBACK_HOSTS
+    return LOOPBACK_FIRST_EVENT if here and seconds == Timeouts().first_event else seconds
 
 
 def key_variables(settings: Settings) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The classifier: status, headers and body → the right class and a sentence without secrets."""
 
+import json
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -50,6 +51,53 @@ def test_seed_073_each_status_has_its_class_and_a_sentence(status, body, code, r
     assert (error.provider, error.model) == ("openai", "m-1")
     assert error.user_message.endswith(".")
     assert not set("{}<>[]") & set(error.user_message)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "code", "retryable", "told"),
+    [
+        (400, "This model does not support tools", "unsupported_capability", False, "--jinja"),
+        (
+            404,
+            "No endpoints found that support tool use.",
+            "unsupported_capability",
+            False,
+            "another model",
+        ),
+        (500, "tools param requires --jinja flag", "unsupported_capability", False, "--jinja"),
+        (500, "CUDA error: out of memory", "overloaded", False, "memory"),
+        (500, "model requires more system memory (9 GiB)", "overloaded", False, "memory"),
+        (503, "Loading model", "overloaded", True, "still loading m-1"),
+        (400, "Country is not supported", "bad_request", False, ""),
+    ],
+)
+def test_habits_of_local_servers_are_told_with_the_remedy(status, words, code, retryable, told):
+    error = classify(status, json.dumps({"error": {"message": words}}).encode())
+    assert (error.code, error.retryable) == (code, retryable)
+    assert told in error.user_message
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 1.9s.", 1.9),
+        ("Please try again in 340ms.", 0.34),
+        ("Please try again in 20 seconds", 20.0),
+        ("Please try again in 2m3.5s.", 60.0),  # the longest wait there is
+        ("Please try again in 1m.", 60.0),
+        ("Please try again in a while.", None),
+        ("Try again later.", None),
+    ],
+)
+def test_the_wait_that_an_error_names_in_words(words, seconds):
+    error = classify(429, json.dumps({"error": {"message": words}}).encode())
+    assert error.retry_after == seconds
+
+
+def test_no_model_is_named_twice():
+    body = b'{"error":{"code":"model_not_found","message":"x"}}'
+    error = error_from_response(404, {}, body, provider="openai", model="")
+    assert "does not offer this model" in error.user_message
 
 
 @pytest.mark.parametrize(
