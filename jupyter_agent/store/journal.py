@@ -60,9 +60,9 @@ class Journal(Leases):
 
         def query(connection: sqlite3.Connection) -> int:
             row = connection.execute(
-                "SELECT max(coalesce((SELECT max(seq) FROM events WHERE session_id = ?1), 0), "
-                "coalesce((SELECT seq FROM snapshots WHERE session_id = ?1), 0))",
-                (session_id,),
+                "SELECT max(coalesce((SELECT max(seq) FROM events WHERE session_id = :session), 0), "
+                "coalesce((SELECT seq FROM snapshots WHERE session_id = :session), 0))",
+                {"session": session_id},
             ).fetchone()
             return int(row[0])
 

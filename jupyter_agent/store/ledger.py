@@ -44,8 +44,8 @@ class Ledger(Leases):
         def query(connection: sqlite3.Connection) -> list[tuple[str, str]]:
             return connection.execute(
                 "SELECT session_id, run_id FROM runs WHERE status IS NULL "
-                "AND (?1 IS NULL OR session_id = ?1) ORDER BY rowid",
-                (session_id,),
+                "AND (:session IS NULL OR session_id = :session) ORDER BY rowid",
+                {"session": session_id},
             ).fetchall()
 
         return await self._database.read(query)

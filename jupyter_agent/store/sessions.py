@@ -24,8 +24,8 @@ _SELECT = (
     f"SELECT {', '.join(_COLUMNS)}, "
     "(SELECT count(*) FROM messages WHERE session_id = sessions.id) FROM sessions"
 )
-# Whether a path is ?2, or lies in that folder.
-_AT = "({0} = ?2 OR substr({0}, 1, length(?2) + 1) = ?2 || '/')"
+# Whether a path is `:path`, or lies in that folder.
+_AT = "({0} = :path OR substr({0}, 1, length(:path) + 1) = :path || '/')"
 _CHECKPOINT_PATH = "json_extract(CAST(json AS TEXT), '$.path')"
 
 
@@ -63,9 +63,9 @@ class SessionStore(Journal, Ledger):
 
         def query(connection: sqlite3.Connection) -> list[SessionRow]:
             rows = connection.execute(
-                f"{_SELECT} WHERE owner = ?1 AND (?2 IS NULL OR notebook_path = ?2) "
+                f"{_SELECT} WHERE owner = :owner AND (:path IS NULL OR notebook_path = :path) "
                 "ORDER BY updated_at DESC, rowid DESC",
-                (owner, notebook_path),
+                {"owner": owner, "path": notebook_path},
             )
             return [_row(row) for row in rows]
 
@@ -78,10 +78,10 @@ class SessionStore(Journal, Ledger):
 
         def query(connection: sqlite3.Connection) -> list[SessionRow]:
             rows = connection.execute(
-                f"{_SELECT} WHERE owner = ?1 AND ({_AT.format('notebook_path')} OR id IN "
+                f"{_SELECT} WHERE owner = :owner AND ({_AT.format('notebook_path')} OR id IN "
                 f"(SELECT session_id FROM checkpoints WHERE {_AT.format(_CHECKPOINT_PATH)})) "
                 "ORDER BY rowid",
-                (owner, path),
+                {"owner": owner, "path": path},
             )
             return [_row(row) for row in rows]
 

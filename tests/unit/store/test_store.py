@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import sys
@@ -338,3 +339,11 @@ async def test_a_closed_store_says_so() -> None:
     await store.aclose()
     with pytest.raises((StoreUnavailable, RuntimeError)):
         await store.session("s1")
+
+
+def test_no_statement_has_a_numbered_parameter() -> None:
+    """Python 3.12.0 to 3.12.3 warns of `?1` with a sequence: it counts as a name there."""
+    folder = Path(sys.modules[SessionStore.__module__].__file__ or "").parent
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    assert "sessions.py" in texts
+    assert {name for name, text in texts.items() if re.search(r"\?\d", text)} == set()
