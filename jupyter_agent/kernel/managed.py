@@ -1,6 +1,7 @@
 """`ManagedKernels`: kernels that this process starts and ends itself, one for each notebook.
 
-For the command line, where no server owns them.
+For the command line, where no server owns them. They are processes on this machine, or kernels
+behind a gateway where Jupyter is set up to use one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol.errors import KernelStartFailed
+from .gateway import RemoteKernel, gateway_is_used, remote_kernel_names, start_remote
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,9 @@ class ManagedKernel:
         return str(self._log_file.read()[-2_000:].decode("utf-8", "replace")).strip()
 
 
+OwnKernel = ManagedKernel | RemoteKernel
+
+
 class ManagedKernels:
     """Starts a kernel for each notebook, in the notebook's folder, and ends them all.
 
@@ -97,10 +102,10 @@ class ManagedKernels:
 
     def __init__(self, root: Path | str = ".") -> None:
         self._root = Path(root)
-        self._kernels: dict[str, ManagedKernel] = {}
-        self._starting: dict[str, asyncio.Task[ManagedKernel]] = {}
+        self._kernels: dict[str, OwnKernel] = {}
+        self._starting: dict[str, asyncio.Task[OwnKernel]] = {}
 
-    async def find(self, path: str) -> ManagedKernel | None:
+    async def find(self, path: str) -> OwnKernel | None:
         """Return the notebook's kernel while it lives."""
         kernel = self._kernels.get(path)
         if kernel is not None and not await kernel.is_alive():
@@ -108,7 +113,7 @@ class ManagedKernels:
             return None
         return kernel
 
-    async def start(self, path: str, kernel_name: str | None) -> ManagedKernel:
+    async def start(self, path: str, kernel_name: str | None) -> OwnKernel:
         """Start a kernel. Cancelled, it starts all the same and is found, or ended by `aclose`.
 
         Raises:
@@ -122,17 +127,25 @@ class ManagedKernels:
         # Shielded: cut off in the middle, the process would be nobody's.
         return await asyncio.shield(task)
 
-    def _note_started(self, path: str, done: asyncio.Task[ManagedKernel]) -> None:
+    def _note_started(self, path: str, done: asyncio.Task[OwnKernel]) -> None:
         self._starting.pop(path, None)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.debug("A kernel did not start: %s", error)  # whoever waits gets it too
 
-    async def _start(self, path: str, kernel_name: str | None) -> ManagedKernel:
+    async def _start(self, path: str, kernel_name: str | None) -> OwnKernel:
+        folder = str((self._root / path).parent)
+        if gateway_is_used():
+            kernel: OwnKernel = await start_remote(kernel_name, folder)
+        else:
+            kernel = await self._start_process(kernel_name, folder)
+        self._kernels[path] = kernel
+        return kernel
+
+    async def _start_process(self, kernel_name: str | None, folder: str) -> ManagedKernel:
         from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, NoSuchKernel
         from jupyter_client.manager import AsyncKernelManager
 
         manager = AsyncKernelManager(kernel_name=kernel_name or NATIVE_KERNEL_NAME)
-        folder = str((self._root / path).parent)
         log_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the kernel
         try:
             await manager.start_kernel(cwd=folder, stdout=log_file, stderr=log_file)
@@ -145,8 +158,7 @@ class ManagedKernels:
         except Exception as error:
             log_file.close()
             raise KernelStartFailed(f"The kernel did not start: {error}") from error
-        kernel = self._kernels[path] = ManagedKernel(manager, log_file)
-        return kernel
+        return ManagedKernel(manager, log_file)
 
     async def shutdown(self, path: str, *, now: bool = False) -> None:
         """Shut the notebook's kernel down, if it has one; `now`: by force."""
@@ -156,7 +168,7 @@ class ManagedKernels:
 
     async def kernel_names(self) -> dict[str, str]:
         """Return the installed kernelspecs: display names by name."""
-        return await asyncio.to_thread(_installed)
+        return await (remote_kernel_names() if gateway_is_used() else asyncio.to_thread(_installed))
 
     async def change(self, path: str, kernel_name: str) -> None:
         """Start another kernel for the notebook, and shut down the one it has.

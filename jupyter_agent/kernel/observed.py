@@ -374,7 +374,7 @@ class ObservedRunner:
         try:
             while not (await asyncio.wait({over}, timeout=self._input_deadline))[0]:
                 silent = time.monotonic() - watch.last_heard >= self._input_deadline
-                if silent and self._handle.language == "python":
+                if silent and (self._handle.language or observer.language) == "python":
                     await self._headless.refuse_input()
             alive = over.result()
         finally:

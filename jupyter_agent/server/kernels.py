@@ -26,14 +26,23 @@ class ServerKernel:
     @property
     def kernel_name(self) -> str:
         """The name of its kernelspec."""
-        return str(self.manager.kernel_name)
+        remote = self._remote
+        return str(remote["name"] if remote else self.manager.kernel_name)
 
     @property
     def language(self) -> str | None:
         """The language in lower case; None when it is not known."""
+        if self._remote is not None:  # its kernelspec is the gateway's, not one of this machine
+            return None
         spec = getattr(self.manager, "kernel_spec", None)
         language = getattr(spec, "language", None)
         return str(language).lower() if language else None
+
+    @property
+    def _remote(self) -> dict[str, Any] | None:
+        """What its gateway last told of a remote kernel."""
+        found = getattr(self.manager, "kernel", None)
+        return found if isinstance(found, dict) and "name" in found else None
 
     @property
     def execution_state(self) -> str | None:
@@ -75,7 +84,9 @@ class ServerKernel:
         if self.kernel_id not in self._kernels:
             return False
         with _translated(KernelError, "It is not known whether the kernel lives"):
-            return bool(await ensure_async(self.manager.is_alive()))
+            manager = self.manager
+            # A gateway's manager answers True also to the request by which it learns the contrary.
+            return bool(await ensure_async(manager.is_alive())) and bool(manager.has_kernel)
 
     def add_death_callback(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` when the kernel died; returns a function that ends it."""
