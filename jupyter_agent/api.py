@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
-import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from .config import MODES, Limits, Settings, load_settings
+from .config import MODES, load_settings, setting_names
 from .policy.broker import Answer
 from .protocol.errors import (
     ConfigError,
@@ -32,29 +31,30 @@ from .protocol.messages import Effort, Message
 from .protocol.session_events import ApprovalStart, Budget, RunEnd, RunStatus, SessionEvent
 from .protocol.tools import Mode
 from .protocol.usage import Finish, Usage
+from .runtime.blocking import LoopHere, LoopThread
+from .runtime.given import Confirm, check_choice, check_notebook, confirmed, given_model
+from .runtime.in_shell import find_ipython, keep_to_shell, shell_runner
 from .tools.base import Tool
 from .tools.function import FunctionTool, tool
 
 if TYPE_CHECKING:
     from .kernel.managed import ManagedKernels
-    from .kernel.runner import KernelRunner
     from .notebook.reviewed import TakenBack
+    from .providers.base import Provider
+    from .runtime.blocking import Blocking
     from .runtime.manager import SessionManager
     from .runtime.session import Session
 
-T = TypeVar("T")
-Confirm = Callable[[ApprovalStart], "bool | Answer | Awaitable[bool | Answer]"]
-
 __all__ = ["Agent", "Result", "tool"]
 OWNER = "python"
-# What needs no notebook, and is offered beside the shell's own tools where there is none.
-SHELL_TOOLS = frozenset(
-    ("list_files", "read_file", "search_files", "write_file", "ask_user", "update_plan")
-)
-_SETTINGS = {field.name for field in fields(Settings)}
-_LIMITS = {field.name for field in fields(Limits)}
 # Faults of the call or the settings, as against what went wrong while it worked.
+NO_MODEL = (
+    'No model is ready. Pass one, as in Agent("anthropic/…"), set a provider\'s key, '
+    "or start a local server; `jupyter agent models` lists what can be reached. "
+    'Agent("demo") needs neither.'
+)
 _RAISED = (ConfigError, NotebookError, KernelStartFailed)
+AT_WORK = "This agent is at work already. Wait for it or stop it; two agents can work side by side."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +81,14 @@ class Result:
 class Agent:
     """An agent with a conversation that goes on from one `run` to the next.
 
-    Use it from one event loop. `async with Agent(…) as agent` shuts down the kernel it started for
-    a notebook; a Python kernel left behind ends by itself when this process does.
+    With a `notebook`, use it from one event loop. `async with Agent(…) as agent` shuts down the
+    kernel it started for a notebook; a Python kernel left behind ends by itself when this process
+    does.
 
     Args:
-        model: such as `anthropic/claude-sonnet-5`, `ollama/qwen3` or `demo`; None: the one set,
-            else the first that is ready.
+        model: such as `anthropic/claude-sonnet-5`, `ollama/qwen3` or `demo`; or a `Provider` with
+            one model, such as a `ScriptedProvider`. None: the one set, else the first that is
+            ready.
         notebook: the file to work on. Without one, in IPython, the agent works in your shell.
         mode: `plan`, `ask`, `edits` or `auto`; None: the one set, else `ask`.
         tools: functions, or tools made with `@tool`, that the model may call as well.
@@ -94,16 +96,17 @@ class Agent:
         effort: how much the model is to think.
         confirm: gets what would be done and returns whether it may (a bool or an `Answer`; it may
             be async). None: in IPython you are asked in the cell, elsewhere it is denied.
-        settings: any setting by its name, such as `max_turns`, `max_cost`, `rules`, `proxy`.
+        settings: any setting by its name, such as `max_turns`, `max_cost`, `rules`, `proxy`. A
+            script may be given as a function: `scripts={"mine": function}`.
 
     Raises:
-        TypeError: there is no such setting.
-        ConfigError: there is no such mode.
+        TypeError: there is no such setting, or `model` is neither a name nor a provider.
+        ConfigError: there is no such mode or effort, or a setting has a wrong value.
     """
 
     def __init__(
         self,
-        model: str | None = None,
+        model: str | Provider | None = None,
         *,
         notebook: str | Path | None = None,
         mode: Mode | None = None,
@@ -113,11 +116,17 @@ class Agent:
         confirm: Confirm | None = None,
         **settings: Any,
     ) -> None:
-        unknown = sorted(set(settings) - _SETTINGS - _LIMITS)
-        if unknown:
-            raise TypeError(f"Agent has no setting {unknown[0]!r}.")
-        if mode is not None and mode not in MODES:
-            raise ConfigError(f"There is no mode {mode!r}. Modes are {', '.join(MODES)}.")
+        for name in sorted(settings.keys() - setting_names()):
+            near = get_close_matches(name, setting_names(), n=1)
+            raise TypeError(
+                f"Agent has no setting {name!r}{f'; there is {near[0]!r}' if near else ''}."
+            )
+        check_choice("mode", mode, MODES)
+        check_choice("effort", effort, get_args(Effort))
+        if not (model is None or isinstance(model, str) or hasattr(model, "list_models")):
+            raise TypeError(
+                f"model must be the name of a model or a Provider, not {type(model).__name__}."
+            )
         self.notebook = None if notebook is None else Path(notebook).expanduser().resolve()
         # True while a client that shows approvals and questions answers them through the session.
         self.answered_by_events = False
@@ -127,10 +136,13 @@ class Agent:
         self._instructions = instructions
         self._effort = effort
         self._confirm = confirm
-        self._changes = settings
+        self._settings = load_settings(settings)
+        self._own_providers = tuple(settings.get("providers", ()))
         self._core: _Core | None = None
-        self._opening: asyncio.Lock | None = None
-        self._thread: _LoopThread | None = None
+        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._turn: _Turn | None = None
+        self._blocking: Blocking | None = None
+        self._on_open: list[Callable[[Session], None]] = []
 
     # -- running ---------------------------------------------------------------------------------
 
@@ -142,21 +154,21 @@ class Agent:
         Raises:
             AgentError: it cannot begin: no such model, a missing key, no such notebook.
         """
-        session = await self.open_session()
-        before = len(session.history)
         budget, end = Budget(usage=Usage(), session_usage=Usage()), None
-        async with aclosing(self.stream(prompt)) as events:
-            async for event in events:
-                if isinstance(event, Budget):
-                    budget = event
-                elif isinstance(event, RunEnd):
-                    end = event
+        async with self._take_turn() as session:
+            before = len(session.history)
+            async with aclosing(_events(session, prompt)) as events:
+                async for event in events:
+                    if isinstance(event, Budget):
+                        budget = event
+                    elif isinstance(event, RunEnd):
+                        end = event
+            messages = tuple(session.history[before:])
         assert end is not None  # a stream that was not cut ends with it
         if end.error is not None:
             fault = error_from_info(end.error)
             if isinstance(fault, _RAISED):
                 raise fault
-        messages = tuple(session.history[before:])
         answers = [message for message in messages if message.role == "assistant"]
         return Result(
             text=answers[-1].text if answers else "",
@@ -176,44 +188,57 @@ class Agent:
         Raises:
             AgentError: it cannot begin.
         """
-        session = await self.open_session()
-        if session.running:
-            raise NotAllowed("This agent is at work already. Wait for it, or stop it.")
-        self.answered_by_events = False
-        events: asyncio.Queue[SessionEvent] = asyncio.Queue()
-        _, detach = session.journal.attach(
-            lambda seq, event, data: events.put_nowait(event), session.journal.seq
-        )
-        try:
-            await session.prompt(prompt)
-            while True:
-                event = await events.get()
-                if event.type == "run_end":
-                    await session.wait()
-                    yield event
-                    return
+        async with self._take_turn() as session, aclosing(_events(session, prompt)) as events:
+            async for event in events:
                 yield event
+
+    @asynccontextmanager
+    async def _take_turn(self) -> AsyncIterator[Session]:
+        """Have the agent for one run.
+
+        Raises:
+            NotAllowed: it is at work.
+        """
+        # The loop closes an iteration that was left by `break` within its next two steps.
+        for _ in range(2):
+            if self._turn is not None:
+                await asyncio.sleep(0)
+        while (before := self._turn) is not None:
+            if not before.leaving:
+                raise NotAllowed(AT_WORK)
+            await before.over.wait()
+        turn = self._turn = _Turn()
+        try:
+            session = await self.open_session()
+            if session.running:
+                raise NotAllowed(AT_WORK)
+            self.answered_by_events = False
+            try:
+                yield session
+            finally:
+                turn.leaving = True
+                await session.stop()
         finally:
-            detach()
-            await session.stop()
+            self._turn = None
+            turn.over.set()
 
     def run_sync(self, prompt: str) -> Result:
         """Do the same as `run` without `await`, for scripts and functions that are not async.
 
-        The agent works on a thread with an event loop of its own, so this may also be called
-        while a loop runs; it then blocks that loop. In a notebook prefer `await agent.run(…)`:
-        there Stop also reaches your own code. `close` ends what this began.
+        It may also be called while an event loop runs, which it blocks. In IPython, without a
+        notebook, the agent works on the calling thread, as code in a cell does; else on a thread
+        of its own. In a notebook prefer `await agent.run(…)`: there other tasks go on meanwhile.
+        `close` ends what this began.
 
         Raises:
             AgentError: it cannot begin.
+            KeyboardInterrupt: the person interrupted; the run is stopped.
         """
-        if self._thread is None:
-            self._thread = _LoopThread()
-        try:
-            return self._thread.result(self.run(prompt))
-        except KeyboardInterrupt:
-            self.stop()
-            raise
+        if self._blocking is None:
+            here = self.notebook is None and find_ipython() is not None
+            main = threading.current_thread() is threading.main_thread()
+            self._blocking = LoopHere() if here and main else LoopThread()
+        return self._blocking.result(self.run(prompt))
 
     async def undo(self, *, force: bool = False) -> TakenBack:
         """Take back what the last run that changed the notebook did to it.
@@ -247,95 +272,124 @@ class Agent:
     async def aclose(self) -> None:
         """Stop, and end the kernels that were started."""
         core, self._core = self._core, None
-        if core is not None:
+        if core is not None and core.loop is asyncio.get_running_loop():
             await core.aclose()
+        elif core is not None:  # of a loop that stands still: nothing of it runs
+            await (await core.manager.store()).aclose()
 
     def close(self) -> None:
         """Do the same as `aclose`, for an agent used with `run_sync`."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.result(self.aclose())
-            thread.end()
+        blocking, self._blocking = self._blocking, None
+        if blocking is not None:
+            blocking.result(self.aclose())
+            blocking.end()
 
     # -- for the surfaces built on it ------------------------------------------------------------
 
+    @property
+    def session(self) -> Session | None:
+        """The conversation, None before it began."""
+        return None if self._core is None else self._core.session
+
+    def on_open(self, callback: Callable[[Session], None]) -> Callable[[], None]:
+        """Call back with the conversation when it begins; returns a function that ends it."""
+        self._on_open.append(callback)
+        return lambda: self._on_open.remove(callback) if callback in self._on_open else None
+
     async def open_session(self) -> Session:
         """Return the conversation, begun at first use.
+
+        One in the person's shell may go on in another event loop of this process.
 
         Raises:
             AgentError: it cannot begin, or it belongs to another event loop.
         """
         loop = asyncio.get_running_loop()
-        if self._core is None:
-            self._opening = self._opening or asyncio.Lock()
-            async with self._opening:
-                if self._core is None:
-                    self._core = await self._open(loop)
-        if self._core.loop is not loop:
+        if self._opening is None or self._opening[0] is not loop:
+            self._opening = loop, asyncio.Lock()
+        async with self._opening[1]:
+            before = self._core
+            if before is None or before.loop is not loop:
+                self._check_move(before)
+                self._core = await self._open(loop, before)
+                for callback in tuple(self._on_open):
+                    callback(self._core.session)
+            assert self._core is not None
+            return self._core.session
+
+    def _check_move(self, core: _Core | None) -> None:
+        if core is None:
+            return
+        if core.kernels is not None:
             raise NotAllowed(
                 "This agent belongs to another event loop. Use it from one loop, either with "
                 "`await agent.run(…)` or with `agent.run_sync(…)`."
             )
-        return self._core.session
+        if core.session.running:
+            raise NotAllowed(AT_WORK)
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> _Core:
+    async def _open(self, loop: asyncio.AbstractEventLoop, before: _Core | None) -> _Core:
+        """Put the agent together; it goes on with the conversation that it had `before`."""
         from .bridge.surroundings import look_around
         from .runtime.build import build_manager
 
-        settings = self._settings()
-        around = look_around()
-        shell = None if self.notebook is not None else _shell_runner()
-        root, path = Path.cwd(), None
+        settings, around = self._settings, look_around()
+        shell = None if self.notebook is not None else shell_runner()
+        root = Path.cwd() if before is None else before.manager.world.root
         kernels: ManagedKernels | None = None
         if self.notebook is not None:
-            root, path = self.notebook.parent, self.notebook.name
-            await _check_notebook(
+            root = self.notebook.parent
+            await check_notebook(
                 self.notebook, writing=(self._mode or settings.default_mode) != "plan"
             )
         if shell is None:
             from .kernel.managed import ManagedKernels
 
             kernels = ManagedKernels(root)
+        given = (
+            {}
+            if self._model is None or isinstance(self._model, str)
+            else await given_model(self._model)
+        )
         manager = build_manager(
             settings,
             root=root,
             store_path=None,
+            store=None if before is None else await before.manager.store(),
             kernels=kernels,
             shell=shell,
             credentials=around.credentials,
             server=around.bridge,
-            own=self._changes.get("providers", ()),
+            own=self._own_providers,
+            given=given,
             ask=self._ask,
-            attended=lambda: self.answered_by_events or _ipython() is not None,
+            attended=lambda: self.answered_by_events or find_ipython() is not None,
             extra_tools=self._tools,
             instructions="\n\n".join(filter(None, (settings.instructions, self._instructions))),
+            grants=[] if before is None else before.session.grants,
         )
-        model = self._model or await manager.access.default_model()
-        if model is None:
-            raise UnknownModel(
-                'No model is ready. Pass one, as in Agent("anthropic/…"), set a provider\'s key, '
-                "or start a local server; `jupyter agent models` lists what can be reached. "
-                f'Agent("demo") needs neither.{around.unused_keys()}'
+        if before is None:
+            named = next(iter(given), None) or cast("str | None", self._model)
+            model = named or await manager.access.default_model()
+            if model is None:
+                raise UnknownModel(f"{NO_MODEL}{around.unused_keys()}")
+            path = None if self.notebook is None else self.notebook.name
+            made = await manager.create(
+                owner=OWNER, notebook_path=path, model=model, mode=self._mode
             )
-        summary = await manager.create(
-            owner=OWNER, notebook_path=path, model=model, mode=self._mode
-        )
-        session = await manager.get(summary.id, owner=OWNER)
-        if self._effort is not None:
-            await session.configure(effort=self._effort)
+            session = await manager.get(made.id, owner=OWNER)
+            if self._effort is not None:
+                await session.configure(effort=self._effort)
+        else:
+            session = await manager.get(before.session.id, owner=OWNER)
+            session.settled.mode = before.session.settled.mode  # `auto` is never stored
         if shell is not None:
-            _keep_to_shell(session, shell, self._tools)
+            keep_to_shell(session, shell, self._tools, settings.limits.max_seconds)
         core = _Core(loop=loop, manager=manager, session=session, kernels=kernels)
         session.journal.attach(
             lambda seq, event, data: self._answer_question(core, event), session.journal.seq
         )
         return core
-
-    def _settings(self) -> Settings:
-        settings = load_settings()
-        limits = {name: value for name, value in self._changes.items() if name in _LIMITS}
-        others = {name: value for name, value in self._changes.items() if name not in _LIMITS}
-        return replace(settings, limits=replace(settings.limits, **limits), **others)
 
     def _answer_question(self, core: _Core, event: SessionEvent) -> None:
         """Put the model's question to the person in the cell, unless a client shows it."""
@@ -361,11 +415,8 @@ class Agent:
         if self.answered_by_events:
             return await self._core.session.broker.ask(approval)
         if self._confirm is not None:
-            verdict = self._confirm(approval)
-            if inspect.isawaitable(verdict):
-                verdict = await verdict
-            return verdict if isinstance(verdict, Answer) else Answer(allow=bool(verdict))
-        if _ipython() is not None:
+            return await confirmed(self._confirm, approval)
+        if find_ipython() is not None:
             try:
                 return ask_by_input(approval)
             except KeyboardInterrupt:
@@ -396,67 +447,34 @@ class _Core:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-class _LoopThread:
-    """An event loop on a thread of its own, for `run_sync`."""
+@dataclass(slots=True)
+class _Turn:
+    """The agent's work on one prompt: whether it is about to end, and the end."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="jupyter-agent", daemon=True
-        )
-        self._thread.start()
+    leaving: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def result(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the thread and wait for what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def end(self) -> None:
-        """End the loop and the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+async def _events(session: Session, prompt: str) -> AsyncGenerator[SessionEvent, None]:
+    """Work on a prompt and yield each event."""
+    events: asyncio.Queue[SessionEvent] = asyncio.Queue()
+    _, detach = session.journal.attach(
+        lambda seq, event, data: events.put_nowait(event), session.journal.seq
+    )
+    try:
+        await session.prompt(prompt)
+        while True:
+            event = await events.get()
+            if event.type == "run_end":
+                await session.wait()
+                yield event
+                return
+            yield event
+    finally:
+        detach()
 
 
 def _as_tool(given: Callable[..., Any] | Tool[Any]) -> Tool[Any]:
     if hasattr(given, "permissions") and hasattr(given, "arguments"):
         return cast("Tool[Any]", given)
     return FunctionTool(given)
-
-
-def _ipython() -> Any:
-    """Return the IPython shell this runs in, None outside; never imports it."""
-    module = sys.modules.get("IPython")
-    return None if module is None else module.get_ipython()
-
-
-def _shell_runner() -> KernelRunner | None:
-    shell = _ipython()
-    if shell is None:
-        return None
-    from .kernel.inprocess import ShellRunner
-
-    return ShellRunner(shell)
-
-
-def _keep_to_shell(session: Session, shell: KernelRunner, own: Sequence[Tool[Any]]) -> None:
-    """Offer the tools that need no notebook, and those of the shell."""
-    from .tools.shell import shell_tools
-
-    kept = {name: tool for name, tool in session.tools.items() if name in SHELL_TOOLS}
-    shells = {tool.name: tool for tool in shell_tools(shell, lambda: session.vision)}
-    session.tools = {**shells, **kept, **{tool.name: tool for tool in own}}
-
-
-async def _check_notebook(path: Path, *, writing: bool) -> None:
-    """See that there is a notebook, and that it may be written if it is to be.
-
-    Raises:
-        NotebookMissing, NotANotebook: there is none.
-        OpenInTab: a browser tab has it open.
-    """
-    from .notebook.file import FileNotebook
-    from .runtime.open_tabs import refuse_open
-
-    await FileNotebook(path.name, path).read()
-    if writing:
-        await refuse_open(path)

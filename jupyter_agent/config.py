@@ -7,8 +7,8 @@ are never searched: a notebook's folder must not decide where keys are sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -87,7 +87,8 @@ class Settings:
     demo_pace: float = 1.0
     rules: tuple[Mapping[str, str], ...] = ()
     instructions: str = ""
-    scripts: Mapping[str, str] = field(default_factory=dict)
+    # A function in place of its name: given in Python, for this process alone.
+    scripts: Mapping[str, str | Callable[..., Any]] = field(default_factory=dict)
     store: str = ""
 
     def store_path(self) -> Path | None:
@@ -293,11 +294,15 @@ class JupyterAgent(Configurable):
         )
 
 
-def load_settings() -> Settings:
+def load_settings(changes: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings as a kernel or the command line does: from Jupyter's own folders alone.
 
+    Args:
+        changes: traits by name that win over the files, validated like those. A script may also
+            be a function.
+
     Raises:
-        ConfigError: a configuration file is wrong.
+        ConfigError: a configuration file or a change is wrong.
     """
     from jupyter_core.paths import jupyter_config_path
 
@@ -305,7 +310,20 @@ def load_settings() -> Settings:
     # The first folder of Jupyter's path is the strongest: merged last.
     for folder in reversed(jupyter_config_path()):
         found.merge(_read_folder(folder))
-    return read_settings(config=found)
+    given = dict(changes or {})
+    scripts = given.get("scripts", {})
+    functions = {}
+    if isinstance(scripts, Mapping):
+        functions = {name: script for name, script in scripts.items() if callable(script)}
+        if functions:
+            given["scripts"] = {n: script for n, script in scripts.items() if n not in functions}
+    settings = read_settings(config=found, **given)
+    return replace(settings, scripts={**settings.scripts, **functions})
+
+
+def setting_names() -> frozenset[str]:
+    """Return the names of all settings: the traits of `JupyterAgent`."""
+    return frozenset(JupyterAgent.class_trait_names(config=True))
 
 
 def read_settings(**given: Any) -> Settings:

@@ -94,6 +94,7 @@ class Executor:
         spent: the run's limits.
         deadlines: seconds by tool name, where they are not the tool's own.
         redact: takes keys out of what a call brings, before anybody is told or it is kept.
+        vision: whether the model can look at images, asked at each call.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Executor:
         spent: Spent,
         deadlines: Mapping[str, float] | None = None,
         redact: Callable[[str], str] = str,
+        vision: Callable[[], bool] = lambda: True,
     ) -> None:
         self._run_id = run_id
         self._tools = tools
@@ -116,6 +118,7 @@ class Executor:
         self._spent = spent
         self._deadlines = deadlines or {}
         self._redact = redact
+        self._vision = vision
 
     async def run_calls(
         self,
@@ -289,6 +292,7 @@ class Executor:
                 ToolUpdate(call_id=call.id, text=printable(self._redact(text)), cells=tuple(cells))
             ),
             bound_to=tuple(prepared.preview.bound_to),
+            vision=self._vision(),
         )
         deadline = self._deadlines.get(call.name, tool.deadline)
         started = time.monotonic()

@@ -1,6 +1,7 @@
 """The bounds of a run: turns, calls, tokens, cost, time, identical calls. Pure counting.
 
-Bounds are checked before each question and each call, so they overshoot by one at most. Token and
+Bounds are checked before each question and each call, so they overshoot by one at most; that of
+time also ends what runs (`runtime/run_work.py`). Token and
 cost bounds also hold when a provider reports nothing: then the estimate counts.
 """
 
@@ -87,7 +88,11 @@ class Spent:
     def _check_time(self) -> None:
         limit = self.limits.max_seconds
         if limit is not None and self.clock() - self._started >= limit:
-            raise _exceeded("max_seconds", f"{limit:,.0f} seconds")
+            raise self.out_of_time()
+
+    def out_of_time(self) -> BudgetExceeded:
+        """Return what says that the run's time is up."""
+        return _exceeded("max_seconds", f"{self.limits.max_seconds or 0:,.10g} seconds")
 
 
 def _exceeded(name: str, amount: str) -> BudgetExceeded:

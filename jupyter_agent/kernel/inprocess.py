@@ -68,6 +68,7 @@ class ShellRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
         self._cell_task: asyncio.Task[Any] | None = None
+        self._unbind: Callable[[], None] | None = None
 
     async def status(self) -> KernelStatus:
         """Return whether cells of ours run; the shell is this process, so it lives."""
@@ -115,6 +116,32 @@ class ShellRunner:
         self._stopping.update(self._tasks)
         if self._cell_task is not None:
             self._cell_task.cancel()
+
+    def bound(self, seconds: float | None) -> None:
+        """Interrupt a cell that holds the event loop in `seconds` from now; None: no more.
+
+        Holds in the main thread of systems with timer signals. A cell that awaits leaves the loop
+        to others, who end it by `interrupt`.
+        """
+        if self._unbind is not None:
+            self._unbind()
+            self._unbind = None
+        main = threading.current_thread() is threading.main_thread()
+        if seconds is None or not main or not hasattr(signal, "setitimer"):
+            return
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if _runs_now(frame):
+                raise KeyboardInterrupt
+
+        previous = signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+        def unbind() -> None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+
+        self._unbind = unbind
 
     async def restart(self) -> None:
         """Refuse: this process is the kernel.
@@ -263,10 +290,13 @@ def _alarm(seconds: float) -> Iterator[None]:
         if _runs_now(frame):
             raise _DeadlinePassed
 
-    previous = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    previous, began = signal.signal(signal.SIGALRM, handle), time.monotonic()
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        # There is one timer: what it was set for before, it is set for again.
+        if left:
+            left = max(left - (time.monotonic() - began), 0.001)
         signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_REAL, left)

@@ -11,7 +11,7 @@ AgentError
 ├── KernelError: KernelStartFailed, KernelDied, KernelBusy, NoKernel
 ├── StoreError: UnknownSession, SessionBusy, StoreUnavailable
 ├── BudgetExceeded
-└── NotAllowed, BadFrame
+└── NotAllowed, ConfirmFailed, BadFrame
 """
 
 from __future__ import annotations
@@ -347,6 +347,12 @@ class NotAllowed(AgentError):
     """The caller may not do this."""
 
     code = "not_allowed"
+
+
+class ConfirmFailed(AgentError):
+    """The function that decides on approvals for a script failed itself."""
+
+    code = "confirm_failed"
 
 
 class BadFrame(AgentError):

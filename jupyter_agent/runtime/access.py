@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,6 +78,7 @@ class ModelAccess:
         credentials: where keys are found.
         server: reaches models for this process, None when there is none.
         own: providers whose address was given for this process alone, not for the server.
+        given: models that are open already, by the name they go by.
         refine_seconds: bounds what a local server is asked before a run.
         ask_seconds: bounds each provider's list of models.
 
@@ -95,11 +96,13 @@ class ModelAccess:
         command_line: bool = False,
         server: ModelServer | None = None,
         own: Iterable[str] = (),
+        given: Mapping[str, Access] | None = None,
         refine_seconds: float = REFINE_SECONDS,
         ask_seconds: float = ASK_SECONDS,
     ) -> None:
         self.endpoints = Endpoints(settings, credentials, command_line=command_line)
         self.overrides = ModelOverrides(credentials.folder, settings.models)
+        self._given = dict(given or {})
         self._refine_seconds = refine_seconds
         self._live = LiveModels(self.endpoints, seconds=ask_seconds)
         self.keys = ProviderKeys(self.endpoints, self._live, self._forget)
@@ -122,6 +125,8 @@ class ModelAccess:
         """
         if not model_id.strip():
             raise UnknownModel("No model is chosen. Choose one, or try the demo.")
+        if model_id in self._given:
+            return self._given[model_id]
         if model_id.strip().lower() == DEMO:
             from ..demo.script import script as demo_script
 
@@ -176,7 +181,8 @@ class ModelAccess:
 
     async def learn(self, model_id: str) -> None:
         """Ask the server, where there is one, what it has: that decides how a model is reached."""
-        if self._served is not None and model_id.strip().lower() != DEMO:
+        here = model_id in self._given or model_id.strip().lower() == DEMO
+        if self._served is not None and not here:
             await self._served.learn()
 
     async def refine(self, access: Access) -> Access:
@@ -410,7 +416,9 @@ def _scripted_info(model_id: str, label: str) -> ModelInfo:
     )
 
 
-def _load(target: str) -> Any:
+def _load(target: str | Callable[..., Any]) -> Any:
+    if callable(target):
+        return target
     module, _, name = target.partition(":")
     try:
         return getattr(importlib.import_module(module), name)

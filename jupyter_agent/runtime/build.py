@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..models.credentials import Credentials
 from ..notebook.frontend import BrowserChannel
 from ..notebook.places import Notebooks
 from ..protocol.errors import StoreDamaged, StoreUnavailable
-from .access import ModelAccess
+from .access import Access, ModelAccess
 from .endpoints import key_variables
 from .manager import SessionManager, World
 from .open_tabs import refuse_open
@@ -37,6 +37,8 @@ def build_manager(
     credentials: Credentials | None = None,
     server: ModelServer | None = None,
     own: Iterable[str] = (),
+    given: Mapping[str, Access] | None = None,
+    store: Any = None,
     memory_instead: bool = False,
     **session_parts: Any,
 ) -> SessionManager:
@@ -53,15 +55,22 @@ def build_manager(
         credentials: where keys are found, None for the person's own.
         server: reaches models for this process, None when there is none.
         own: providers whose address was given for this process alone.
+        given: models that are open already, by the name they go by.
+        store: the sessions' store, if it is open already.
         memory_instead: go on in memory, and say so, when the store cannot be used.
         session_parts: other `SessionParts` for every session, such as `ask`.
     """
     if credentials is None:
         credentials = Credentials(data_folder(), environment=_key_environment(settings))
 
+    async def open_store() -> tuple[Any, str | None]:
+        if store is not None:
+            return store, None
+        return await open_sessions(store_path, memory_instead=memory_instead)
+
     return SessionManager(
         settings,
-        open_store=lambda: open_sessions(store_path, memory_instead=memory_instead),
+        open_store=open_store,
         world=World(
             root=root,
             notebooks=notebooks,
@@ -71,7 +80,7 @@ def build_manager(
             # A server knows its tabs; whoever works without one has to ask.
             may_write=None if browser is not None else lambda path: refuse_open(root / path),
         ),
-        access=ModelAccess(settings, credentials, server=server, own=own),
+        access=ModelAccess(settings, credentials, server=server, own=own, given=given),
         overrides=session_parts,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from ..agent.execute import Executor, Permits
@@ -47,6 +48,7 @@ class RunWork:
         mode: the mode of the run that goes on.
         grants: what was granted and counts for the run that goes on.
         record: makes a message of the history durable.
+        interrupt: ends what the tools of a run left running.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class RunWork:
         mode: Callable[[], Mode],
         grants: Callable[[], Sequence[Grant]],
         record: Callable[[Message], Awaitable[None]],
+        interrupt: Callable[[str], Awaitable[None]],
     ) -> None:
         # The model that answers, or answered last.
         self.model: ModelInfo | None = None
@@ -73,13 +76,16 @@ class RunWork:
         self._mode = mode
         self._grants = grants
         self._record = record
+        self._interrupt = interrupt
         self._spending = Spending(parts.journal, context)
         self._warned: set[str] = set()
 
     async def converse(self, run_id: str) -> Outcome:
         """Answer what was said, until the model is done."""
         async with self._answering() as answering:
-            outcome = await self._loop(run_id, answering).run()
+            spent = Spent(self._parts.limits)
+            loop = self._loop(run_id, answering, spent)
+            outcome = await self._in_time(run_id, spent, loop.run())
         if outcome.error is not None and outcome.error.code == ContextOverflow.code:
             await self._leave_out_prompts()
         return outcome
@@ -87,8 +93,30 @@ class RunWork:
     async def compact(self, run_id: str) -> Outcome:
         """Summarise the turns before the last."""
         async with self._answering() as answering:
-            await self._questions(answering, Spent(self._parts.limits)).compact()
+            spent = Spent(self._parts.limits)
+            return await self._in_time(run_id, spent, self._compact(answering, spent))
+
+    async def _compact(self, answering: Answering, spent: Spent) -> Outcome:
+        await self._questions(answering, spent).compact()
         return Outcome(status="done")
+
+    async def _in_time(
+        self, run_id: str, spent: Spent, work: Coroutine[Any, Any, Outcome]
+    ) -> Outcome:
+        """Do a run's work; when its time is up, end it and interrupt what it left running."""
+        task = asyncio.ensure_future(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=spent.limits.max_seconds)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            return task.result()
+        if done:
+            return task.result()
+        task.cancel()
+        interrupting = asyncio.ensure_future(self._interrupt(run_id))
+        await asyncio.wait({task, interrupting}, timeout=self._parts.stop_patience)
+        return Outcome(status="limit", error=spent.out_of_time().info())
 
     @contextlib.asynccontextmanager
     async def _answering(self) -> AsyncIterator[Answering]:
@@ -113,9 +141,8 @@ class RunWork:
     def _on_retry(self, attempt: int, delay: float, error: ErrorInfo) -> None:
         self._parts.journal.emit(Retry(attempt=attempt, delay=delay, error=error))
 
-    def _loop(self, run_id: str, answering: Answering) -> Loop:
+    def _loop(self, run_id: str, answering: Answering, spent: Spent) -> Loop:
         parts = self._parts
-        spent = Spent(parts.limits)
         executor = Executor(
             run_id=run_id,
             tools=self._session.tools,
@@ -125,6 +152,7 @@ class RunWork:
             spent=spent,
             deadlines=parts.tool_deadlines,
             redact=parts.redactor,
+            vision=lambda: answering.current.model.capabilities.vision,
         )
         return Loop(
             provider=answering.current.provider,

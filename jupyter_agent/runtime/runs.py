@@ -256,7 +256,7 @@ def _info(fault: BaseException) -> ErrorInfo:
     return ErrorInfo(
         code="internal_error",
         message=f"The agent failed on its own fault ({type(fault).__name__}). "
-        "The server's log has the details.",
+        "The details are in the log of the process it works in.",
     )
 
 

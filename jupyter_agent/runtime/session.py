@@ -97,6 +97,7 @@ class Session:
             mode=lambda: self._mode,
             grants=lambda: self._terms.granted(self.grants),
             record=self._record,
+            interrupt=self._interrupt,
         )
         self._kernel_stop = KernelStop(self.journal.emit)
         # What the run that goes on may do, beyond the session's mode.

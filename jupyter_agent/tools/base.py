@@ -73,13 +73,15 @@ class ToolOutput:
 class ToolCallContext:
     """What a running call may use: its id, and a way to show progress (replaces what was shown).
 
-    `bound_to` are the facts of the preview that the call was allowed for.
+    `bound_to` are the facts of the preview that the call was allowed for. `vision`: whether the
+    model can look at images.
     """
 
     call_id: str
     run_id: str
     update: Callable[[str, Sequence[CellRef]], None]
     bound_to: tuple[tuple[str, str], ...] = ()
+    vision: bool = True
 
 
 def printable_output(output: ToolOutput) -> ToolOutput:

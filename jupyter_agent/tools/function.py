@@ -9,21 +9,33 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 import re
+import traceback
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticSerializationError, to_json
 
+from ..digest.outputs import digest_outputs
+from ..protocol.errors import AgentError
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .content import without_handles
+from .displayed import displayed, is_rich
 
 DEADLINE = 120.0  # seconds
 LONGEST_RESULT = 24_000  # characters
 
+_UNSEEN = "[an image; not shown, as this model cannot look at images]"
+
+log = logging.getLogger("jupyter_agent")
+
+_OURS = (str(Path(__file__).parents[1]), asyncio.__path__[0], "<frozen")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _SECTION = re.compile(r"^(Args|Arguments|Returns|Raises|Yields|Example|Examples|Note|Notes):\s*$")
 _ARGUMENT = re.compile(r"^(\s+)\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
@@ -93,11 +105,19 @@ class FunctionTool:
     async def run(self, arguments: Any, context: ToolCallContext) -> ToolOutput:
         """Call the function; what it raises becomes an error result."""
         values = self._values(arguments)
-        if inspect.iscoroutinefunction(self._function):
-            made = await self._function(**values)
-        else:
-            made = await asyncio.to_thread(self._function, **values)
-        return _output(made)
+        try:
+            if inspect.iscoroutinefunction(self._function):
+                made = await self._function(**values)
+            else:
+                made = await asyncio.to_thread(self._function, **values)
+        except AgentError:
+            raise
+        except Exception as error:
+            log.info("%s raised", self.name, exc_info=error)
+            words = one_line_error(error)
+            return text_output(f"{self.name} raised {words}", is_error=True, summary=words)
+        # Drawing a figure takes up to seconds.
+        return await asyncio.to_thread(_output, made, context.vision)
 
     def _values(self, arguments: BaseModel) -> dict[str, Any]:
         """Return the arguments by the function's own names; those not given keep its defaults."""
@@ -170,16 +190,44 @@ def _read_arguments(lines: list[str]) -> dict[str, str]:
     return described
 
 
-def _output(made: Any) -> ToolOutput:
+def one_line_error(error: BaseException) -> str:
+    """Return what was raised, and where in the person's own code."""
+    words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_OURS)]
+    if not own:
+        return words
+    return f"{words} ({Path(own[-1].filename).name}, line {own[-1].lineno})"
+
+
+def _output(made: Any, vision: bool) -> ToolOutput:
     if isinstance(made, ToolOutput):
         return made
-    if isinstance(made, (TextPart, ImagePart)):
-        return ToolOutput(content=(made,))
-    text = _text(made)
-    if len(text) > LONGEST_RESULT:
-        rest = len(text) - LONGEST_RESULT
-        text = f"{text[:LONGEST_RESULT]}\n… [{rest:,} more characters were cut]"
-    return text_output(text)
+    several = made if isinstance(made, (list, tuple)) else (made,)
+    if not any(is_rich(item) or isinstance(item, (TextPart, ImagePart)) for item in several):
+        return text_output(_cut(_text(made)))
+    content: list[TextPart | ImagePart] = []
+    summaries = []
+    for item in several:
+        if isinstance(item, ImagePart):
+            content.append(item if vision else TextPart(text=_UNSEEN))
+        elif isinstance(item, TextPart):
+            content.append(item)
+        elif not is_rich(item):
+            content.append(TextPart(text=_cut(_text(item))))
+        else:
+            output = {"output_type": "display_data", "data": displayed(item), "metadata": {}}
+            digest = digest_outputs([output], cell_id="", vision=vision)
+            content += without_handles(digest.content)
+            summaries.append(digest.summary)
+    return ToolOutput(content=tuple(content), summary=", ".join(filter(None, summaries)))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST_RESULT:
+        return text
+    rest = len(text) - LONGEST_RESULT
+    return f"{text[:LONGEST_RESULT]}\n… [{rest:,} more characters were cut]"
 
 
 def _text(made: Any) -> str:

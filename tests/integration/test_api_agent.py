@@ -1,6 +1,8 @@
 """`Agent` in a plain process, on a real file and a real kernel."""
 
 import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,7 @@ from jupyter_agent.protocol.errors import (
     NotebookMissing,
     UnknownModel,
 )
-from jupyter_agent.providers.replay import Call, Say, Wait
+from jupyter_agent.providers.replay import EVERYTHING, Call, Say, ScriptedProvider, Wait
 
 CELL = {"op": "insert", "after": "end", "type": "code", "source": "open('ran.log', 'a').write('x')"}
 
@@ -49,7 +51,35 @@ def loops(request):
     yield Call("list_files", {"pattern": f"*{len(request.messages)}"})
 
 
-SCRIPTS = {name: f"test_api_agent:{name}" for name in ("edits", "converts", "waits", "loops")}
+def endless(request):
+    """Run a cell that never ends."""
+    if request.messages[-1].role == "tool":
+        yield Say("It ended.")
+    else:
+        ops = [{**CELL, "source": "open('ran.log', 'a').write('x')\nwhile True: pass"}]
+        yield Call("edit_cells", {"ops": ops, "reason": "test", "run": "changed"})
+
+
+def repeats(request):
+    """Say the prompt."""
+    yield Say(f"You said {request.messages[-1].text}.")
+
+
+def calls(name):
+    """Make a script that calls a tool and tells what came of it."""
+
+    def script(request):
+        if request.messages[-1].role == "tool":
+            yield Say(request.messages[-1].tool_results[0].text)
+        else:
+            yield Call(name, {})
+
+    return script
+
+
+SCRIPTS = {
+    name: f"test_api_agent:{name}" for name in ("edits", "converts", "waits", "loops", "endless")
+}
 
 
 @tool(permission="read")
@@ -250,4 +280,178 @@ async def test_an_agent_belongs_to_one_loop():
         await made.open_session()
         with pytest.raises(NotAllowed, match="another event loop"):
             made.run_sync("go")
-        made._thread.end()
+        made._blocking.end()
+
+
+# -- settings and models that a program gives ----------------------------------------------------------
+
+
+def test_settings_are_checked_as_those_of_files_are(folder):
+    made = Agent(
+        "demo",
+        providers={"openai": {"base_url": "http://gateway.test/v1"}},
+        models={"openai/x": {"context_window": 1000}},
+        connect_timeout=1,
+    )
+    assert made.session is None
+    for wrong, says in [
+        ({"providers": {"openai": {"url": "http://x"}}}, "unknown key"),
+        ({"providers": {"openai": 3}}, "providers"),
+        ({"models": {"openai/x": {"size": 1}}}, "unknown key"),
+        ({"scripts": {"x": 3}}, "scripts"),
+        ({"rules": [{"effect": "forbid"}]}, "rule"),
+        ({"max_turns": "many"}, "max_turns"),
+        ({"effort": "much"}, "effort"),
+    ]:
+        with pytest.raises(ConfigError, match=says):
+            Agent("demo", **wrong)
+    with pytest.raises(TypeError, match="'max_turns'"):
+        Agent("demo", max_turn=3)
+    with pytest.raises(TypeError, match="Provider"):
+        Agent(3)
+
+
+async def test_a_script_may_be_a_function():
+    async with agent("repeats", scripts={"repeats": repeats}) as made:
+        assert (await made.run("hi")).text == "You said hi."
+
+
+async def test_a_provider_may_be_the_model():
+    provider = ScriptedProvider(repeats, name="mine", model="parrot")
+    async with Agent(provider, notebook="work.ipynb") as made:
+        assert (await made.run("one")).text == "You said one."
+        assert (await made.run("two")).text == "You said two."
+        assert (await made.open_session()).settled.model == "mine/parrot"
+    assert len(provider.requests) == 2
+
+
+# -- one run at a time -----------------------------------------------------------------------------------
+
+
+async def test_of_two_runs_at_once_one_is_refused_and_the_other_answers_its_own_prompt():
+    async with agent("repeats", scripts={"repeats": repeats}) as made:
+        outcomes = await asyncio.gather(made.run("one"), made.run("two"), return_exceptions=True)
+        assert outcomes[0].text == "You said one."
+        assert isinstance(outcomes[1], NotAllowed) and "at work already" in str(outcomes[1])
+        assert (await made.run("three")).text == "You said three."
+
+
+async def test_after_a_stream_was_left_by_break_the_agent_runs_again():
+    def script(request):
+        if request.messages[-1].text == "slow":
+            yield Say("One moment. ")
+            yield Wait(60)
+        yield Say("Here.")
+
+    async with agent("own", scripts={"own": script}) as made:
+        for _ in range(3):
+            async for event in made.stream("slow"):
+                if event.type == "text_delta":
+                    break
+            result = await made.run("fast")
+            assert (result.text, result.status) == ("Here.", "done")
+            assert [message.role for message in result.messages] == ["user", "assistant"]
+
+
+# -- tools and `confirm` of one's own --------------------------------------------------------------------
+
+
+@tool(permission="read")
+def picture():
+    """Draw a figure."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([1, 2])
+    return figure
+
+
+@tool(permission="read")
+def table():
+    """Return a table."""
+    import pandas
+
+    return pandas.DataFrame({"group": range(200), "mean": [0.5] * 200})
+
+
+@tool(permission="read")
+def both():
+    """Return a table and a figure."""
+    return ["Two things:", table(), picture()]
+
+
+@tool(permission="read")
+def fails():
+    """Fail."""
+    raise ValueError("no such currency")
+
+
+async def result_of(given, **more):
+    async with agent("own", scripts={"own": calls(given.name)}, tools=[given], **more) as made:
+        result = await made.run("go")
+    return result.messages[2].tool_results[0].content
+
+
+async def test_a_figure_of_a_tool_reaches_the_model_as_an_image():
+    content = await result_of(picture)
+    assert [part.media_type for part in content if part.type == "image"] == ["image/png"]
+    capabilities = replace(EVERYTHING, vision=False)
+    provider = ScriptedProvider(calls("picture"), model="blind", capabilities=capabilities)
+    async with Agent(provider, notebook="work.ipynb", tools=[picture]) as made:
+        result = await made.run("go")
+    assert result.status == "done", result.error
+    assert "cannot look at images" in result.text
+
+
+async def test_a_table_of_a_tool_reaches_the_model_as_a_digest():
+    [text] = await result_of(table)
+    assert "DataFrame 200 × 2" in text.text and "group" in text.text
+    assert len(text.text) < 2_000
+
+
+async def test_several_things_of_a_tool_reach_the_model_in_order():
+    content = await result_of(both)
+    assert [part.type for part in content] == ["text", "text", "text", "image"]
+    assert content[0].text == "Two things:"
+
+
+async def test_a_tool_that_raises_is_told_with_its_place_and_without_a_traceback(caplog):
+    [text] = await result_of(fails)
+    assert text.text.startswith(
+        "fails raised ValueError: no such currency (test_api_agent.py, line"
+    )
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+async def test_a_confirm_that_raises_denies_and_ends_the_run_in_words(folder):
+    def confirm(approval):
+        raise KeyError("who")
+
+    async with agent("edits", confirm=confirm) as made:
+        result = await made.run("go")
+    assert result.status == "failed"
+    assert result.error.code == "confirm_failed"
+    assert result.error.message.startswith(
+        "`confirm` raised KeyError: 'who' (test_api_agent.py, line"
+    )
+    assert "server" not in result.error.message
+    assert runs(folder) == 0
+
+
+# -- time ------------------------------------------------------------------------------------------------
+
+
+async def test_the_limit_of_time_ends_an_endless_cell(folder):
+    async with agent("endless", mode="auto", max_seconds=6) as made:
+        began = time.monotonic()
+        result = await made.run("go")
+        took = time.monotonic() - began
+        assert result.status == "limit"
+        assert result.error.details == {"limit": "max_seconds"}
+        assert runs(folder) == 1
+        assert took < 30
+        # The kernel was interrupted and is free again.
+        session = await made.open_session()
+        [record] = session.workspace.runs.values()
+        assert await record.run.wait(10)
+        assert record.run.cells[0].status == "interrupted"
