@@ -146,8 +146,10 @@ class Agent:
 
     # -- running ---------------------------------------------------------------------------------
 
-    async def run(self, prompt: str) -> Result:
-        """Work on a prompt until it is done.
+    async def run(
+        self, prompt: str, *, on_event: Callable[[SessionEvent], None] | None = None
+    ) -> Result:
+        """Work on a prompt until it is done; `on_event` is called with each event meanwhile.
 
         What goes wrong while it works is in the result's `status` and `error`.
 
@@ -159,6 +161,8 @@ class Agent:
             before = len(session.history)
             async with aclosing(_events(session, prompt)) as events:
                 async for event in events:
+                    if on_event is not None:
+                        on_event(event)
                     if isinstance(event, Budget):
                         budget = event
                     elif isinstance(event, RunEnd):
@@ -311,6 +315,8 @@ class Agent:
             before = self._core
             if before is None or before.loop is not loop:
                 self._check_move(before)
+                if before is not None:
+                    await before.session.journal.flush()
                 self._core = await self._open(loop, before)
                 for callback in tuple(self._on_open):
                     callback(self._core.session)

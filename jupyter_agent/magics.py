@@ -10,36 +10,32 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-import tokenize
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
+from dataclasses import dataclass, fields
 from typing import Any
 
-from IPython.core.inputtransformer2 import (
-    TokenTransformBase,
-    assemble_continued_line,
-    find_end_of_continued_line,
-)
-
-from .api import Agent
-from .config import MODES
-from .protocol.errors import AgentError, ConfigError
+from .api import Agent, Result
+from .config import MODES, load_settings
+from .kernel import rewriting
+from .protocol.errors import AgentError, ConfigError, NotAllowed
 from .protocol.messages import new_id
-from .protocol.session_events import RunEnd, SessionEvent
+from .protocol.session_events import SessionEvent
+from .runtime.blocking import LoopHere
 from .runtime.inert import inert_markdown
 from .runtime.terminal import Progress, visible
 
 USAGE = """\
 %agent PROMPT             ask in one line
 %%agent                   the rest of the cell is the prompt
+x = %agent PROMPT         keep the result: x.text, x.cost, x.messages …
 
 Options, before the prompt:
   --model NAME            such as anthropic/claude-sonnet-5, ollama/qwen3 or demo
   --mode MODE             plan (only read), ask (the default), edits or auto
 
 The conversation goes on from cell to cell, with the model and mode last chosen:
-  %agent model NAME       choose a model
-  %agent mode MODE        choose a mode
+  %agent model NAME       choose a model; without a name, say which it is
+  %agent mode MODE        choose a mode; without one, say which it is
   %agent reset            begin a new conversation
   %agent --help           show this
 
@@ -50,7 +46,6 @@ notebook itself can only be edited from the panel in JupyterLab.
 
 REDRAW = 0.1  # seconds between two updates of an answer that streams
 _OPTIONS = ("--model", "--mode")
-_CELL = re.compile(r"%%agent(?=\s|$)")
 _MARKS = {"ok": "✓", "error": "✗", "rejected": "⊘"}
 
 
@@ -61,6 +56,22 @@ class AgentFailed(Exception):
         return [str(self)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownResult(Result):
+    """A result whose answer the cell has shown: as the cell's value it is not shown again.
+
+    `shell` ran the cell; `count` was its execution count then.
+    """
+
+    shell: Any
+    count: int
+
+    def _ipython_display_(self) -> None:
+        if self.shell.execution_count != self.count:
+            data = {"text/markdown": inert_markdown(self.text), "text/plain": self.text}
+            self.shell.display_pub.publish(data=data)
+
+
 class AgentMagics:
     """What `%agent` and `%%agent` do in one shell; keeps the conversation."""
 
@@ -68,23 +79,34 @@ class AgentMagics:
         self._shell = shell
         self._agent: Agent | None = None
         self._chosen: dict[str, str] = {}
+        self._here = LoopHere()
 
-    def agent(self, line: str, cell: str | None = None) -> Coroutine[Any, Any, None]:
+    def agent(self, line: str, cell: str | None = None) -> ShownResult | None:
         """Ask the agent. `%agent --help` says how."""
+        try:
+            return self._here.result(self._call(line.strip(), cell))
+        except KeyboardInterrupt:
+            raise AgentFailed("Stopped.") from None
+        except AgentError as error:
+            raise AgentFailed(error.user_message) from error
+
+    def agent_async(
+        self, line: str, cell: str | None = None
+    ) -> Coroutine[Any, Any, ShownResult | None]:
+        """Do the same as `%agent`, as a coroutine: other tasks of the event loop go on."""
         return self._call(line.strip(), cell)
 
-    async def _call(self, line: str, cell: str | None) -> None:
+    async def _call(self, line: str, cell: str | None) -> ShownResult | None:
         if line in ("--help", "-h", "?") or (not line and not (cell or "").strip()):
             print(USAGE)
-            return
+            return None
         try:
             if cell is None and await self._command(line.split()):
-                return
+                return None
             options, rest = _options(line)
             prompt = "\n".join(part for part in (rest, cell or "") if part.strip())
             await self._choose(options)
-            if prompt.strip():
-                await self._work(prompt)
+            return await self._work(prompt) if prompt.strip() else None
         except AgentError as error:
             raise AgentFailed(error.user_message) from error
 
@@ -93,38 +115,61 @@ class AgentMagics:
         if words == ["reset"]:
             await self.aclose()
             print("A new conversation.")
-        elif len(words) == 2 and f"--{words[0]}" in _OPTIONS:
-            await self._choose({words[0]: words[1]})
-            print(f"The {words[0]} is {words[1]}.")
+        elif words and f"--{words[0]}" in _OPTIONS and len(words) <= 2:
+            if len(words) == 2:
+                await self._choose({words[0]: words[1]})
+            print(await self._settled(words[0]))
         else:
             return False
         return True
 
+    async def _settled(self, what: str) -> str:
+        """Say which model or mode the conversation has."""
+        chosen: str | None = self._chosen.get(what)
+        if self._agent is not None:
+            chosen = str(getattr((await self._agent.open_session()).settled, what))
+        elif chosen is None and what == "mode":
+            chosen = load_settings().default_mode
+        if chosen is None:
+            return "No model is chosen yet: the one set, or the first that is ready, will answer."
+        return f"The {what} is {chosen}."
+
     async def _choose(self, options: dict[str, str]) -> None:
-        """Take a model and a mode for the conversation from now on."""
-        if options.get("mode", "ask") not in MODES:
-            raise ConfigError(f"There is no mode {options['mode']!r}: {', '.join(MODES)}.")
+        """Take a model and a mode for the conversation from now on.
+
+        Raises:
+            AgentError: one of them cannot be used; all stays as it was.
+        """
+        mode = options.get("mode", "ask")
+        if mode not in MODES:
+            raise ConfigError(f"There is no mode {mode!r}: {', '.join(MODES)}.")
+        if "mode" in options and mode not in load_settings().allowed_modes:
+            raise NotAllowed(f"Mode {mode} is not allowed here.")
         if self._agent is not None and options:
             session = await self._agent.open_session()
             await session.configure(**options)  # type: ignore[arg-type]
+        elif "model" in options:
+            agent = Agent(**(self._chosen | options))  # type: ignore[arg-type]
+            await agent.open_session()  # refuses a model that cannot be used
+            self._agent = agent
         self._chosen |= options
 
-    async def _work(self, prompt: str) -> None:
+    async def _work(self, prompt: str) -> ShownResult:
         agent = self._agent or Agent(**self._chosen)  # type: ignore[arg-type]
         await agent.open_session()
         self._agent = agent
         view = _view(self._shell)
-        async with aclosing(agent.stream(prompt)) as events:
-            try:
-                async for event in events:
-                    view.show(event)
-            except asyncio.CancelledError:
-                # The kernel was interrupted. Cells behind this one do not run, as after any error.
-                if isinstance(view, CellView):
-                    view.close()
-                raise AgentFailed("Stopped.") from None
-        if isinstance(event, RunEnd) and event.status != "done":
-            raise AgentFailed("Stopped." if event.error is None else event.error.message)
+        try:
+            result = await agent.run(prompt, on_event=view.show)
+        except asyncio.CancelledError:
+            # The kernel was interrupted. Cells behind this one do not run, as after any error.
+            if isinstance(view, CellView):
+                view.close()
+            raise AgentFailed("Stopped.") from None
+        if result.status != "done":
+            raise AgentFailed("Stopped." if result.error is None else result.error.message)
+        told = {field.name: getattr(result, field.name) for field in fields(Result)}
+        return ShownResult(**told, shell=self._shell, count=self._shell.execution_count)
 
     async def aclose(self) -> None:
         """End the conversation."""
@@ -257,65 +302,20 @@ def _options(line: str) -> tuple[dict[str, str], str]:
 # -- the shell ------------------------------------------------------------------------------------
 
 
-def _await_cell(lines: list[str]) -> list[str]:
-    """Rewrite a `%%agent` cell so that it is awaited: magics themselves are synchronous."""
-    if not lines or not _CELL.match(lines[0]):
-        return lines
-    line, cell = lines[0].removeprefix("%%agent").strip(), "".join(lines[1:])
-    if not cell.strip():  # IPython refuses a cell magic without a cell
-        return [f"await get_ipython().run_line_magic('agent', {line!r})\n"]
-    return [f"await get_ipython().run_cell_magic('agent', {line!r}, {cell!r})\n"]
-
-
-# Not while a terminal asks whether the cell is complete: that still is a cell magic's own rule.
-_await_cell.has_side_effects = True  # type: ignore[attr-defined]
-
-
-class _AwaitLine(TokenTransformBase):
-    """Rewrites a `%agent` line so that it is awaited.
-
-    Comes before the rules for other line magics, and for a question mark at the end: prompts are
-    often questions.
-    """
-
-    priority = 4
-
-    @classmethod
-    def find(cls, tokens_by_line: Any) -> _AwaitLine | None:
-        """Return the first `%agent` that begins a statement."""
-        for line in tokens_by_line:
-            tokens = [t for t in line if t.type not in (tokenize.INDENT, tokenize.DEDENT)]
-            words = [token.string for token in tokens[:3]]
-            if words[:2] == ["%", "agent"] and words[2:] != ["?"]:
-                return cls(tokens[0].start)
-        return None
-
-    def transform(self, lines: list[str]) -> list[str]:
-        """Return the lines with this one rewritten."""
-        start, column = self.start_line, self.start_col
-        end = find_end_of_continued_line(lines, start)
-        line = assemble_continued_line(lines, (start, column), end).removeprefix("%")
-        prompt = line.strip().removeprefix("agent").strip()
-        call = f"await get_ipython().run_line_magic('agent', {prompt!r})\n"
-        return [*lines[:start], lines[start][:column] + call, *lines[end + 1 :]]
-
-
 def load(shell: Any) -> None:
     """Register the magics in a shell; again does nothing."""
     if "agent" in shell.magics_manager.magics["cell"]:
         return
-    shell.register_magic_function(AgentMagics(shell).agent, "line_cell", "agent")
-    shell.input_transformers_cleanup.append(_await_cell)
-    shell.input_transformer_manager.token_transformers.append(_AwaitLine)
+    magics = AgentMagics(shell)
+    shell.register_magic_function(magics.agent, "line_cell", "agent")
+    shell.register_magic_function(magics.agent_async, "line_cell", "agent_async")
+    rewriting.install(shell)
+    rewriting.answer_questions(shell, magics.agent)
 
 
 def unload(shell: Any) -> None:
     """Remove the magics; a run that goes on is not touched."""
     for kind in ("line", "cell"):
-        shell.magics_manager.magics[kind].pop("agent", None)
-    for transformers, ours in (
-        (shell.input_transformers_cleanup, _await_cell),
-        (shell.input_transformer_manager.token_transformers, _AwaitLine),
-    ):
-        if ours in transformers:
-            transformers.remove(ours)
+        for name in ("agent", "agent_async"):
+            shell.magics_manager.magics[kind].pop(name, None)
+    rewriting.remove(shell)

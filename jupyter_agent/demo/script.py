@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ..protocol.models import Request
 from ..providers.replay import Say, Step
 from .analysis import analyse
-from .conversation import Task, current_task, setting_of
+from .conversation import Setting, Task, current_task, setting_of
 from .explain import explain
 from .fix import fix
 from .variables import tell_variables
@@ -25,9 +25,12 @@ DEMO_PROMPT = (
 ABOUT = (
     "I am the demo: a script that drives the real tools, not a language model. I can analyse the "
     "penguins notebook (“{prompt}”), explain a notebook, list the variables, and fix a cell that "
-    "fails because numbers were read as text. For anything else, choose a model in the model picker or with `/model`; "
+    "fails because numbers were read as text. For anything else, choose a model: {choose}. "
     "`jupyter agent models` lists what can be reached."
 )
+# The panel, and a command on a notebook; a cell or a program, whose agents have no notebook.
+_CHOOSE = "in the panel's model picker or with `/model`, on the command line with `--model`"
+_CHOOSE_WITHOUT_NOTEBOOK = 'with `%agent model NAME` in a cell, or `Agent("NAME")` in Python'
 
 _GREETING = re.compile(
     r"(hi|hello|hey|good (morning|day|evening)|thanks?|thank you)\b[\s\w,.!]{0,24}$"
@@ -45,7 +48,7 @@ def script(request: Request) -> Iterator[Step]:
     """Yield the steps of the next answer."""
     task = current_task(request.messages)
     if task is None:
-        yield Say(_about())
+        yield Say(_about(request))
         return
     if task.news:
         yield Say(_heard(task))
@@ -58,7 +61,7 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
     prompt = task.prompt.strip()
     lowered = prompt.lower()
     if _GREETING.match(lowered):
-        yield Say(f"Hello! {_about()}")
+        yield Say(f"Hello! {_about(request)}")
         return
     setting = setting_of(request)
     if _VARIABLES.search(lowered):
@@ -71,10 +74,11 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
     elif _QUESTION.search(prompt) and _TABLE_WORK.search(prompt):
         work = analyse
     else:
-        yield Say(_about())
+        yield Say(_about(request))
         return
-    if not {"notebook_overview", "read_cells"} <= setting.tools:
-        yield Say("This conversation has no notebook, and the demo needs one. " + _about())
+    if not _has_notebook(setting):
+        about = _about(request)
+        yield Say(f"This conversation has no notebook, and the demo needs one. {about}")
         return
     yield from work(task, setting)
 
@@ -91,5 +95,10 @@ def _heard(task: Task) -> str:
     )
 
 
-def _about() -> str:
-    return ABOUT.format(prompt=DEMO_PROMPT)
+def _has_notebook(setting: Setting) -> bool:
+    return {"notebook_overview", "read_cells"} <= setting.tools
+
+
+def _about(request: Request) -> str:
+    choose = _CHOOSE if _has_notebook(setting_of(request)) else _CHOOSE_WITHOUT_NOTEBOOK
+    return ABOUT.format(prompt=DEMO_PROMPT, choose=choose)

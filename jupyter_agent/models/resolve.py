@@ -324,7 +324,12 @@ def _unknown(wanted: str, providers: Mapping[str, ProviderRecord]) -> UnknownMod
     if not near:
         near = [f"{p}/{name or 'NAME'}" for p in get_close_matches(provider, list(providers), n=3)]
     near = list(dict.fromkeys(near))[:3]
-    hint = f" Did you mean {', '.join(near)}?" if near else " Write it as provider/name."
+    known_names = ", ".join(providers)
+    hint = (
+        f" Did you mean {', '.join(near)}?"
+        if near
+        else f" Write it as provider/name; providers are {known_names}. `demo` needs none."
+    )
     return UnknownModel(f"There is no model {wanted!r}.{hint}", details={"nearest": near})
 
 

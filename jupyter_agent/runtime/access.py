@@ -137,7 +137,11 @@ class ModelAccess:
             if target is not None:
                 return self._scripted(model_id, model_id, _load(target))
             if self._served is None:
-                raise UnknownModel(f"No script is configured for the model {model_id!r}.")
+                names = ", ".join(f"{SCRIPT_PREFIX}{name}" for name in self.settings.scripts)
+                raise UnknownModel(
+                    f"No script is configured for the model {model_id!r}. "
+                    f"{f'There are: {names}.' if names else 'None is.'}"
+                )
         served = self._served.find(model_id) if self._served is not None else None
         if served is not None and self._served is not None:
             info = apply_override(served, self.overrides.find(served.id))

@@ -12,9 +12,12 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, Protocol, TypeVar
+
+from ..protocol.errors import NotAllowed
 
 T = TypeVar("T")
 
@@ -68,12 +71,22 @@ class LoopHere:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._close: Callable[[], object] = lambda: None
 
     def result(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine; an interrupt cancels it, and it ends as it must before this raises."""
+        """Run a coroutine; an interrupt cancels it, and it ends as it must before this raises.
+
+        Raises:
+            NotAllowed: it is called by what it runs.
+        """
+        if self._loop is not None and self._loop.is_running():
+            work.close()
+            raise NotAllowed("The agent is at work already: what it runs cannot ask it.")
         with _no_running_loop():
             if self._loop is None:
                 self._loop = _new_loop()
+                # Also when nobody calls `end`, and when the process ends.
+                self._close = weakref.finalize(self, _close, self._loop)
             task = self._loop.create_task(work)
             with _cancelled_by_interrupt(task) as interrupted:
                 try:
@@ -84,13 +97,22 @@ class LoopHere:
                     raise
 
     def end(self) -> None:
-        """Close the loop."""
-        if self._loop is None or self._loop.is_running():
-            return
-        loop, self._loop = self._loop, None
-        with _no_running_loop():
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+        """Close the loop; what is still to be done on it is cancelled."""
+        self._close()
+        self._loop = None
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    if loop.is_closed() or loop.is_running():
+        return
+    with _no_running_loop():
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

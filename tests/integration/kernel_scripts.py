@@ -14,3 +14,9 @@ def code(request: Request) -> Iterator[Step]:
     else:
         yield Say("I run it. ")
         yield Call("run_code", {"code": last.text})
+
+
+def turns(request: Request) -> Iterator[Step]:
+    """Say what was asked so far."""
+    asked = [message.text for message in request.messages if message.role == "user"]
+    yield Say(f"Turn {len(asked)}: {', '.join(asked)}.")

@@ -1,10 +1,15 @@
 """`%agent` and `%%agent` in a real kernel, as a front end sees them."""
 
 import asyncio
+import json
+import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from real_kernel import running_kernel
 
 DEADLINE = 30.0
 INTERRUPT = object()
@@ -80,11 +85,48 @@ class Cells:
                 self.client.input(answer)
 
 
-@pytest.fixture
-async def cells(kernel) -> Cells:
+# One kernel for all tests: each begins without the magics' conversation and without variables.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ANEW = """\
+%unload_ext jupyter_agent
+%autoawait asyncio
+for name in "x y z df f code out".split():
+    globals().pop(name, None)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kernel(tmp_path_factory):
+    async with running_kernel(tmp_path_factory.mktemp("kernel")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh(kernel) -> Cells:
+    """A kernel in which the magics are not loaded yet."""
     made = Cells(kernel)
-    assert (await made.run("%load_ext jupyter_agent")).status == "ok"
+    assert (await made.run(ANEW)).status == "ok"
     return made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cells(fresh) -> Cells:
+    assert (await fresh.run("%load_ext jupyter_agent")).status == "ok"
+    return fresh
+
+
+@pytest.fixture
+def configure(kernel):
+    """Change the settings for a test."""
+    path = kernel.folder / "config" / "jupyter_agent_config.json"
+    before = path.read_text()
+
+    def configure(**settings) -> None:
+        settings = json.loads(before)["JupyterAgent"] | settings
+        path.write_text(json.dumps({"JupyterAgent": settings}))
+
+    yield configure
+    path.write_text(before)
 
 
 async def test_a_line_is_answered_in_the_cells_own_output(cells):
@@ -190,10 +232,8 @@ async def test_the_model_can_be_changed_in_between(cells):
         ("%agent hi", "No model is ready"),
     ],
 )
-async def test_what_is_wrong_is_one_sentence(cells, kernel, cell, says):
-    (kernel.folder / "config" / "jupyter_agent_config.json").write_text(
-        '{"JupyterAgent": {"discover_local_servers": false}}'
-    )
+async def test_what_is_wrong_is_one_sentence(cells, configure, cell, says):
+    configure(scripts={})
     outcome = await cells.run(cell)
     assert outcome.status == "error"
     assert says in outcome.error
@@ -230,3 +270,192 @@ async def test_a_front_end_without_input_boxes_denies(cells, kernel):
     await kernel.client.get_shell_msg(timeout=DEADLINE)
     assert any(line.startswith("⊘") for line in shown)
     assert (await cells.run("y")).status == "error"
+
+
+# -- wherever the magic may stand ------------------------------------------------------------------
+
+
+LOAD = "%load_ext jupyter_agent\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "%agent --model demo Hello there",
+        "%agent --model demo What are you, and what is df?",
+        "if True:\n    %agent --model demo Hello",
+        "get_ipython().run_line_magic('agent', '--model demo Hello')",
+        "get_ipython().run_cell_magic('agent', '--model demo', 'Hello')",
+    ],
+)
+async def test_it_answers_in_the_very_cell_that_loads_it(fresh, lines):
+    outcome = await fresh.run(LOAD + lines)
+    assert outcome.status == "ok", outcome.error
+    assert "I am the demo" in outcome.lines[-1]
+    assert outcome.text == ""
+    assert "not found" not in (await fresh.run("1")).text
+
+
+async def test_help_is_help_again_after_that_cell(fresh):
+    await fresh.run(LOAD + "%agent --model demo what is df?")
+    outcome = await fresh.run("df = 5\ndf?")
+    assert outcome.lines == [] and outcome.status == "ok"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = %agent --model demo Hello",
+        "x = get_ipython().run_line_magic('agent', '--model demo Hello')",
+        "x = await get_ipython().run_line_magic('agent_async', '--model demo Hello')",
+        "def f():\n    y = %agent --model demo Hello\n    return y\nx = f()",
+        "async def f():\n    y = %agent --model demo Hello\n    return y\nx = await f()",
+        "x = [get_ipython().run_line_magic('agent', '--model demo Hello') for _ in range(2)][1]",
+        "def f():\n    %agent --model demo Hello\nf(); x = %agent Hello",
+        "%agent --model demo Hello\ndef f():\n    y = %agent Hello\n    return y\nx = f()",
+    ],
+)
+async def test_its_result_can_be_kept(cells, code):
+    outcome = await cells.run(code)
+    assert outcome.status == "ok", outcome.error
+    assert "I am the demo" in outcome.lines[-1]
+    kept = await cells.run("print(x.text[:5], x.status, len(x.messages))")
+    assert kept.text == "Hello done 2\n"
+    # Shown by the cell that asked, and in another one only when it is asked for there.
+    assert outcome.text == ""
+    assert (await cells.run("x")).lines[0].startswith("Hello")
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out", "%time %agent Hello"])
+async def test_it_works_inside_other_magics(cells, magic):
+    await cells.run("%agent model demo")
+    inner = "" if "%agent" in magic else "\n%agent Hello"
+    outcome = await cells.run(magic + inner)
+    assert outcome.status == "ok", outcome.error
+    if "capture" in magic:
+        outcome = await cells.run("out.show()")
+    assert any("I am the demo" in line for line in outcome.lines)
+
+
+async def test_the_conversation_is_one_whichever_way_it_was_asked(fresh):
+    await fresh.run(LOAD + "%agent --model script/turns one")
+    await fresh.run("%agent two")
+    await fresh.run("def f():\n    %agent three\nf()")
+    outcome = await fresh.run("x = %agent four\nx")
+    assert outcome.lines == ["Turn 4: one, two, three, four."]
+    assert (await fresh.run("%agent mode")).text == "The mode is ask.\n"
+    await fresh.run("get_ipython().run_line_magic('agent', 'mode auto')")
+    assert (await fresh.run("%agent mode")).text == "The mode is auto.\n"
+
+
+async def test_this_session_holds_for_both_ways(cells):
+    first = await cells.run("def f():\n    %agent --model script/code 1\nf()", "s")
+    again = await cells.run("%agent 2")
+    assert (len(first.prompts), again.prompts) == (1, [])
+    assert again.lines[1].startswith("✓")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; print('go'); time.sleep(60)",
+        "import asyncio; print('go'); await asyncio.sleep(60)",
+    ],
+)
+async def test_an_interrupt_stops_it_inside_a_function_too(cells, code):
+    begun = time.monotonic()
+    await cells.run(f"code = {code!r}")
+    call = "run_line_magic('agent', '--model script/code --mode auto ' + code)"
+    outcome = await cells.run(f"def f():\n    get_ipython().{call}\nf()", interrupt_when="go")
+    assert time.monotonic() - begun < 10
+    assert outcome.error.endswith("Stopped.")
+    assert (await cells.run("1")).text == "1"
+
+
+async def test_asked_by_its_own_code_it_says_that_it_is_at_work(cells):
+    outcome = await cells.run("%agent --model script/code --mode auto %agent Hello")
+    assert "at work already" in outcome.lines[-1]
+    inner = "get_ipython().run_line_magic('agent', 'Hello')"
+    outcome = await cells.run(f"%agent {inner}")
+    assert "at work already" in outcome.lines[-1]
+    outcome = await cells.run(f"def f():\n    %agent {inner}\nf()")
+    assert "at work already" in outcome.lines[-1]
+
+
+async def test_where_autoawait_is_off_it_blocks(cells):
+    await cells.run("%autoawait False")
+    outcome = await cells.run("%agent --model demo Hello")
+    assert outcome.status == "ok"
+    assert "I am the demo" in outcome.lines[-1]
+
+
+async def test_a_model_that_is_not_there_is_refused_and_the_others_are_named(cells):
+    outcome = await cells.run("%agent model nosuch/x")
+    assert outcome.status == "error"
+    assert "nosuch" in outcome.error and "anthropic" in outcome.error
+    outcome = await cells.run("%agent --model nosuch/x hi")
+    assert outcome.status == "error"
+    assert (await cells.run("%agent model demo")).text == "The model is demo.\n"
+    assert (await cells.run("%agent model nosuch/x")).status == "error"
+    assert (await cells.run("%agent model")).text == "The model is demo.\n"
+    assert (await cells.run("%agent hi")).status == "ok"
+
+
+async def test_the_demo_in_a_cell_names_the_way_to_other_models_there(cells):
+    outcome = await cells.run("%agent --model demo Tell me a story")
+    assert "%agent model" in outcome.lines[-1]
+    assert "picker" not in outcome.lines[-1]
+
+
+async def test_the_limit_of_time_ends_code_that_holds_the_kernel(cells, configure):
+    configure(max_seconds=2)
+    begun = time.monotonic()
+    outcome = await cells.run("%agent --model script/code --mode auto while True: pass")
+    assert time.monotonic() - begun < 15
+    assert outcome.status == "error"
+    assert "limit of 2 seconds" in outcome.error
+    outcome = await cells.run("await __import__('asyncio').sleep(2.5)\n1")
+    assert outcome.text == "1"
+
+
+# -- what the documents show --------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+MODEL = re.compile(r"\b(ollama|anthropic|openai)/[\w.-]+")
+
+
+def magic_blocks(document: Path) -> list[str]:
+    """Return the blocks of a document that hold a magic of ours, with a scripted model in them."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text("utf-8"), re.M | re.S)
+    blocks = [block for language, block in fenced if language in ("", "python", "ipython")]
+    ours = [block for block in blocks if re.search(r"^[^#\n]*%(agent|load_ext)\b", block, re.M)]
+    return [MODEL.sub("script/turns", block) for block in ours]
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize(
+    "document", [d for d in DOCUMENTS if magic_blocks(d)], ids=lambda d: d.name
+)
+async def test_what_the_documents_show_works_as_it_is_pasted(fresh, configure, document):
+    configure(default_model="script/turns")
+    blocks = magic_blocks(document)
+    await fresh.run("df = [1, 2]")
+    for block in blocks:
+        outcome = await fresh.run(block)
+        assert outcome.status == "ok", (block, outcome.error)
+        if re.search(r"%agent (?!model|mode|reset)", block):
+            assert outcome.lines[-1].startswith("Turn"), block
+            assert outcome.text == ""
+    # All in one cell, too, where none of them is a cell magic.
+    together = "\n".join(block for block in blocks if not block.startswith("%%"))
+    await fresh.run(ANEW)
+    assert (await fresh.run("df = [1, 2]")).status == "ok"
+    outcome = await fresh.run(together)
+    assert outcome.status == "ok", outcome.error
+    assert outcome.lines[0].startswith("Turn 1")
+
+
+async def test_the_readme_and_the_guide_show_magics():
+    assert {d.name for d in DOCUMENTS if magic_blocks(d)} >= {"README.md", "guide.md"}

@@ -5,20 +5,21 @@ import ast
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from jupyter_agent.magics import _await_cell, _AwaitLine, _options, _plain
+from jupyter_agent.kernel.rewriting import AwaitLine, await_cell
+from jupyter_agent.magics import _options, _plain
 from jupyter_agent.protocol.errors import ConfigError
 from jupyter_agent.runtime.inert import inert_markdown
 
 
 def transform(cell: str) -> str:
     manager = TransformerManager()
-    manager.cleanup_transforms.append(_await_cell)
-    manager.token_transformers.append(_AwaitLine)
+    manager.cleanup_transforms.append(await_cell)
+    manager.token_transformers.append(AwaitLine)
     return manager.transform_cell(cell)
 
 
-LINE = "await get_ipython().run_line_magic('agent', {!r})"
-CELL = "await get_ipython().run_cell_magic('agent', {!r}, {!r})"
+LINE = "await get_ipython().run_line_magic('agent_async', {!r})"
+CELL = "await get_ipython().run_cell_magic('agent_async', {!r}, {!r})"
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ CELL = "await get_ipython().run_cell_magic('agent', {!r}, {!r})"
         ("%%agent --model demo\nfirst", CELL.format("--model demo", "first\n")),
         ("\n\n%%agent\nfirst", CELL.format("", "first\n")),
         ("%%agent all in one line", LINE.format("all in one line")),
+        ("x = %agent why?", f"x = {LINE.format('why?')}"),
+        ("z[f(a=1)] = %agent hi", f"z[f(a=1)] = {LINE.format('hi')}"),
     ],
 )
 def test_the_magic_is_awaited(cell, becomes):
@@ -43,8 +46,29 @@ def test_the_magic_is_awaited(cell, becomes):
 
 def test_lines_around_stay_as_they_are():
     made = transform("x = 1\nif x:\n    %agent hello\ny = '''\n%agent no\n'''\n")
-    assert "    await get_ipython().run_line_magic('agent', 'hello')\n" in made
+    assert "    await get_ipython().run_line_magic('agent_async', 'hello')\n" in made
     assert "\n%agent no\n" in made
+
+
+@pytest.mark.parametrize(
+    ("cell", "awaits"),
+    [
+        ("def f():\n    %agent hello", False),
+        ("def f():\n    if x:\n        y = 1\n        z = %agent hello", False),
+        ("def f(\n  a,\n  b,\n):\n    '''\nText.\n'''\n    %agent hello", False),
+        ("class A:\n    %agent hello", False),
+        ("async def f():\n    %agent hello", True),
+        ("def f():\n    async def g():\n        %agent hello", True),
+        ("async def f():\n    def g():\n        %agent hello", False),
+        ("def f():\n    pass\nfor x in y:\n    %agent hello", True),
+        ("def f():\n    pass\n%agent hello", True),
+    ],
+)
+def test_it_is_awaited_where_a_cell_may_await(cell, awaits):
+    made = transform(cell)
+    assert ("await get_ipython().run_line_magic('agent_async', 'hello')" in made) is awaits
+    assert ("get_ipython().run_line_magic('agent', 'hello')" in made) is not awaits
+    compile(made, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 @pytest.mark.parametrize("cell", ["%agents x", "%%agents\nx", "x %agent", "%time 1", "agent = 5"])
@@ -54,7 +78,7 @@ def test_nothing_else_is_touched(cell):
 
 def test_a_terminal_goes_on_reading_a_cell_magic_until_an_empty_line():
     manager = TransformerManager()
-    manager.cleanup_transforms.append(_await_cell)
+    manager.cleanup_transforms.append(await_cell)
     assert manager.check_complete("%%agent")[0] == "incomplete"
     assert manager.check_complete("%%agent\nfirst")[0] == "incomplete"
     assert manager.check_complete("%%agent\nfirst\n\n")[0] == "complete"
