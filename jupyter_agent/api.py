@@ -374,21 +374,8 @@ class Agent:
             instructions="\n\n".join(filter(None, (settings.instructions, self._instructions))),
             grants=[] if before is None else before.session.grants,
         )
-        if before is None:
-            named = next(iter(given), None) or cast("str | None", self._model)
-            model = named or await manager.access.default_model()
-            if model is None:
-                raise UnknownModel(f"{NO_MODEL}{around.unused_keys()}")
-            path = None if self.notebook is None else self.notebook.name
-            made = await manager.create(
-                owner=OWNER, notebook_path=path, model=model, mode=self._mode
-            )
-            session = await manager.get(made.id, owner=OWNER)
-            if self._effort is not None:
-                await session.configure(effort=self._effort)
-        else:
-            session = await manager.get(before.session.id, owner=OWNER)
-            session.settled.mode = before.session.settled.mode  # `auto` is never stored
+        model = next(iter(given), None) or cast("str | None", self._model)
+        session = await self._begun(manager, before, model, around.unused_keys())
         if shell is not None:
             keep_to_shell(session, shell, self._tools, settings.limits.max_seconds)
         core = _Core(loop=loop, manager=manager, session=session, kernels=kernels)
@@ -396,6 +383,24 @@ class Agent:
             lambda seq, event, data: self._answer_question(core, event), session.journal.seq
         )
         return core
+
+    async def _begun(
+        self, manager: SessionManager, before: _Core | None, model: str | None, hint: str
+    ) -> Session:
+        """Return the conversation that was `before`, or a new one with a model."""
+        if before is not None:
+            session = await manager.get(before.session.id, owner=OWNER)
+            session.settled.mode = before.session.settled.mode  # `auto` is never stored
+            return session
+        model = model or await manager.access.default_model()
+        if model is None:
+            raise UnknownModel(f"{NO_MODEL}{hint}")
+        path = None if self.notebook is None else self.notebook.name
+        made = await manager.create(owner=OWNER, notebook_path=path, model=model, mode=self._mode)
+        session = await manager.get(made.id, owner=OWNER)
+        if self._effort is not None:
+            await session.configure(effort=self._effort)
+        return session
 
     def _answer_question(self, core: _Core, event: SessionEvent) -> None:
         """Put the model's question to the person in the cell, unless a client shows it."""
