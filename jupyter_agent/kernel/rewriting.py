@@ -24,7 +24,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 _CELL = re.compile(r"%%agent(?=\s|$)")
 # A prompt that ends like IPython's way to ask for help, and the name it would look up.
-_QUESTION = re.compile(r"^\s*%agent[ \t]+(\S.*?)\s*$")
+_QUESTION = re.compile(r"^\s*(?:(\w+)\s*=\s*)?%agent[ \t]+(\S.*?)\s*$")
 _HELP = re.compile(r"(%{0,2}(?!\d)[\w*]+(?:\.(?!\d)[\w*]+|\[-?[0-9]+\])*)\?\??$")
 _NOT_CODE = (
     tokenize.INDENT,
@@ -164,28 +164,47 @@ def answer_questions(shell: Any, ask: Callable[[str], Any]) -> None:
     `df`. Until the cell has run, such a look-up asks the agent.
     """
     raw = shell.history_manager.input_hist_raw[-1] if shell.history_manager is not None else ""
-    waiting: list[tuple[str, str]] = []
+    waiting: list[tuple[str, str, str | None]] = []
     for line in raw.splitlines():
         asked = _QUESTION.match(line)
-        looked_up = _HELP.search(asked[1]) if asked else None
+        looked_up = _HELP.search(asked[2]) if asked else None
         if asked and looked_up:
-            waiting.append((looked_up[1].lstrip("%"), asked[1]))
+            waiting.append((looked_up[1].lstrip("%"), asked[2], asked[1]))
     if not waiting:
         return
     magics = shell.magics_manager.magics["line"]
-    before = {name: magics[name] for name in ("pinfo", "pinfo2", "psearch")}
+    before: dict[str, Any] = {}
 
-    def instead_of(look_up: Callable[[str], Any]) -> Callable[[str], Any]:
+    def take_over() -> None:
+        before.update({name: magics[name] for name in ("pinfo", "pinfo2", "psearch")})
+        magics.update({name: instead_of(name) for name in before})
+
+    def give_back() -> None:
+        magics.update(before)
+        before.clear()
+
+    def instead_of(look_up: str) -> Callable[[str], Any]:
         def answer(name: str) -> Any:
-            if waiting and waiting[0][0] == name:
-                return ask(waiting.pop(0)[1])
-            return look_up(name)
+            if not waiting or waiting[0][0] != name:
+                give_back()  # some versions of IPython load the real one by its name now
+                try:
+                    return magics[look_up](name)
+                finally:
+                    if waiting:
+                        take_over()
+            _, prompt, variable = waiting.pop(0)
+            result = ask(prompt)
+            if variable is None:
+                return result
+            shell.user_ns[variable] = result
+            return None
 
         return answer
 
-    def restore(result: object = None) -> None:
-        magics.update(before)
-        shell.events.unregister("post_run_cell", restore)
+    def end(result: object = None) -> None:
+        waiting.clear()
+        give_back()
+        shell.events.unregister("post_run_cell", end)
 
-    magics.update({name: instead_of(look_up) for name, look_up in before.items()})
-    shell.events.register("post_run_cell", restore)
+    take_over()
+    shell.events.register("post_run_cell", end)

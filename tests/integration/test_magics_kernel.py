@@ -297,8 +297,11 @@ async def test_it_answers_in_the_very_cell_that_loads_it(fresh, lines):
 
 
 async def test_help_is_help_again_after_that_cell(fresh):
-    await fresh.run(LOAD + "%agent --model demo what is df?")
-    outcome = await fresh.run("df = 5\ndf?")
+    asks = "%agent --model demo what is df?\ny = %agent Hello you?\nprint(y.text[:5])\n"
+    outcome = await fresh.run(f"{LOAD}df = 5\ndf?\n{asks}df?")
+    assert outcome.status == "ok", outcome.error
+    assert (len(outcome.lines), outcome.text) == (2, "I am \n")
+    outcome = await fresh.run("df?")
     assert outcome.lines == [] and outcome.status == "ok"
 
 
