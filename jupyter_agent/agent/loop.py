@@ -26,7 +26,6 @@ from ..protocol.reduce import MessageBuilder
 from ..protocol.session_events import (
     MessageEnd,
     MessageStart,
-    Notice,
     RunStatus,
     SessionEvent,
     TurnEnd,
@@ -34,6 +33,7 @@ from ..protocol.session_events import (
 )
 from ..protocol.usage import Usage
 from ..providers.base import Provider
+from . import endings
 from .events import to_session_event
 from .execute import Executor, interrupted_result
 from .inbox import Inbox
@@ -67,6 +67,8 @@ class Loop:
     on_usage: Callable[[Usage | None, Request], None] = lambda usage, request: None
     fall_back: Callable[[ErrorInfo], Awaitable[Provider | None]] | None = None
     _begun: bool = False
+    _asked_again: bool = False
+    _told_of_calls_in_text: bool = False
     _partial: MessageBuilder | None = None
     _partial_started: float = 0.0
     _known_ids: set[str] = field(default_factory=set)
@@ -97,15 +99,34 @@ class Loop:
         self.emit(TurnStart(turn=turn))
         response = await self._ask()
         calls = response.message.tool_calls
+        if endings.has_calls_in_text(response) and not self._told_of_calls_in_text:
+            self._told_of_calls_in_text = True
+            self.emit(endings.CALLS_IN_TEXT)
         if calls:
+            self._asked_again = False
             await self._run_calls(response.message)
         self.emit(TurnEnd(turn=turn))
         if calls:
             return True
         if response.finish.raw == "pause_turn":
             return True
-        self._explain(response)
-        return await self._take_steering()
+        if (notice := endings.explained(response)) is not None:
+            self.emit(notice)
+        if await self._take_steering():
+            return True
+        return endings.says_nothing(response) and self._ask_again(response)
+
+    def _ask_again(self, response: Response) -> bool:
+        """Decide after an answer without words; returns whether the model is asked once more.
+
+        Raises:
+            ParseFailed: the second answer is as empty, and nothing was done since the prompt.
+        """
+        if self._asked_again and not endings.follows_calls(self.history):
+            raise endings.empty_answer(response)
+        self.emit(endings.ENDED_EMPTY if self._asked_again else endings.EMPTY)
+        self._asked_again = not self._asked_again
+        return self._asked_again
 
     async def _take_steering(self) -> bool:
         messages = self.inbox.take_steering()
@@ -263,14 +284,3 @@ class Loop:
                 results.get(call.id) or interrupted_result(call) for call in message.tool_calls
             )
             await asyncio.shield(self._append_whole(Message(role="tool", parts=parts)))
-
-    def _explain(self, response: Response) -> None:
-        """Say what a person should know about how the answer ended."""
-        text = {
-            "length": "The answer was cut at the model's output limit. Say “go on” to continue.",
-            "content_filter": "The provider's content filter cut this answer.",
-            "refusal": "The model declined to answer this.",
-            "context_overflow": "The conversation no longer fits the model. Start a new session.",
-        }.get(response.finish.kind)
-        if text:
-            self.emit(Notice(level="warning", text=text, code=response.finish.kind))

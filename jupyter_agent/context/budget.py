@@ -186,11 +186,16 @@ class ContextBudget:
             window = int(self._estimate * self._ratio * _GUESSED_WINDOW)
         return min(window, known or window)
 
-    async def leave_out_prompts(self) -> bool:
-        """Mark the prompts that the model has not answered as too long; returns whether any were.
+    async def leave_out_prompts(self, error: ErrorInfo) -> bool:
+        """Mark the prompts that were refused as too long; returns whether there were any.
 
-        They stay in the conversation that people see, and are not sent again.
+        They stay in the conversation that people see, and are not sent again. Where the window is
+        too small for the instructions and tools alone, it is not the prompts' fault.
         """
+        details = error.details or {}
+        fixed, window = details.get("fixed_tokens"), details.get("window")
+        if isinstance(fixed, int) and isinstance(window, int) and fixed >= window * REFUSE_AT:
+            return False
         found = False
         for place in range(len(self.history) - 1, -1, -1):
             message = self.history[place]

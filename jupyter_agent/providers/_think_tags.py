@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from ._assemble import Assembler
+from typing import Literal, Protocol
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
 
 
+class Content(Protocol):
+    """Takes the text and the thinking of an answer."""
+
+    def text(self, text: str) -> None:
+        """Add text."""
+
+    def thinking(self, text: str) -> None:
+        """Add thinking."""
+
+    def end_thinking(self) -> None:
+        """Close the open thinking block."""
+
+
 class ThinkTags:
-    """Passes text on to the assembler and turns a leading `<think>` block into thinking.
+    """Passes text on and turns a leading `<think>` block into thinking.
 
     A closing tag without its opener is dropped: some chat templates write the opener into the
     prompt. What stood before it has been streamed as text by then and stays text.
     """
 
-    def __init__(self, assembler: Assembler) -> None:
-        self._assembler = assembler
+    def __init__(self, content: Content) -> None:
+        self._content = content
         self._state: Literal["start", "thinking", "text", "gap", "done"] = "start"
         self._held = ""
 
     def feed(self, text: str) -> None:
         """Take a piece of text."""
         if self._state == "done" or (self._state == "text" and not self._held and "<" not in text):
-            self._assembler.text(text)
+            self._content.text(text)
             return
         if self._state == "gap":
             self._after_thinking(text)
@@ -57,23 +68,23 @@ class ThinkTags:
         self._put(before)
         self._held = ""
         if self._state == "thinking":
-            self._assembler.end_thinking()
+            self._content.end_thinking()
             self._after_thinking(rest)
         else:
             self._state = "done"
-            self._assembler.text(rest)
+            self._content.text(rest)
 
     def _after_thinking(self, text: str) -> None:
         """Drop the blank lines between thinking and answer."""
         text = text.lstrip()
         self._state = "done" if text else "gap"
-        self._assembler.text(text)
+        self._content.text(text)
 
     def _put(self, text: str) -> None:
         if self._state == "thinking":
-            self._assembler.thinking(text)
+            self._content.thinking(text)
         else:
-            self._assembler.text(text)
+            self._content.text(text)
 
 
 def _overlap(text: str) -> int:

@@ -40,6 +40,7 @@ from ._history import (
 from ._http import Endpoint, HttpCall
 from ._model_lists import read_openai_list
 from ._own_facts import with_own_windows
+from ._text_calls import TextCalls
 from ._think_tags import ThinkTags
 from .dialects import DIALECTS, Dialect
 
@@ -326,6 +327,7 @@ class ChatDecoder(SseDecoder):
         names: WireNames | None = None,
         think_tags: bool = False,
         readable_details: bool = False,
+        calls_in_text: Mapping[str, str] | None = None,
     ) -> None:
         """Start one answer.
 
@@ -336,11 +338,14 @@ class ChatDecoder(SseDecoder):
             names: maps tool names back.
             think_tags: whether `<think>` in the text begins thinking.
             readable_details: whether `reasoning_details` are also shown, when nothing else is.
+            calls_in_text: tools whose calls are also read from text: name on the wire → our name.
         """
         super().__init__(assembler, provider=provider, model=model)
         self._readable_details = readable_details
         self._names = names
-        self._tags = ThinkTags(assembler) if think_tags else None
+        self._text_calls = TextCalls(assembler, calls_in_text) if calls_in_text else None
+        self._content = self._text_calls or assembler
+        self._tags = ThinkTags(self._content) if think_tags else None
         self._calls = CallKeys(assembler)
         self._details = ReasoningDetails()
         self._streamed = False
@@ -389,7 +394,7 @@ class ChatDecoder(SseDecoder):
                 thinking = thinking or text
         if thinking:
             self._streamed = True
-            self.assembler.thinking(thinking)
+            self._content.thinking(thinking)
         if content:
             self._streamed = True
             if isinstance(content, str):
@@ -408,7 +413,7 @@ class ChatDecoder(SseDecoder):
 
     def _text(self, text: str) -> None:
         if self._tags is None:
-            self.assembler.text(text)
+            self._content.text(text)
         else:
             self._tags.feed(text)
 
@@ -438,6 +443,8 @@ class ChatDecoder(SseDecoder):
         if self._tags is not None:
             self._tags.flush()
         kind = _FINISH.get(reason, "other") if reason else "stop"
+        if self._text_calls is not None:
+            self._text_calls.finish(cut=kind not in ("stop", "tool_calls"))
         if self._refusal:
             kind = "refusal"
             self.assembler.extra["refusal"] = "".join(self._refusal)
@@ -530,8 +537,15 @@ class OpenAIChatProvider(HttpProvider):
             names=wire.names,
             think_tags=self._dialect.think_tags,
             readable_details=True,
+            calls_in_text=self._names_in_text(request, wire.names),
         )
         return call, decoder
+
+    def _names_in_text(self, request: Request, names: WireNames) -> dict[str, str]:
+        """Return the tools whose calls may come as text; a vendor's own server has a parser."""
+        if not self.endpoint.plain_schemas or request.tool_choice == "none":
+            return {}
+        return {names.to_wire(tool.name): tool.name for tool in request.tools}
 
     def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
         """Ask without what the server does not accept, and remember that.

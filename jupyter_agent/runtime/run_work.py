@@ -87,7 +87,7 @@ class RunWork:
             loop = self._loop(run_id, answering, spent)
             outcome = await self._in_time(run_id, spent, loop.run())
         if outcome.error is not None and outcome.error.code == ContextOverflow.code:
-            await self._leave_out_prompts()
+            await self._leave_out_prompts(outcome.error)
         return outcome
 
     async def compact(self, run_id: str) -> Outcome:
@@ -176,8 +176,8 @@ class RunWork:
             return None if window is None else answering.with_window(window)
         return await answering.fall_back(error)
 
-    async def _leave_out_prompts(self) -> None:
-        if await self._context.leave_out_prompts():
+    async def _leave_out_prompts(self, error: ErrorInfo) -> None:
+        if await self._context.leave_out_prompts(error):
             self._parts.journal.emit(
                 Notice(
                     level="info",

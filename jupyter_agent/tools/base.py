@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from ..protocol.codec import parse_strictly
 from ..protocol.errors import AgentError
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.models import ToolDefinition
@@ -42,6 +43,14 @@ class ToolArguments(BaseModel):
             for key, value in data.items()
             if value is not None
         }
+
+
+def as_list(value: Any) -> Any:
+    """Return what a model means where a list is wanted: a list written as text, or one item alone."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        parsed = parse_strictly(value)
+        value = value if parsed is None else parsed
+    return [value] if isinstance(value, (str, dict)) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, cast
@@ -17,7 +16,7 @@ from ..notebook.operations import EditOp
 from ..protocol.errors import AgentError, NotebookReadOnly, StaleCells, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, NotebookState
 from ..protocol.tools import Permission
-from .base import Preview, ToolCallContext, ToolOutput
+from .base import Preview, ToolCallContext, ToolOutput, as_list
 from .content import Content
 from .edit_words import edited_cells, plan_blocks, plan_title, result_lines, result_references
 from .run_cells import LONGEST_WAIT
@@ -44,12 +43,7 @@ class EditCellsArguments(NotebookArguments):
     @field_validator("ops", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except ValueError:
-                return value
-        return [value] if isinstance(value, dict) else value
+        return as_list(value)
 
     @field_validator("run", mode="before")
     @classmethod

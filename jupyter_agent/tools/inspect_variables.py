@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from ..kernel.runner import KernelRunner
 from ..protocol.errors import AgentError, KernelBusy
-from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .base import Preview, ToolCallContext, ToolOutput, as_list, text_output
 from .snippets import require_python, snippet_code, split_report
 from .workspace_tool import NotebookArguments, WorkspaceTool, join_words
 
@@ -29,7 +29,7 @@ class InspectArguments(NotebookArguments):
     @field_validator("names", mode="before")
     @classmethod
     def _one(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+        return as_list(value)
 
 
 class InspectVariables(WorkspaceTool):

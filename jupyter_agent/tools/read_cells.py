@@ -13,7 +13,7 @@ from ..digest.outputs import digest_outputs, output_slice
 from ..notebook.cells import label_of, reference, resolve_id
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.rpc import CellState, NotebookState
-from .base import Preview, ToolCallContext, ToolOutput, text_output
+from .base import Preview, ToolCallContext, ToolOutput, as_list, text_output
 from .cell_lines import CellFacts, cell_line, facts_of
 from .content import Content
 from .workspace_tool import NotebookArguments, WorkspaceTool, join_words
@@ -43,7 +43,7 @@ class ReadCellsArguments(NotebookArguments):
     @field_validator("ids", mode="before")
     @classmethod
     def _one(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+        return as_list(value)
 
     @field_validator("lines", mode="before")
     @classmethod

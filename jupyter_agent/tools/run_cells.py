@@ -10,7 +10,7 @@ from ..notebook.cells import fingerprint, label_of, resolve_id
 from ..protocol.errors import AgentError, EditRefused, StaleCells
 from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission, PreviewBlock
-from .base import Preview, ToolCallContext, ToolOutput
+from .base import Preview, ToolCallContext, ToolOutput, as_list
 from .cell_lines import facts_of
 from .running import run_and_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool, join_words
@@ -45,7 +45,7 @@ class RunCellsArguments(NotebookArguments):
     @field_validator("ids", mode="before")
     @classmethod
     def _one(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+        return as_list(value)
 
     @model_validator(mode="after")
     def _one_choice(self) -> RunCellsArguments:

@@ -498,3 +498,49 @@ async def test_length_and_refusal_are_said():
     await rig.loop.run()
     notices = [event for event in rig.events if event.type == "notice"]
     assert [notice.code for notice in notices] == ["length"]
+
+
+# -- answers without words ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("empty", [[], [Think("I look at the notebook.")], [Say("  \n")]])
+async def test_an_empty_answer_is_asked_once_more(empty):
+    rig = Rig(turns(empty, [Say("Here.")]))
+    outcome = await rig.loop.run()
+    assert outcome.status == "done" and rig.history[-1].text == "Here."
+    assert [event.code for event in rig.events if event.type == "notice"] == ["empty_answer"]
+
+
+@pytest.mark.parametrize("empty", [[], [Think("I look at the notebook.")]])
+async def test_two_empty_answers_are_a_failure_and_not_a_silent_success(empty):
+    rig = Rig(turns(empty, empty, [Say("too late")]))
+    outcome = await rig.loop.run()
+    assert outcome.status == "failed" and "twice" in outcome.error.message
+    assert sum(message.role == "assistant" for message in rig.history) == 2
+
+
+async def test_a_model_that_ends_without_a_word_after_its_calls_has_done_its_work():
+    rig = Rig(turns([Call("echo", {"text": "a"})], [], []), Echo())
+    outcome = await rig.loop.run()
+    assert outcome.status == "done"
+    assert [event.level for event in rig.events if event.type == "notice"] == ["info", "warning"]
+
+
+async def test_calls_after_an_empty_answer_are_run_and_another_empty_one_is_asked_again():
+    call = [Call("echo", {"text": "a"})]
+    rig = Rig(turns([], call, [], [Say("Done.")]), Echo())
+    assert (await rig.loop.run()).status == "done"
+    assert rig.history[-1].text == "Done." and len(rig.results()) == 1
+
+
+async def test_what_a_person_says_meanwhile_is_answered_instead_of_asking_again():
+    def script(request):
+        if len(request.messages) == 1:
+            rig.inbox.put(user_message("are you there?"), "steer")
+            return []
+        return [Say("Yes.")]
+
+    rig = Rig(script)
+    assert (await rig.loop.run()).status == "done"
+    assert rig.history[-1].text == "Yes."
+    assert "notice" not in rig.types()

@@ -158,6 +158,7 @@ async def test_a_window_smaller_than_the_tools_is_named_with_the_remedy(tmp_path
         error = of(events, "run_end")[-1].error
         assert error.code == "context_overflow" and "1,000 tokens" in error.message
         assert "-c 16384" in error.message and "new session" not in error.message
+        assert "prompt_left_out" not in notices(events)
 
 
 # -- models that stand in --------------------------------------------------------------------------
