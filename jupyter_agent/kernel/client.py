@@ -17,6 +17,7 @@ from ..protocol.errors import KernelBusy, KernelDied, KernelError, NoKernel
 from .connection import Connection
 from .directory import KernelDirectory, KernelHandle
 from .execution import END_OF_FILE, CellWatch, Displays, execute_cell, until_over
+from .late import LateOutputs
 from .outputs import OutputLimits
 from .runner import (
     FINAL,
@@ -78,6 +79,7 @@ class KernelClientRunner:
         self._keep_kernel = keep_kernel
         self._writer = CellWriter(sink)
         self._displays = Displays()
+        self._late = LateOutputs()
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._turn = asyncio.Lock()
@@ -208,6 +210,7 @@ class KernelClientRunner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._late.close()
         await self._writer.close()
         async with self._connecting:
             if self._connection is not None:
@@ -406,6 +409,7 @@ class KernelClientRunner:
         watch = CellWatch(
             cell, run, writer=self._writer, displays=self._displays, limits=self._limits
         )
+        self._late.forget_cell(cell.cell_id)
         self._current = watch
         try:
             status = await execute_cell(watch, connection, input_deadline=self._input_deadline)
@@ -416,6 +420,10 @@ class KernelClientRunner:
             self._current = None
             # Also when this task is being cancelled: outputs are never lost.
             await asyncio.shield(asyncio.ensure_future(watch.write()))
+        self._late.keep(watch, connection)
+        if not connection.lost.is_set():
+            for model_id, outputs in self._displays.widgets.untold():
+                connection.set_widget_outputs(model_id, outputs)
         return status
 
 

@@ -33,6 +33,7 @@ _POLL_ALIVE_REMOTE = 1.5
 _ALIVE_DEADLINE = 3.0
 _PROBE_EVERY = 0.25
 _KNOWN_ALIVE_WAIT = 10.0
+_STDIN_WAIT = 10.0
 
 
 class Connection:
@@ -68,6 +69,8 @@ class Connection:
         self._watchers = 0
         self._watchdog: asyncio.Task[None] | None = None
         self._incarnation: Any = None
+        # The kernel's own process, as its messages name it.
+        self._process: tuple[str, str] | None = None
         self._remove_callback: Callable[[], None] | None = None
 
     async def open(self, *, starting: float | None = None) -> None:
@@ -86,6 +89,7 @@ class Connection:
         try:
             await self._connect()
             await self._wait_until_heard(starting)
+            await self._wait_for_stdin()
         except BaseException:
             await self.close()
             raise
@@ -100,7 +104,7 @@ class Connection:
             # One socket carries all channels, and the gateway's client ends with a message on one
             # that was not started; so an observer has them all, too.
             wanted = True
-        channels = {"shell": wanted, "stdin": wanted, "hb": False, "control": True}
+        channels = {"shell": wanted, "stdin": self._remote, "hb": False, "control": True}
         if self._remote:
             # A gateway's client opens its socket synchronously.
             await asyncio.to_thread(lambda: asyncio.run(client.start_channels(**channels)))
@@ -110,6 +114,8 @@ class Connection:
         else:
             client.context.rcvhwm = _RECEIVE_QUEUE
             client.start_channels(**channels)
+            if wanted:
+                _connect_stdin(client)
         self._read(self._read_iopub())
         for name in ("control", "shell", "stdin") if wanted else ("control",):
             channel = getattr(client, f"{name}_channel")
@@ -156,6 +162,19 @@ class Connection:
                 if starting:
                     raise KernelStartFailed(f"The kernel did not answer within {starting:.0f} s.")
                 return
+
+    async def _wait_for_stdin(self) -> None:
+        """Wait until the kernel can ask: to a client that is not connected it does not get through.
+
+        The first cell of a fresh kernel may begin with `input()`.
+        """
+        if self._observe or self._remote or self.lost.is_set():
+            return
+        import zmq
+
+        socket = self._client.stdin_channel.socket
+        if not await socket.poll(int(_STDIN_WAIT * 1000), zmq.POLLOUT):
+            log.warning("The stdin channel of kernel %s did not open.", self.handle.kernel_id)
 
     async def close(self) -> None:
         """Close the channels; the kernel stays."""
@@ -216,6 +235,11 @@ class Connection:
         or a timer comes.
         """
         self._send("shell", "kernel_info_request", {})
+
+    def set_widget_outputs(self, model_id: str, outputs: list[dict[str, Any]]) -> None:
+        """Tell the kernel what one of its `Output` widgets shows, as a front end does."""
+        data = {"method": "update", "state": {"outputs": outputs}}
+        self._send("shell", "comm_msg", {"comm_id": model_id, "data": data})
 
     def answer_input(self, value: str) -> None:
         """Answer what `input()` asks."""
@@ -307,7 +331,17 @@ class Connection:
             else:
                 self._hear(name, from_client(message))
 
+    def _of_fork(self, message: KernelMessage) -> bool:
+        """Whether a process that the kernel forked sent this: it ends no cell of the kernel's."""
+        if message.process is None:
+            return False
+        if self._process is None or self._process[0] != message.process[0]:
+            self._process = message.process
+        return self._process != message.process
+
     def _hear(self, channel: str, message: KernelMessage) -> None:
+        if self._of_fork(message) and message.kind in ("status", "execute_reply"):
+            return
         if channel == "iopub":
             self._first_message.set()
             if message.kind == "status":
@@ -387,6 +421,19 @@ class Connection:
 def _incarnation(handle: KernelHandle) -> Any:
     """Return what differs after a restart; a restart by hand calls nobody back."""
     return getattr(getattr(handle.manager, "provisioner", None), "pid", None)
+
+
+def _connect_stdin(client: Any) -> None:
+    """Open the stdin channel so that its socket tells when the kernel has taken it up."""
+    import zmq
+
+    defaults = client.context.sockopts
+    # Without it a socket takes messages from the start, and says nothing of the other side.
+    defaults[zmq.IMMEDIATE] = 1
+    try:
+        client.stdin_channel.start()
+    finally:
+        del defaults[zmq.IMMEDIATE]
 
 
 def _next_frames(socket: Any) -> list[bytes] | None:

@@ -19,6 +19,7 @@ from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputCollector, OutputLimits
 from .runner import FINAL, CellRecord, CellStatus, Run
 from .sink import CellWriter
+from .widgets import COMM_MESSAGES, OutputWidgets, view_of
 
 _FLUSH_EVERY = 0.25
 END_OF_FILE = "\x04"
@@ -35,11 +36,19 @@ class Displays:
     """Cells that may still be updated by a later cell, through a display's id."""
 
     watches: deque[CellWatch] = field(default_factory=lambda: deque(maxlen=100))
+    widgets: OutputWidgets = field(default_factory=OutputWidgets)
 
     def forget(self, watch: CellWatch) -> None:
         """Let go of a cell that is over and shows none."""
-        if not watch.collector.has_displays and watch in self.watches:
+        shows = watch.collector.has_displays or any(map(view_of, watch.cell.outputs))
+        if not shows and watch in self.watches:
             self.watches.remove(watch)
+
+    def show_widget(self, model_id: str | None) -> None:
+        """Have every cell shown anew that shows this widget."""
+        for watch in self.watches if model_id is not None else ():
+            if model_id in map(view_of, watch.collector.outputs()):
+                watch.changed()
 
     def update(self, display_id: str, content: Mapping[str, Any]) -> None:
         """Pass an `update_display_data` to every cell that shows this display."""
@@ -73,7 +82,7 @@ class CellWatch:
         self.replied = asyncio.Event()
         self.last_heard = time.monotonic()
         self._run = run
-        self._writer = writer
+        self.writer = writer
         self._displays = displays
         self._began: float | None = None
         self._flush: asyncio.TimerHandle | None = None
@@ -99,6 +108,12 @@ class CellWatch:
             self.ran = True
             self.begin()
             self._note_count(message.content)
+        elif message.kind in COMM_MESSAGES:
+            self._displays.show_widget(self._displays.widgets.hear(message.content))
+        elif model_id := self._displays.widgets.take(
+            message.parent_id, message.kind, message.content
+        ):
+            self._displays.show_widget(model_id)
         elif message.kind == "update_display_data":
             transient = message.content.get("transient") or {}
             self._displays.update(str(transient.get("display_id")), message.content)
@@ -127,7 +142,7 @@ class CellWatch:
         cell.message_id = heard.message_id
         cell.execution_count = heard.execution_count
         cell.started = heard.started
-        cell.outputs = self.collector.outputs()
+        cell.outputs = self._outputs()
         self.set_status("running" if self._began is not None else cell.status)
 
     def begin(self) -> None:
@@ -149,11 +164,20 @@ class CellWatch:
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(_FLUSH_EVERY, self._show)
 
+    def flush(self) -> None:
+        """Show at once what is to be shown soon."""
+        if self._flush is not None:
+            self._flush.cancel()
+            self._show()
+
     def _show(self) -> None:
         self._flush = None
-        self.cell.outputs = self.collector.outputs()
+        self.cell.outputs = self._outputs()
         self._run.changed(self.cell)
-        self._writer.touch(self.cell)
+        self.writer.touch(self.cell)
+
+    def _outputs(self) -> list[dict[str, Any]]:
+        return self._displays.widgets.plain(self.collector.outputs())
 
     def finish(self, status: CellStatus, reason: str | None = None) -> None:
         """Give the cell its final status, with all outputs; `write` must follow."""
@@ -162,7 +186,7 @@ class CellWatch:
             self._flush = None
         if self._began is not None:
             self.cell.duration = time.monotonic() - self._began
-        self.cell.outputs = self.collector.outputs()
+        self.cell.outputs = self._outputs()
         if self.cell.status not in FINAL:
             self.cell.reason = reason
         self.set_status(status)
@@ -175,7 +199,7 @@ class CellWatch:
 
     async def write(self) -> None:
         """Put the cell's final state into its notebook."""
-        await self._writer.write(self.cell)
+        await self.writer.write(self.cell)
 
     def take_error_of_reply(self) -> None:
         """Take the error from the reply when the kernel did not publish it."""

@@ -16,16 +16,21 @@ from typing import Any
 LARGEST_CONTENT = 32_000_000
 # Of a larger stream message, this much is kept, in bytes.
 KEPT_TEXT = 8_000_000
+_MESSAGE_ID = re.compile(r"(.+)_(\d+)_\d+", re.ASCII)
 _STREAM = re.compile(rb'\A\s*\{\s*"name"\s*:\s*"(?P<name>\w{1,20})"\s*,\s*"text"\s*:\s*"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelMessage:
-    """A message: its kind, the id of the request it answers, its content."""
+    """A message: its kind, the id of the request it answers, its content.
+
+    `process` is the session and the process that sent it, where jupyter_client made its id.
+    """
 
     kind: str
     parent_id: str
     content: Mapping[str, Any]
+    process: tuple[str, str] | None = None
 
 
 class BadMessage(ValueError):
@@ -55,7 +60,8 @@ def decode(
     if session.auth is not None and not hmac.compare_digest(signature, session.sign(parts[1:5])):
         raise BadMessage("a message with a wrong signature")
     try:
-        kind = session.unpack(header).get("msg_type", "")
+        head = session.unpack(header)
+        kind = head.get("msg_type", "")
         parent_id = session.unpack(parent).get("msg_id", "")
         if len(content) > largest:
             kind, body = _shortened(session, kind, content, kept)
@@ -63,7 +69,8 @@ def decode(
             body = session.unpack(content)
     except (ValueError, AttributeError) as error:
         raise BadMessage("a message that is not JSON") from error
-    return KernelMessage(kind=kind, parent_id=parent_id, content=body)
+    process = _process_of(head.get("msg_id"))
+    return KernelMessage(kind=kind, parent_id=parent_id, content=body, process=process)
 
 
 def from_client(message: Mapping[str, Any]) -> KernelMessage:
@@ -72,7 +79,14 @@ def from_client(message: Mapping[str, Any]) -> KernelMessage:
         kind=message.get("msg_type") or message["header"]["msg_type"],
         parent_id=(message.get("parent_header") or {}).get("msg_id", ""),
         content=message.get("content") or {},
+        process=_process_of(message.get("msg_id") or (message.get("header") or {}).get("msg_id")),
     )
+
+
+def _process_of(message_id: object) -> tuple[str, str] | None:
+    """Return session and process: `jupyter_client.session` makes ids of them and a number."""
+    found = _MESSAGE_ID.fullmatch(message_id) if isinstance(message_id, str) else None
+    return (found[1], found[2]) if found else None
 
 
 def _shortened(session: Any, kind: str, content: bytes, kept: int) -> tuple[str, dict[str, Any]]:

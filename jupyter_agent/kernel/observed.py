@@ -20,6 +20,7 @@ from .client import KernelClientRunner
 from .connection import Connection
 from .directory import KernelHandle, OneKernel
 from .execution import CONNECTION_LOST, REPLY_PATIENCE, CellWatch, Displays, until_over
+from .late import LateOutputs
 from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputLimits
 from .runner import (
@@ -101,6 +102,7 @@ class ObservedRunner:
             "", OneKernel(handle), sink=sink, input_deadline=input_deadline, limits=limits
         )
         self._displays = Displays()
+        self._late = LateOutputs()
         self._observer: Connection | None = None
         self._observing = asyncio.Lock()
         # What was heard of each request while a run goes on, by message id.
@@ -187,6 +189,7 @@ class ObservedRunner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._late.close()
         await self._writer.close()
         await self._headless.aclose()
         if self._observer is not None:
@@ -335,6 +338,7 @@ class ObservedRunner:
             if watch is not None:
                 await self._finish_watched(watch, observer)
                 await self._writer.write(cell)
+                self._late.keep(watch, observer, writer=self._writer)
             if cell.status in ("kernel_died", "interrupted"):
                 return
             if cell.status == "unknown":

@@ -38,6 +38,10 @@ class _Stream:
         self._tail_size = 0
         self._dropped = 0
 
+    @property
+    def size(self) -> int:
+        return self._head_size + self._tail_size
+
     def append(self, text: str) -> None:
         room = self._limit // 2 - self._head_size
         if room > 0 and not self._tail:
@@ -101,6 +105,12 @@ class OutputCollector:
             self._add_error(content)
             return True
         return self._add_display(kind, content)
+
+    @property
+    def size(self) -> int:
+        """How much is kept, in characters."""
+        streams = (output for output in self._outputs if isinstance(output, _Stream))
+        return self._data_size + sum(stream.size for stream in streams)
 
     @property
     def has_displays(self) -> bool:

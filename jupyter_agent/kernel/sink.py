@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from .runner import CellRecord
 
@@ -27,16 +28,20 @@ class CellWriter:
         """Note that a cell's outputs have grown."""
         if self._sink is None:
             return
-        self._pending[id(cell)] = cell
+        # As it is now: whoever watches the run may let go of its outputs before they are written.
+        self._pending[id(cell)] = replace(cell)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_later())
 
     async def write(self, cell: CellRecord) -> None:
         """Write a cell now; an earlier state of it cannot land afterwards."""
+        await self._write(id(cell), cell)
+
+    async def _write(self, key: int, cell: CellRecord) -> None:
         if self._sink is None:
             return
         async with self._lock:
-            self._pending.pop(id(cell), None)
+            self._pending.pop(key, None)
             try:
                 await self._sink(cell)
             except Exception:
@@ -48,12 +53,12 @@ class CellWriter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        for cell in list(self._pending.values()):
-            await self.write(cell)
+        for key, cell in list(self._pending.items()):
+            await self._write(key, cell)
 
     async def _write_later(self) -> None:
         while self._pending:
             await asyncio.sleep(self._interval)
-            for cell in list(self._pending.values()):
+            for key, cell in list(self._pending.items()):
                 # Shielded: `close` must not cut a write in two.
-                await asyncio.shield(self.write(cell))
+                await asyncio.shield(self._write(key, cell))
