@@ -30,6 +30,7 @@ from .notebook.changes import apply_changes, check_expected, touched_ids
 from .notebook.document import Backend, NotebookDocument, Outputs
 from .protocol.errors import EditRefused, KernelBusy, NotebookMissing, NotebookReadOnly, UnknownCell
 from .protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
+from .tools.files import Folder
 from .tools.workspace import CellRuns, ReadMemory
 
 
@@ -330,6 +331,8 @@ class FakeWorkspace:
         path = given or self._own
         if path is None:
             raise NotebookMissing("There is no notebook in this conversation. Name one.")
+        if path != self._own:
+            Folder(self.root).target(path)
         return path
 
     async def document(self, path: str) -> NotebookDocument:

@@ -1,17 +1,32 @@
 """Reading regular files within bounds, and replacing one so that it is always old or new.
 
 Temporary file in the same folder, fsync, rename, fsync of the folder; mode, owner and the target
-of a symlink are kept. Every system call goes through a `Disk`, so that tests can make each fail.
+of a symlink are kept. What another program saves meanwhile is kept, too (`exchange.py`). Every
+system call goes through a `Disk`, so that tests can make each fail.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from . import renames
+from .exchange import Version, replace_known
+
+# What a full disk, and what a read-only one, makes of a system call.
+FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+READ_ONLY = frozenset({errno.EACCES, errno.EROFS, errno.EPERM})
+READING = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+)
 
 
 class Disk:
@@ -60,6 +75,18 @@ class Disk:
     def replace(self, source: Path, target: Path) -> None:
         """Rename over the target, atomically."""
         os.replace(source, target)
+
+    def open_old(self, path: Path) -> int:
+        """Open a regular file for reading."""
+        return os.open(path, READING)
+
+    def exchange(self, source: Path, target: Path) -> bool:
+        """Exchange two files atomically; returns False where that is not possible."""
+        return renames.exchange(source, target)
+
+    def place(self, source: Path, target: Path) -> None:
+        """Rename to a name that nothing has yet, atomically."""
+        renames.rename_to_new(source, target)
 
     def sync_folder(self, folder: Path) -> None:
         """Wait until the rename is on disk, where a folder can be synced."""
@@ -126,7 +153,7 @@ def write_atomically(
     *,
     disk: Disk | None = None,
     follow: bool = True,
-    check: Callable[[], None] | None = None,
+    known: Version | None = None,
 ) -> None:
     """Replace (or create) a file by `data`.
 
@@ -135,9 +162,10 @@ def write_atomically(
         data: all of its new bytes, whole or in pieces.
         disk: the system calls.
         follow: replace what a symlink leads to, instead of the link.
-        check: called last thing before the file is replaced; what it raises leaves it as it was.
+        known: replace the file only if it still is this version.
 
     Raises:
+        Overtaken: the file is not the version `known`; it is left as another program saved it.
         OSError: it could not be written; the file is as it was, no temporary file is left.
     """
     disk = disk or Disk()
@@ -148,17 +176,54 @@ def write_atomically(
         status = None
     if status is not None and not disk.writable(target):
         raise PermissionError(f"{target.name} is read-only")
+    pieces = [data] if isinstance(data, bytes) else data
+    temporary = _temporary(disk, target, pieces, status)
+    if known is not None:
+        replace_known(disk, temporary, target, known, Version.of(*pieces))
+    else:
+        with _removed_on_failure(disk, temporary):
+            disk.replace(temporary, target)
+    _sync_folder(disk, target)
+
+
+def create_atomically(
+    path: Path, data: bytes | Sequence[bytes], *, disk: Disk | None = None
+) -> None:
+    """Create a file that does not exist yet: it appears whole, or not at all.
+
+    Raises:
+        FileExistsError: there is something at that path; it is left as it is.
+        OSError: it could not be written; nothing is at that path, no temporary file is left.
+    """
+    disk = disk or Disk()
+    temporary = _temporary(disk, path, [data] if isinstance(data, bytes) else data, None)
+    with _removed_on_failure(disk, temporary):
+        disk.place(temporary, path)
+    _sync_folder(disk, path)
+
+
+def _temporary(
+    disk: Disk, target: Path, data: Sequence[bytes], status: os.stat_result | None
+) -> Path:
+    """Write a temporary file beside the target, and return its path."""
     temporary = target.with_name(f".jupyter-agent-{secrets.token_hex(8)}.tmp")
     handle = disk.open_new(temporary)
+    with _removed_on_failure(disk, temporary):
+        _fill(disk, handle, temporary, data, status)
+    return temporary
+
+
+@contextlib.contextmanager
+def _removed_on_failure(disk: Disk, path: Path) -> Iterator[None]:
     try:
-        _fill(disk, handle, temporary, [data] if isinstance(data, bytes) else data, status)
-        if check is not None:
-            check()
-        disk.replace(temporary, target)
+        yield
     except BaseException:
         with contextlib.suppress(OSError):
-            disk.remove(temporary)
+            disk.remove(path)
         raise
+
+
+def _sync_folder(disk: Disk, target: Path) -> None:
     # The new file is in place by now: a folder that cannot be synced (some network drives) only
     # delays its durability, and is no reason to report a failed save.
     with contextlib.suppress(OSError):

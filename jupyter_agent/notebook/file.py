@@ -1,15 +1,14 @@
 """A notebook as a file on disk: for when no tab has it open and no Y.js document is there.
 
-Everything slow runs in a thread. Between reading and renaming the file is compared once more, so
-that what someone else wrote in the meantime is not lost. The format is `ipynb.py`'s business.
+Everything slow runs in a thread. The file is replaced only if it still is as it was read
+(`exchange.py`), so that what another program saves meanwhile is not lost; the change is then made
+anew to what that program saved. The format is `ipynb.py`'s business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import codecs
-import errno
-import hashlib
 import json
 import os
 import threading
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from ..protocol.errors import (
+    AgentError,
     NotANotebook,
     NotebookError,
     NotebookMissing,
@@ -29,14 +29,16 @@ from ..protocol.errors import (
 )
 from ..protocol.rpc import ApplyResult, Change, Expected, NotebookState
 from . import ipynb
-from .disk import Disk, NotRegular, TooLarge, read_regular, write_atomically
+from .disk import FULL, READ_ONLY, Disk, NotRegular, TooLarge, read_regular, write_atomically
 from .document import Backend, Outputs
+from .exchange import Overtaken, Version
 from .ipynb import NotebookFile
 from .rewriting import AppliedOnce, apply_result, change_notebook, notebook_state, put_outputs
 
 LARGEST = 1 << 30  # bytes
 _PIECE = 1 << 20  # characters or bytes
 _LOOK_AGAIN = 0.05  # seconds
+_ATTEMPTS = 5
 
 T = TypeVar("T")
 # Gets the notebook's data just before it is written (Jupyter's pre-save hook); returns what is to
@@ -94,7 +96,7 @@ class FileNotebook:
         self._patience = patience
         self._lock = _lock_of(file)
         self._revision = 0
-        self._digest = b""
+        self._version: Version | None = None
         self._applied = AppliedOnce()
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
@@ -126,7 +128,7 @@ class FileNotebook:
             except OSError as error:
                 raise _translated(error, self.path) from error
 
-    def _load(self) -> tuple[NotebookFile, bytes]:
+    def _load(self) -> tuple[NotebookFile, Version]:
         """Read and parse the file; wait while Jupyter saves it.
 
         Jupyter empties a file before it writes it anew, and keeps the text from before beside it
@@ -149,21 +151,21 @@ class FileNotebook:
                     ) from error
             time.sleep(_LOOK_AGAIN)
 
-    def _parsed(self) -> tuple[NotebookFile, bytes]:
+    def _parsed(self) -> tuple[NotebookFile, Version]:
         data = read_regular(self._file, limit=LARGEST)
-        digest = self._seen(data)
+        version = self._seen(data)
         try:
             text = _decoded(data)
         except UnicodeDecodeError as error:
             raise NotANotebook("This is not a notebook: it is no UTF-8 text.") from error
-        return ipynb.parse(text), digest
+        return ipynb.parse(text), version
 
-    def _seen(self, data: bytes) -> bytes:
-        digest = hashlib.sha256(data).digest()
-        if digest != self._digest:
-            self._digest = digest
+    def _seen(self, data: bytes) -> Version:
+        version = Version.of(data)
+        if version != self._version:
+            self._version = version
             self._revision += 1
-        return digest
+        return version
 
     def _read(self, outputs: Outputs) -> NotebookState:
         notebook, _ = self._load()
@@ -181,34 +183,62 @@ class FileNotebook:
         known = self._applied.get(op_id)
         if known is not None:
             return known
-        notebook, digest = self._load()
-        change_notebook(notebook, changes, expect)
-        written = self._write(notebook, digest)
-        result = apply_result(written, changes, revision=self._revision, notes=notebook.repairs)
+        written, notes = self._change(lambda found: change_notebook(found, changes, expect))
+        result = apply_result(written, changes, revision=self._revision, notes=notes)
         self._applied.put(op_id, result)
         return result
 
     def _set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
     ) -> None:
-        notebook, digest = self._load()
-        put_outputs(notebook, cell_id, outputs, execution_count)
-        self._write(notebook, digest)
+        self._change(lambda found: put_outputs(found, cell_id, outputs, execution_count))
 
-    def _write(self, notebook: NotebookFile, digest: bytes) -> NotebookFile:
-        """Replace the file; returns the notebook as it is in the file then."""
+    def _change(self, work: Callable[[NotebookFile], None]) -> tuple[NotebookFile, list[str]]:
+        """Do something to the notebook and save it, anew if another program saves meanwhile.
+
+        Returns:
+            the notebook as it is in the file then, and what the person should know.
+
+        Raises:
+            StaleCells: `work` does not fit what the other program saved, or it keeps saving.
+        """
+        kept: list[str] = []
+        try:
+            for _ in range(_ATTEMPTS):
+                notebook, known = self._load()
+                work(notebook)
+                try:
+                    written = self._write(notebook, known)
+                except Overtaken as error:
+                    kept += [_kept_words(self.path, error.kept)] if error.kept else []
+                else:
+                    return written, [*notebook.repairs, *kept]
+            raise StaleCells(
+                f"{self.path} is being saved by another program again and again. "
+                "Nothing was applied."
+            )
+        except AgentError as error:
+            if kept:
+                error.user_message = " ".join([error.user_message, *kept])
+            raise
+
+    def _write(self, notebook: NotebookFile, known: Version) -> NotebookFile:
+        """Replace the file; returns the notebook as it is in the file then.
+
+        Raises:
+            Overtaken: the file is not the version `known` any more; nothing was written.
+        """
         changed = self._changed_by_hook(notebook)
         data = _encoded(ipynb.pieces(notebook) if changed is None else [changed])
-        if hashlib.sha256(read_regular(self._file, limit=LARGEST)).digest() != digest:
-            raise StaleCells(
-                f"{self.path} was changed on disk at this very moment. Nothing was applied."
-            )
-        write_atomically(self._file, data, disk=self._disk)
+        links = os.stat(self._file).st_nlink
+        write_atomically(self._file, data, disk=self._disk, known=known)
+        if links > 1:
+            notebook.repairs.append(_severed_words(self.path, links - 1))
         problem = self._after_save(str(self._file)) if self._after_save is not None else None
         if problem is not None:
             notebook.repairs.append(problem)
         found = read_regular(self._file, limit=LARGEST)
-        if self._seen(found) != _digest(data):
+        if self._seen(found) != Version.of(*data):
             raise Unconfirmed(
                 f"{self.path} was saved, and changed by something else right after it."
             )
@@ -254,11 +284,19 @@ def _encoded(texts: Iterable[str]) -> list[bytes]:
     return [*found, "".join(waiting).encode("utf-8")]
 
 
-def _digest(data: Iterable[bytes]) -> bytes:
-    digest = hashlib.sha256()
-    for piece in data:
-        digest.update(piece)
-    return digest.digest()
+def _kept_words(path: str, copy: str) -> str:
+    return (
+        f"Another program saved {path} twice while it was being written; its first save was kept "
+        f"as {copy}."
+    )
+
+
+def _severed_words(path: str, others: int) -> str:
+    names = "another name" if others == 1 else f"{others} other names"
+    return (
+        f"{path} was a hard link: the file had {names} as well, where the notebook still is as "
+        "it was before this edit."
+    )
 
 
 def _translated(error: OSError, path: str) -> NotebookError:
@@ -269,8 +307,8 @@ def _translated(error: OSError, path: str) -> NotebookError:
         return NotANotebook(f"{path} is not a notebook file.")
     if isinstance(error, TooLarge):
         return NotANotebook(f"{path} is too large to be edited: {error}.")
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+    if error.errno in FULL:
         return NotebookError(f"The disk is full: {path} was not saved and is as it was.")
-    if isinstance(error, PermissionError) or error.errno in (errno.EROFS, errno.EPERM):
+    if error.errno in READ_ONLY or isinstance(error, PermissionError):
         return NotebookReadOnly(f"{path} cannot be written: it or its folder is read-only.")
     return NotebookError(f"{path} could not be read or saved: {error.strerror or error}.")

@@ -376,14 +376,15 @@ def _dump(data: dict[str, Any], gap: str) -> str:
     """Write a cell as nbformat does, as far to the right as the file's cells stand."""
     _, newline, margin = gap.rpartition("\n")
     if not newline:
-        return _encodable(json.dumps(data, ensure_ascii=False), data, None)
-    text = _encodable(json.dumps(data, ensure_ascii=False, indent=1), data, 1)
+        return encodable(data)
+    text = encodable(data, indent=1)
     newline = "\r\n" if "\r\n" in gap else "\n"
     return text.replace("\n", newline + margin)
 
 
-def _encodable(text: str, data: dict[str, Any], indent: int | None) -> str:
-    """Return the text, escaped when it holds half a surrogate pair, which UTF-8 cannot."""
+def encodable(data: Any, indent: int | str | None = None) -> str:
+    """Return data as JSON, escaped when it holds half a surrogate pair, which UTF-8 cannot."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

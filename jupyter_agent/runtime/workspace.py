@@ -22,6 +22,7 @@ from ..notebook.places import FolderNotebooks, Notebooks, confined
 from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.paths import move_keys, moved
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
+from ..tools.files import Folder
 from ..tools.workspace import CellRuns, ReadMemory, RunRecord
 from .runners import AnyRunner
 
@@ -149,6 +150,11 @@ class AnyNotebook:
             await self._may_write(self.path)
 
 
+def _normal(path: str) -> str:
+    # One notebook, one name: tabs and the contents manager know it without dots.
+    return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+
+
 class SessionWorkspace:
     """The `Workspace` port of one session.
 
@@ -220,8 +226,11 @@ class SessionWorkspace:
             raise NotebookMissing(
                 "This session has no notebook. Name one, or create one with create_notebook."
             )
-        # One notebook, one name: tabs and the contents manager know it without dots.
-        return posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+        found = _normal(path)
+        # The session's own was chosen by the person; any other is the model's choice.
+        if self._notebook is None or found != _normal(self._notebook):
+            Folder(self._root).target(found)
+        return found
 
     async def document(self, path: str) -> AnyNotebook:
         """Return the notebook at a path."""

@@ -9,18 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..notebook import renames
 from ..notebook.disk import (
+    READING,
     Disk,
     NotRegular,
     TooLarge,
+    create_atomically,
     read_handle,
     read_regular,
     write_atomically,
 )
+from ..notebook.exchange import Overtaken, Version
 from ..protocol.errors import AgentError
 from .protected import protected_reason, system_reason, unreadable_reason
 
@@ -49,10 +53,14 @@ class FileMissing(AgentError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A path inside the folder: `parts` lead from the folder to the real file."""
+    """A path inside the folder.
+
+    `parts` lead from the folder to the real file, `named` are the parts before links were resolved.
+    """
 
     path: Path
     parts: tuple[str, ...]
+    named: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -89,15 +97,15 @@ class Folder:
             lexical = Path(os.path.normpath(self.root / given))
         except (OSError, ValueError) as error:
             raise FileRefused("The path cannot be used.", cause=error) from error
-        parts = self._inside(real)
-        for names in (parts, self._inside(lexical)):
+        parts, named = self._inside(real), self._inside(lexical)
+        for names in (parts, named):
             reason = unreadable_reason(names) or (protected_reason(names) if write else None)
             if reason:
                 raise FileRefused(f"{'/'.join(names)}: {reason}.")
         reason = system_reason(real.parts[1:], write=write)
         if reason:
             raise FileRefused(f"{'/'.join(parts)}: {reason}.")
-        return Target(real, parts)
+        return Target(real, parts, named)
 
     def read(self, target: Target, *, limit: int) -> bytes:
         """Return the bytes of a regular file.
@@ -114,13 +122,18 @@ class Folder:
         raise AssertionError("unreachable")
 
     def write(
-        self, target: Target, data: bytes, *, check: Callable[[], None] | None = None
+        self, target: Target, data: bytes, *, known: bytes | None = None, new: bool = False
     ) -> None:
         """Replace or create a file atomically, making the folders it lies in.
 
-        `check` is called last thing before; what it raises leaves the file as it was.
+        Args:
+            target: the file.
+            data: all of its new bytes.
+            known: replace the file only if it holds these bytes.
+            new: write the file only if there is none.
 
         Raises:
+            StaleFile: the file is not as it was to be; it is left so.
             FileRefused: it cannot be written; it is as it was.
         """
         with _in_words(target):
@@ -128,12 +141,10 @@ class Folder:
                 raise FileRefused(f"{target.shown} is a folder.")
             if not _BENEATH:
                 target.path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(target.path, data, check=check)
+                _save(target.path, data, Disk(), known, new=new)
                 return
             with self._opened(target.parts[:-1], make=True) as folder:
-                write_atomically(
-                    target.path, data, disk=_FolderDisk(folder), follow=False, check=check
-                )
+                _save(target.path, data, _FolderDisk(folder), known, new=new)
 
     def names(self, target: Target) -> list[tuple[str, bool, int]]:
         """Return what lies in a folder: name, whether it is a folder, bytes. Links are left out.
@@ -193,11 +204,33 @@ class _FolderDisk(Disk):
     def replace(self, source: Path, target: Path) -> None:
         os.replace(source.name, target.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
+    def open_old(self, path: Path) -> int:
+        return os.open(path.name, READING, dir_fd=self._folder)
+
+    def exchange(self, source: Path, target: Path) -> bool:
+        return renames.exchange(source, target, folder=self._folder)
+
+    def place(self, source: Path, target: Path) -> None:
+        renames.rename_to_new(source, target, folder=self._folder)
+
     def remove(self, path: Path) -> None:
         os.unlink(path.name, dir_fd=self._folder)
 
     def sync_folder(self, folder: Path) -> None:
         os.fsync(self._folder)
+
+
+def _save(path: Path, data: bytes, disk: Disk, known: bytes | None, *, new: bool) -> None:
+    if not new:
+        version = None if known is None else Version.of(known)
+        write_atomically(path, data, disk=disk, follow=False, known=version)
+        return
+    try:
+        create_atomically(path, data, disk=disk)
+    except FileExistsError as error:
+        if not stat.S_ISREG(disk.status(path).st_mode):
+            raise NotRegular("not a regular file") from error
+        raise
 
 
 def _read_beneath(folder: int, name: str, limit: int) -> bytes:
@@ -223,10 +256,23 @@ def _scan(folder: Path | int) -> list[tuple[str, bool, int]]:
     return sorted(found)
 
 
+def changed_meanwhile(target: Target, kept: str | None = None) -> StaleFile:
+    """Return the error for a file that is not as the model knows it.
+
+    `kept` is the name of a copy that had to be made of another program's save.
+    """
+    words = f"{target.shown} has changed since you read or wrote it. It was left as it is."
+    if kept is not None:
+        words += f" Another program saved it twice meanwhile; its first save was kept as {kept}."
+    return StaleFile(words)
+
+
 @contextlib.contextmanager
 def _in_words(target: Target) -> Iterator[None]:
     try:
         yield
+    except (Overtaken, FileExistsError) as error:
+        raise changed_meanwhile(target, getattr(error, "kept", None)) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileMissing(f"There is no {target.shown}.", cause=error) from error
     except NotRegular as error:

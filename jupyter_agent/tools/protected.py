@@ -1,14 +1,18 @@
-"""Paths that tools never touch: hidden ones, and what configures this machine or runs by itself.
+"""Paths that tools never touch, and those that they write only when a person has said yes.
 
-A tool that could write Jupyter's configuration, a git hook or a start-up file could give itself
-any permission (R23). Names are compared in a folded form, as file systems do.
+Never: hidden ones, and what configures this machine. A tool that could write Jupyter's
+configuration, a git hook or a start-up file could give itself any permission (R23). Each time a
+person is asked: what runs by itself later, such as a module that Python finds before the package
+of that name. Names are compared in a folded form, as file systems do.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import sys
 import unicodedata
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from itertools import pairwise
 
 # Nothing beneath these is written, wherever they stand.
@@ -30,6 +34,8 @@ _FOLDERS = frozenset(
         "startup",
         "labextensions",
         "nbextensions",
+        "sitecustomize",
+        "usercustomize",
     }
 )
 # Two folders that mean something only together, such as `share/jupyter`.
@@ -63,8 +69,8 @@ _FILES = (
     "jupyter-agent*.toml",
     "jupyter_agent*.toml",
     "jupyter_agent*config*",
-    "sitecustomize.py",
-    "usercustomize.py",
+    "sitecustomize*",
+    "usercustomize*",
     "pyvenv.cfg",
     "*.pth",
     "overrides.json",
@@ -75,7 +81,55 @@ _FILES = (
     "pip.ini",
     "crontab",
     "authorized_keys",
+    # The secrets and addresses of running servers and kernels.
+    "*cookie_secret*",
+    "notebook_secret",
+    "nbsignatures.db*",
+    "jpserver-*",
+    "nbserver-*",
+    "kernel-*.json",
 )
+# Read and run by programs that a person or a service starts for another reason.
+_RUN_BY = {
+    "conftest.py": "pytest runs it",
+    "pytest.ini": "it configures what pytest runs",
+    "tox.ini": "it says what tox and pytest run",
+    "noxfile.py": "nox runs it",
+    "setup.py": "installing the folder runs it",
+    "setup.cfg": "it configures what installing and testing run",
+    "pyproject.toml": "it says what building, installing and testing run",
+    "tasks.py": "invoke runs it",
+    "fabfile.py": "fabric runs it",
+    "dodo.py": "doit runs it",
+    "manage.py": "Django's commands run it",
+    "__main__.py": "Python runs it when the folder is started",
+    "makefile": "make runs it",
+    "gnumakefile": "make runs it",
+    "*.mk": "make runs it",
+    "justfile": "just runs it",
+    "snakefile": "snakemake runs it",
+    "dockerfile": "building the image runs it",
+    "docker-compose*.y*ml": "it says which containers start",
+    "compose.y*ml": "it says which containers start",
+    "package.json": "npm runs the scripts in it",
+    "postbuild": "Binder runs it",
+    "jenkinsfile": "Jenkins runs it",
+    "rprofile.site": "R runs it when it starts",
+    "startup.jl": "Julia runs it when it starts",
+    "*.desktop": "the desktop starts what is in it",
+}
+# Beside a notebook, a module of such a name is imported in the place of the package, whether or
+# not this process can import the package: the kernel's environment may be another.
+_PACKAGES = frozenset(
+    """
+    numpy pandas scipy matplotlib seaborn sklearn torch tensorflow keras jax polars pyarrow plotly
+    bokeh altair statsmodels xgboost lightgbm requests httpx aiohttp yaml tqdm PIL cv2 skimage
+    sympy networkx numba dask xarray h5py openpyxl sqlalchemy bs4 lxml nltk spacy transformers
+    datasets ipywidgets IPython ipykernel traitlets jupyter_client jupyter_core nbformat zmq
+    tornado jupyter_agent pkg_resources setuptools pip pytest
+    """.casefold().split()
+)
+_MODULES = (".py", ".pyw", ".pyc", ".pyd", ".so")
 _SYSTEM = frozenset({"proc", "sys", "dev"})
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
@@ -121,6 +175,40 @@ def protected_reason(parts: Sequence[str]) -> str | None:
     if any(fnmatch.fnmatchcase(names[-1], pattern) for pattern in _FILES):
         return "this file configures what runs here"
     return None
+
+
+def runs_by_itself_reason(parts: Sequence[str]) -> str | None:
+    """Return why a file beneath the folder may run without being asked for, None when it may not."""
+    names = [_folded(part) for part in parts]
+    if not names:
+        return None
+    if names[-2:] in (["custom", "custom.js"], ["custom", "custom.css"]):
+        return "Jupyter loads it into its pages"
+    for pattern, reason in _RUN_BY.items():
+        if fnmatch.fnmatchcase(names[-1], pattern):
+            return reason
+    if not names[-1].endswith(_MODULES):
+        return None
+    module = names[-1].partition(".")[0]
+    if module == "__init__":
+        module = names[-2] if len(names) > 1 else ""
+    if _importable(module):
+        return f"Python would import it in the place of {module}"
+    return None
+
+
+def _importable(name: str) -> bool:
+    """Return whether a program that imports this name means something that is installed."""
+    if name in _STANDARD or name in _PACKAGES:
+        return True
+    if not name.isidentifier():
+        return False
+    # Only what is installed counts: the working folder may hold a module that is to be replaced.
+    installed = [folder for folder in sys.path if "-packages" in folder]
+    return PathFinder.find_spec(name, installed) is not None
+
+
+_STANDARD = frozenset(name.casefold() for name in sys.stdlib_module_names)
 
 
 def is_notebook(name: str) -> bool:

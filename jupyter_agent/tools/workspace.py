@@ -104,6 +104,8 @@ class Workspace(Protocol):
 
         Raises:
             NotebookMissing: neither is there.
+            FileRefused: the one given is hidden or outside the root (links resolved), and not the
+                session's own.
         """
 
     async def document(self, path: str) -> NotebookDocument:

@@ -12,8 +12,8 @@ from ..notebook.diff import count_lines, counts
 from ..notebook.refusals import check_markers
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
-from .files import FileMissing, FileRefused, Folder, StaleFile, Target
-from .protected import is_notebook
+from .files import FileMissing, FileRefused, Folder, StaleFile, Target, changed_meanwhile
+from .protected import is_notebook, runs_by_itself_reason
 from .workspace_tool import WRITE, WorkspaceTool
 
 LONGEST = 1_000_000  # characters
@@ -48,6 +48,12 @@ class WriteFile(WorkspaceTool):
     def permissions(self, arguments: WriteFileArguments) -> frozenset[Permission]:
         return WRITE
 
+    def always_ask(self, arguments: WriteFileArguments) -> bool:
+        # What runs by itself later would run without any permission: no grant and no mode
+        # stands for that.
+        target = _target(Folder(self._workspace.root), arguments)
+        return _runs_by_itself(target) is not None
+
     async def preview(self, arguments: WriteFileArguments) -> Preview:
         folder = Folder(self._workspace.root)
         target = _target(folder, arguments)
@@ -60,8 +66,10 @@ class WriteFile(WorkspaceTool):
             label=target.shown,
         )
         found = "" if before is None else hashlib.sha256(before.encode("utf-8")).hexdigest()
+        title = f"{'Create' if before is None else 'Replace'} {target.shown}"
+        reason = _runs_by_itself(target)
         return Preview(
-            title=f"{'Create' if before is None else 'Replace'} {target.shown}",
+            title=title if reason is None else f"{title}, which may run by itself: {reason}",
             blocks=(block,),
             bound_to=(("file", target.shown), ("content", found)),
         )
@@ -73,12 +81,7 @@ class WriteFile(WorkspaceTool):
         before = _text(target, found)
         check_markers(arguments.content, before or "")
         data = arguments.content.encode("utf-8")
-
-        def check() -> None:
-            if self._known(folder, target) != found:
-                raise _changed(target)
-
-        await asyncio.to_thread(folder.write, target, data, check=check)
+        await asyncio.to_thread(folder.write, target, data, known=found, new=found is None)
         self._workspace.memory.remember_file(target.shown, data)
         added, removed = count_lines(before or "", arguments.content)
         verb = "created" if before is None else "replaced"
@@ -104,7 +107,7 @@ class WriteFile(WorkspaceTool):
                 f"There is a {target.shown} that you have not read. It was left as it is."
             )
         if not memory.knows_file(target.shown, data):
-            raise _changed(target)
+            raise changed_meanwhile(target)
         return data
 
 
@@ -115,10 +118,8 @@ def _target(folder: Folder, arguments: WriteFileArguments) -> Target:
     return target
 
 
-def _changed(target: Target) -> StaleFile:
-    return StaleFile(
-        f"{target.shown} has changed since you read or wrote it. It was left as it is."
-    )
+def _runs_by_itself(target: Target) -> str | None:
+    return runs_by_itself_reason(target.parts) or runs_by_itself_reason(target.named)
 
 
 def _text(target: Target, data: bytes | None) -> str | None:

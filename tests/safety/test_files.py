@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
+from jupyter_agent.notebook.creation import create_notebook_file
 from jupyter_agent.notebook.disk import Disk, write_atomically
 from jupyter_agent.notebook.file import FileNotebook
-from jupyter_agent.protocol.errors import NotebookError, NotebookReadOnly
+from jupyter_agent.protocol.errors import EditRefused, NotebookError, NotebookReadOnly
 from jupyter_agent.protocol.rpc import SetSource
 from jupyter_agent.testing import FakeWorkspace
 from jupyter_agent.tools.base import ToolCallContext, failure
@@ -444,7 +445,8 @@ def test_with_the_whole_disk_as_root_the_systems_files_stay_closed(path: str) ->
 
 # ---- R27, R28: a save leaves the old file or the new one ----------------------------------------
 
-STEPS = ("open_new", "write", "set_mode", "sync", "close", "replace", "sync_folder")
+BEFORE = ("open_new", "write", "set_mode", "sync", "close", "open_old")
+STEPS = (*BEFORE, "exchange" if os.name == "posix" else "replace", "sync_folder")
 OLD = json.dumps(
     {
         "cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "old"}],
@@ -492,6 +494,88 @@ async def test_an_error_at_any_step_leaves_the_old_or_the_new(
         assert "n.ipynb" in caught.value.user_message
         assert _text(file) == OLD
     assert disk.reached
+    assert _names(tmp_path) == ["n.ipynb"]
+
+
+@posix
+@pytest.mark.R(27, 28)
+@pytest.mark.parametrize("step", ["exchange", "replace"])
+async def test_an_error_where_files_cannot_be_exchanged_leaves_the_old(
+    tmp_path: Path, step: str
+) -> None:
+    class Plain(FailingDisk):
+        def exchange(self, source: Path, target: Path) -> bool:
+            return False
+
+    file = tmp_path / "n.ipynb"
+    _write(file, OLD)
+    disk = Plain(step, errno.EIO)
+    with pytest.raises(NotebookError):
+        await FileNotebook("n.ipynb", file, disk=disk).apply(
+            [SetSource(id="a", source="new")], [], op_id="1"
+        )
+    assert disk.reached
+    assert _text(file) == OLD
+    assert _names(tmp_path) == ["n.ipynb"]
+
+
+@posix
+@pytest.mark.R(27, 28)
+@pytest.mark.parametrize("number", range(1, 6))
+async def test_an_error_while_what_came_out_is_looked_at_leaves_the_old(
+    tmp_path: Path, number: int
+) -> None:
+    class FailingLook(Disk):
+        looks = 0
+
+        def open_old(self, path: Path) -> int:
+            self.looks += 1
+            if self.looks == number:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().open_old(path)
+
+    file = tmp_path / "n.ipynb"
+    _write(file, OLD)
+    disk = FailingLook()
+    with pytest.raises(NotebookError):
+        await FileNotebook("n.ipynb", file, disk=disk).apply(
+            [SetSource(id="a", source="new")], [], op_id="1"
+        )
+    assert _text(file) == OLD
+    assert _names(tmp_path) == ["n.ipynb"]
+
+
+@posix
+@pytest.mark.R(27)
+async def test_a_temporary_file_that_cannot_be_removed_does_not_undo_the_save(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "n.ipynb"
+    _write(file, OLD)
+    disk = FailingDisk("remove", errno.EIO)
+    await FileNotebook("n.ipynb", file, disk=disk).apply(
+        [SetSource(id="a", source="new")], [], op_id="1"
+    )
+    assert disk.reached
+    assert _source(file) == "new"
+
+
+@pytest.mark.R(28)
+@pytest.mark.parametrize("step", ["open_new", "write", "sync", "close", "place"])
+async def test_a_notebook_that_cannot_be_created_leaves_its_name_free(
+    tmp_path: Path, step: str
+) -> None:
+    file = tmp_path / "n.ipynb"
+    disk = FailingDisk(step, errno.ENOSPC)
+    with pytest.raises(NotebookError) as caught:
+        await create_notebook_file(file, [], None, disk=disk)
+    assert disk.reached
+    assert type(caught.value) is NotebookError  # not NotebookReadOnly
+    assert "disk is full" in caught.value.user_message
+    assert _names(tmp_path) == []
+    await create_notebook_file(file, [], None)
+    with pytest.raises(EditRefused):
+        await create_notebook_file(file, [], None)
     assert _names(tmp_path) == ["n.ipynb"]
 
 
@@ -548,7 +632,7 @@ def test_sigkill_at_any_step_leaves_the_old_or_the_new(
         timeout=60,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    is_new = STEPS.index(step) > STEPS.index("replace") or (step, when) == ("replace", "after")
+    is_new = step not in (*BEFORE, "exchange") or (step, when) == ("exchange", "after")
     assert _source(file) == ("new" if is_new else "old")
 
 

@@ -335,8 +335,9 @@ async def test_someone_elses_save_at_the_same_moment_wins(file: Path) -> None:
         file.write_text(theirs)
 
     racing = FileNotebook("n.ipynb", file, before_save=meanwhile)
+    expect = [Expected(id="x", cell_type="code", source="ours")]
     with pytest.raises(StaleCells):
-        await racing.apply([SetSource(id="x", source="new")], [], op_id="1")
+        await racing.apply([SetSource(id="x", source="new")], expect, op_id="1")
     assert content(file).decode() == theirs
     assert (await document.read()).cells[0].source == "theirs"
 

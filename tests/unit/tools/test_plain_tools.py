@@ -210,21 +210,18 @@ async def test_write_file_replaces_nothing_that_the_model_has_not_seen(
     assert "replaced" in (await call(workspace, "write_file", path="mine.txt", content="x")).text
 
 
-async def test_write_file_looks_once_more_before_it_replaces(
-    workspace: FakeWorkspace, tmp_path: Path, call: CallTool
-) -> None:
-    file = tmp_path / "note.txt"
-    await call(workspace, "read_file", path="note.txt")
+def test_a_file_that_another_program_saved_is_not_replaced(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     target = folder.target("note.txt", write=True)
-
-    def saved_meanwhile() -> None:
-        raise StaleFile("changed")
-
-    before = read(file)
+    folder.write(target, b"saved", new=True)
     with pytest.raises(StaleFile):
-        folder.write(target, b"x", check=saved_meanwhile)
-    assert read(file) == before
+        folder.write(target, b"x", known=b"as it was read")
+    with pytest.raises(StaleFile):
+        folder.write(target, b"x", new=True)
+    assert read(target.path) == "saved"
+    folder.write(target, b"x", known=b"saved")
+    assert read(target.path) == "x"
+    assert [item.name for item in tmp_path.iterdir()] == ["note.txt"]
 
 
 async def test_write_file_keeps_what_is_not_text(
