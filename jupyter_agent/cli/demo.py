@@ -17,6 +17,7 @@ from types import FrameType
 
 from ..demo.assets import NOTEBOOK, TABLE, demo_assets
 from . import exits
+from .arguments import port
 
 DESCRIPTION = """\
 Open JupyterLab on a notebook about penguins, with a scripted model that needs no key and drives
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="open no browser; the address is printed"
     )
-    parser.add_argument("--port", type=int, metavar="N", help="port of JupyterLab")
+    parser.add_argument("--port", type=port, metavar="N", help="port of JupyterLab")
     parser.add_argument(
         "--directory", metavar="D", help=f"folder for the copy (default: ./{FOLDER}, numbered)"
     )

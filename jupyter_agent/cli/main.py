@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`… | head`); nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.FAILED
+    except KeyboardInterrupt:  # also while a command is being imported
+        return exits.INTERRUPTED
 
 
 def _main(argv: Sequence[str] | None) -> int:
@@ -94,8 +96,6 @@ def _call(name: str, argv: Sequence[str]) -> int:
     except AgentError as error:
         print(f"jupyter agent {name}: {error.user_message}", file=sys.stderr)
         return exits.code_of(error)
-    except KeyboardInterrupt:
-        return exits.INTERRUPTED
 
 
 if __name__ == "__main__":

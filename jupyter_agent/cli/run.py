@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -22,13 +23,16 @@ from ..kernel.managed import ManagedKernels
 from ..notebook.file import FileNotebook
 from ..policy.broker import Answer
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownModel
-from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent
+from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent, ToolEnd
 from ..runtime.build import build_manager
 from ..runtime.manager import SessionManager
 from ..runtime.open_tabs import refuse_open
 from ..runtime.session import Session
+from ..runtime.stopping import OBEY_DEADLINE
 from ..runtime.terminal import Progress, visible
+from ..tools.workspace import RunRecord
 from . import exits
+from .arguments import count, dollars, seconds
 from .sessions import owner_of
 
 DESCRIPTION = """\
@@ -53,20 +57,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--yes", action="store_true", help="allow whatever is asked; what is denied stays denied"
     )
     parser.add_argument("--json", action="store_true", help="print one event a line, as JSON")
-    parser.add_argument("--timeout", type=_positive, metavar="S", help="stop after S seconds")
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="stop after S seconds")
     parser.add_argument(
-        "--max-cost", type=_positive, metavar="USD", help="stop when it has cost so many US dollars"
+        "--max-cost", type=dollars, metavar="USD", help="stop when it has cost so many US dollars"
     )
     parser.add_argument(
-        "--max-turns", type=_count, metavar="N", help="stop after N questions to the model"
+        "--max-turns", type=count, metavar="N", help="stop after N questions to the model"
     )
     parser.add_argument(
         "--resume",
         nargs="?",
         const=LATEST,
         metavar="SESSION",
-        help="go on with the session, by default the notebook's last one that was interrupted; "
-        "with a prompt, go on with that",
+        help="go on with the session, by default the notebook's last one whose run did not end by "
+        "itself; with a prompt, go on with that",
     )
     parser.add_argument(
         "--store",
@@ -81,20 +85,6 @@ def main(arguments: argparse.Namespace) -> int:
     return asyncio.run(_Run(arguments, path).main())
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
-
-
 @dataclass(slots=True)
 class _Run:
     """One call of the command."""
@@ -102,6 +92,10 @@ class _Run:
     arguments: argparse.Namespace
     path: Path
     denied: list[ApprovalStart] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+    session: Session | None = None
+    kept: bool = False
+    failed_later: str | None = None
     signal: int | None = None
     budget: Budget | None = None
     end: RunEnd | None = None
@@ -116,7 +110,7 @@ class _Run:
         kernels = ManagedKernels(path.parent)
         manager = await self._manager(settings, kernels)
         try:
-            session = await self._session(manager)
+            session = self.session = await self._session(manager)
             _say(f"Session {session.id}, model {session.settled.model}")
             timed_out = await self._work(session, prompt)
         finally:
@@ -150,7 +144,8 @@ class _Run:
             attended=lambda: False,
             memory_instead=self.arguments.resume is None,
         )
-        if path is not None and (await manager.store()).path is None:
+        self.kept = path is not None and (await manager.store()).path is not None
+        if path is not None and not self.kept:
             _say("The sessions' file cannot be used: this run is not kept and cannot be resumed.")
         return manager
 
@@ -179,7 +174,7 @@ class _Run:
             )
             return await manager.get(made.id, owner=owner)
         if wanted == LATEST:
-            session = await _last_interrupted(manager, owner, path)
+            session = await _last_unfinished(manager, owner, path)
         else:
             session = await manager.get(wanted, owner=owner)
         if session.journal.transcript.running:
@@ -196,6 +191,8 @@ class _Run:
                 self.budget = event
             elif isinstance(event, RunEnd):
                 self.end = event
+            elif isinstance(event, ToolEnd) and event.result.rejected:
+                self._note_refusal(session, event)
             if self.unread is None:
                 try:
                     show(event, data)
@@ -209,21 +206,39 @@ class _Run:
             else:
                 await session.prompt(prompt)
             try:
-                await asyncio.wait_for(session.wait(), self.arguments.timeout)
+                await asyncio.wait_for(self._to_the_end(session), self.arguments.timeout)
             except asyncio.TimeoutError:
-                await session.stop()
+                await stop(session)
                 return True
         return False
+
+    def _note_refusal(self, session: Session, event: ToolEnd) -> None:
+        """Note a call that a rule forbids; what a mode forbids was chosen for this run."""
+        asked = any(approval.call_id == event.call_id for approval in self.denied)
+        if not asked and session.settled.mode != "plan":
+            self.forbidden.append(event.title)
+
+    async def _to_the_end(self, session: Session) -> None:
+        """Wait for the run, and for the cells that it left running: their kernel is ours."""
+        await session.wait()
+        records = _running(session)
+        if records and self.signal is None:
+            _say("The agent has ended, and a cell still runs: waiting for it. Ctrl-C stops it.")
+        for record in records:
+            await record.run.wait()
+            for cell in record.run.cells:
+                if cell.status != "ok" and self.failed_later is None:
+                    self.failed_later = cell.status
 
     def _conclude(self, timed_out: bool) -> int:
         """Say how it ended, and return the exit code."""
         if self.budget is not None:
             _say(_spent(self.budget))
         if self.signal is not None:
-            _say("Stopped. Go on with --resume SESSION -p PROMPT.")
+            _say(f"Stopped. {self._hint()}".strip())
             return 128 + self.signal
         if timed_out:
-            _say(f"Stopped after {self.arguments.timeout:g} s (--timeout).")
+            _say(f"Stopped after {self.arguments.timeout:g} s (--timeout). {self._hint()}".strip())
             return exits.LIMIT
         end = self.end
         if end is None or end.status != "done":
@@ -236,18 +251,53 @@ class _Run:
             titles = "; ".join(dict.fromkeys(approval.title for approval in self.denied))
             _say(f"Needed approval and was denied: {titles}. --yes allows what is asked.")
             return exits.DENIED
+        if self.forbidden:
+            _say(f"Forbidden by a rule: {'; '.join(dict.fromkeys(self.forbidden))}.")
+            return exits.DENIED
+        if self.failed_later is not None:
+            _say(
+                f"A cell that still ran when the agent ended did not succeed ({self.failed_later})."
+            )
+            return exits.FAILED
         return exits.DONE
 
+    def _hint(self) -> str:
+        """Say how to go on with the session, where it is kept."""
+        if self.session is None or not self.kept:
+            return ""
+        words = ["jupyter", "agent", "run", self.arguments.notebook, "--resume", self.session.id]
+        if self.arguments.store is not None:
+            words += ["--store", self.arguments.store]
+        return f"Go on with: {shlex.join(words)}"
 
-async def _last_interrupted(manager: SessionManager, owner: str, path: Path) -> Session:
+
+async def _last_unfinished(manager: SessionManager, owner: str, path: Path) -> Session:
     for summary in await manager.sessions(owner=owner, notebook_path=path.name):
         session = await manager.get(summary.id, owner=owner)
-        if session.interrupted or session.journal.transcript.running:
+        if session.unfinished or session.journal.transcript.running:
             return session
     raise NotAllowed(
-        f"No session about {path.name} was interrupted. `jupyter agent sessions` lists the "
+        f"No run on {path.name} was interrupted. `jupyter agent sessions` lists the "
         "sessions; go on with one by --resume SESSION -p PROMPT."
     )
+
+
+def _running(session: Session) -> list[RunRecord]:
+    """Return the runs of cells that go on in the session's kernels."""
+    if session.workspace is None:
+        return []
+    return [record for record in session.workspace.runs.values() if not record.run.finished]
+
+
+async def stop(session: Session) -> None:
+    """End the run, and the cells that it left running."""
+    await session.stop()
+    records = _running(session)
+    for agent_run in {record.agent_run for record in records}:
+        if session.workspace is not None:
+            await session.workspace.interrupt(agent_run)
+    for record in records:
+        await record.run.wait(OBEY_DEADLINE)
 
 
 class _StopOnSignal:
@@ -274,7 +324,7 @@ class _StopOnSignal:
     def _stop(self, number: int) -> None:
         self._restore()
         self._run.signal = number
-        self._stopping = asyncio.get_running_loop().create_task(self._session.stop())
+        self._stopping = asyncio.get_running_loop().create_task(stop(self._session))
 
     def _restore(self) -> None:
         while self._before:
@@ -289,7 +339,7 @@ def _progress() -> Callable[[SessionEvent, bytes], None]:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    progress = Progress(write, colour=colour)
+    progress = Progress(write, colour=colour, live=sys.stdout.isatty())
     return lambda event, data: progress.show(event)
 
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..protocol.errors import UnknownSession
+from ..config import IN_MEMORY
+from ..protocol.errors import NotAllowed, UnknownSession
 from ..protocol.frames import SessionSummary
 from . import exits
 
@@ -47,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """List the sessions, or print one."""
     folder = Path(arguments.folder).expanduser().resolve()
+    if not folder.is_dir():
+        what = "is a file: name the folder it is in" if folder.exists() else "is not there"
+        raise NotAllowed(f"The folder {arguments.folder} {what}.")
+    store = arguments.store
+    if store not in (None, IN_MEMORY) and not Path(store).expanduser().exists():
+        raise NotAllowed(f"There is no file of sessions at {store}.")
     if arguments.export is not None:
         sys.stdout.write(asyncio.run(_export(folder, arguments)))
         return exits.DONE

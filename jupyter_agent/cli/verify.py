@@ -19,6 +19,7 @@ from ..runtime.terminal import visible
 from ..tools.verification import Bounds, Verification, code_cells, verify
 from ..tools.verification_report import VerificationReport, report
 from . import exits
+from .arguments import seconds
 
 DESCRIPTION = """\
 Run a copy of the notebook from the top, in a new kernel of the same kind, and compare what comes
@@ -32,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook to check")
     parser.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     parser.add_argument(
-        "--cell-timeout", type=_seconds, default=300.0, metavar="S", help="for one cell (300)"
+        "--cell-timeout", type=seconds, default=300.0, metavar="S", help="for one cell (300)"
     )
     parser.add_argument(
-        "--timeout", type=_seconds, default=1_800.0, metavar="S", help="for all cells (1800)"
+        "--timeout", type=seconds, default=1_800.0, metavar="S", help="for all cells (1800)"
     )
 
 
@@ -43,13 +44,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Check the notebook and return the exit code."""
     path = Path(arguments.notebook).expanduser().resolve()
     return asyncio.run(_until_done(arguments, path))
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
 
 
 async def _until_done(arguments: argparse.Namespace, path: Path) -> int:

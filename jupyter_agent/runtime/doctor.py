@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from ..config import Settings
 from ..models.discover import LOCAL_SERVERS, listening
+from ..models.resolve import DEMO, SCRIPT_PREFIX
 from ..protocol.errors import (
     AgentError,
     BadRequest,
@@ -154,11 +155,14 @@ async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Chec
 
     Args:
         access: opens models.
-        target: `openai`, `openai/gpt-5`, `http://host/v1` or `http://host/v1#model`.
+        target: `openai`, `openai/gpt-5`, `http://host/v1`, `http://host/v1#model`, or `demo`.
 
     Raises:
         UnknownModel: there is no such provider.
     """
+    if target.strip().lower() == DEMO or target.startswith(SCRIPT_PREFIX):
+        yield _script(access, target.strip())
+        return
     mark = "#" if "://" in target else "/"
     place, _, model = target.partition(mark)
     if mark == "/":
@@ -176,6 +180,15 @@ async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Chec
                 return
     finally:
         await opened.provider.aclose()
+
+
+def _script(access: ModelAccess, target: str) -> Check:
+    try:
+        access.open(target)
+    except AgentError as error:
+        return Check(name="setup", outcome="failed", message=error.user_message)
+    words = f"{target} is a script: it needs no key and asks no server. There is nothing to check."
+    return Check(name="setup", outcome="ok", message=words)
 
 
 def _key_words(opened: Access) -> str:

@@ -157,6 +157,11 @@ class Session:
         """Whether the last run was cut by a crash or a restart and can be resumed."""
         return last_end(self.journal.transcript) == "interrupted"
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last run did not end by itself; then it can be resumed."""
+        return last_end(self.journal.transcript) in ("interrupted", "failed", "limit", "stopped")
+
     def notebook_changed(self, path: str, result: ApplyResult, changes: Sequence[Change]) -> None:
         """Tell the watchers of changes the agent made to a notebook."""
         cells = changed_cells(path, result, changes)
@@ -271,7 +276,7 @@ class Session:
         await self._runs.settled()
         if self.running:
             raise NotAllowed("The session is running already.")
-        if last_end(self.journal.transcript) not in ("interrupted", "failed", "limit", "stopped"):
+        if not self.unfinished:
             raise NotAllowed("There is no unfinished run to go on with.")
         terms = resumed_terms(self.journal.transcript).limited_to(at_most)
         await self._runs.begin(Planned(work=self._work.converse, terms=terms))

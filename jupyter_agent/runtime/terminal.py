@@ -6,11 +6,16 @@ move the cursor, change colours or hide: control and invisible characters are sp
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import difflib
+import shutil
 import signal
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..policy.broker import Answer
@@ -21,6 +26,7 @@ _COLOURS = {"✓": "32", "✗": "31", "⊘": "33"}
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
 # In running text some invisible characters have a meaning: they join emoji and Persian letters.
 _JOINERS = frozenset("\u200c\u200d")
+TELL_EVERY = 30.0  # seconds between two lines about a call that goes on
 NOBODY = "Nobody is there to allow it, so it was denied."
 
 Write = Callable[[str], Any]
@@ -120,18 +126,32 @@ def question_by_input(question: QuestionStart, ask: Ask = read_line) -> str | No
     return said or None
 
 
+@dataclass(slots=True)
+class _Call:
+    """A tool call that runs: what it does, and when it began and was last told of."""
+
+    words: str
+    began: float
+    told: float = field(default_factory=time.monotonic)
+
+
 class Progress:
     """Writes a run's events as text, as they come.
 
     Args:
         write: takes pieces of text.
         colour: whether to colour the marks (a terminal).
+        live: whether a line may be written over, so that it shows how long a call has run.
     """
 
-    def __init__(self, write: Write, *, colour: bool = False) -> None:
+    def __init__(self, write: Write, *, colour: bool = False, live: bool = False) -> None:
         self._write = write
         self._colour = colour
+        self._live = live
         self._at_start = True
+        self._calls: dict[str, _Call] = {}
+        self._tick: asyncio.TimerHandle | None = None
+        self._status = False  # whether the last line is the one that is written over
 
     def show(self, event: SessionEvent) -> None:
         """Write an event, if there is something to say about it."""
@@ -151,7 +171,22 @@ class Progress:
     def _on_message_end(self, event: Any) -> None:
         self._end_line()
 
+    def _on_tool_start(self, event: Any) -> None:
+        self._calls[event.call_id] = _Call(" ".join(event.title.split()), time.monotonic())
+        if not self._live:
+            self.line("●", event.title)
+        self._show_calls()
+
+    def _on_tool_update(self, event: Any) -> None:
+        if event.call_id in self._calls and event.text.strip():
+            self._calls[event.call_id].words = " ".join(event.text.split())
+
+    def _on_run_end(self, event: Any) -> None:
+        self._calls.clear()
+        self._show_calls()
+
     def _on_tool_end(self, event: Any) -> None:
+        self._calls.pop(event.call_id, None)
         mark = "✓"
         if event.result.rejected:
             mark = "⊘"
@@ -176,7 +211,37 @@ class Progress:
     def _coloured(self, text: str, code: str | None) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
 
+    def _show_calls(self) -> None:
+        """Show what runs and for how long: on one line that is written over, or now and then."""
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+        if not self._calls:
+            self._clear_status()
+            return
+        now = time.monotonic()
+        if self._live:
+            words = [f"{call.words} · {now - call.began:.0f} s" for call in self._calls.values()]
+            columns = shutil.get_terminal_size().columns
+            self._clear_status()
+            if self._at_start:
+                self._write(visible(f"● {'; '.join(words)}")[: columns - 1])
+                self._status = True
+        for call in self._calls.values():
+            if not self._live and now - call.told >= TELL_EVERY:
+                call.told = now
+                self.line("●", f"{call.words} · {now - call.began:.0f} s")
+        with contextlib.suppress(RuntimeError):  # without a loop nothing goes on meanwhile
+            loop = asyncio.get_running_loop()
+            self._tick = loop.call_later(1.0, self._show_calls)
+
+    def _clear_status(self) -> None:
+        if self._status:
+            self._status = False
+            self._write("\r\x1b[2K")
+
     def _put(self, text: str) -> None:
+        self._clear_status()
         if text:
             self._write(text)
             self._at_start = text.endswith("\n")

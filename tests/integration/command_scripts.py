@@ -109,3 +109,13 @@ def leaks(request: Request) -> Iterator[Step]:
         yield Call("edit_cells", {"ops": ops, "reason": "test"})
     else:
         yield Say(f"I saw: {_results(request)}")
+
+
+def leaves(request: Request) -> Iterator[Step]:
+    """Begin a cell, which the prompt is, and end without waiting for it."""
+    if _results(request):
+        yield Say("I leave it running.")
+        return
+    source = next(message.text for message in request.messages if message.role == "user")
+    ops = [{"op": "insert", "after": "end", "type": "code", "source": source}]
+    yield Call("edit_cells", {"ops": ops, "reason": "test", "run": "changed", "wait_s": 0})

@@ -25,6 +25,7 @@ SCRIPTS = (
     "waits",
     "asks",
     "leaks",
+    "leaves",
 )
 
 

@@ -270,3 +270,13 @@ def test_a_missing_key_is_exit_code_5(command):
     outcome = command.run("doctor", "openai")
     assert outcome.returncode == PROVIDER
     assert "OPENAI_API_KEY" in outcome.stdout
+
+
+@pytest.mark.parametrize("target", ["demo", "script/says"])
+def test_of_a_script_there_is_nothing_to_check(command, target):
+    outcome = command.run("doctor", target)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "is a script" in outcome.stdout
+    outcome = command.run("doctor", "script/none")
+    assert outcome.returncode == 5
+    assert "script/says" in outcome.stdout

@@ -1,5 +1,6 @@
 """`jupyter agent run` as a child process: what it prints, what it changes, how it ends."""
 
+import os
 import signal
 import socket
 import sys
@@ -42,7 +43,7 @@ def test_mode_auto_needs_no_yes(command):
 def test_yes_never_lifts_a_deny(command):
     before = command.notebook.read_bytes()
     outcome = run(command, "edits", "--mode", "plan", "--yes")
-    assert outcome.returncode == DONE  # a rule's deny is no approval that was missing
+    assert outcome.returncode == DONE  # the mode was chosen for this very run
     assert "may only read" in outcome.stdout
     assert command.notebook.read_bytes() == before
     assert command.log() == []
@@ -91,7 +92,18 @@ def test_the_prompt_may_come_from_standard_input(command):
         (["run", "work.ipynb", "-p", "  ", "--model", "demo"], "-p PROMPT"),
         (["run", "work.ipynb", "-p", "x", "--mode", "yolo"], "invalid choice"),
         (["run", "work.ipynb", "-p", "x", "--timeout", "-1"], "more than 0"),
-        (["run", "work.ipynb", "-p", "x", "--timeout", "soon"], "invalid"),
+        (
+            ["run", "work.ipynb", "-p", "x", "--timeout", "soon"],
+            "'soon' is not a number of seconds",
+        ),
+        (["run", "work.ipynb", "-p", "x", "--timeout", "nan"], "more than 0"),
+        (["run", "work.ipynb", "-p", "x", "--max-cost", "little"], "not an amount of US dollars"),
+        (["run", "work.ipynb", "-p", "x", "--max-turns", "2.5"], "not a whole number"),
+        (["verify", "work.ipynb", "--cell-timeout", "long"], "not a number of seconds"),
+        (["demo", "--port", "http"], "'http' is not a port"),
+        (["sessions", "nowhere"], "folder nowhere is not there"),
+        (["sessions", "work.ipynb"], "is a file"),
+        (["sessions", "--store", "none.db"], "no file of sessions at none.db"),
         (["run", "work.ipynb", "-p", "x", "--max-cost", "0"], "more than 0"),
         (["run", "work.ipynb", "-p", "x", "--max-turns", "0"], "more than 0"),
         (["run", "work.ipynb", "--resume"], "was interrupted"),
@@ -183,6 +195,83 @@ def test_signals_stop_cleanly(command, number):
     assert (last["type"], last["status"]) == ("run_end", "stopped")
     assert b"Traceback" not in errors
     command.read_notebook()
+    # What it says to do next names the session; `--resume` alone finds the same.
+    [session] = command.events(command.run("sessions", "--json").stdout)
+    assert f"jupyter agent run work.ipynb --resume {session['id']}" in errors.decode()
+    if number == signal.SIGINT:
+        again = command.run("run", "work.ipynb", "--resume")
+        assert again.returncode == DONE, again.stderr
+        assert session["id"] in again.stderr
+        assert "I was told" in again.stdout
+
+
+def test_a_cell_that_still_runs_when_the_agent_ends_is_waited_for(command):
+    source = "import time; time.sleep(1.5); print('late')"
+    outcome = command.run("run", "work.ipynb", "-p", source, "--model", "script/leaves", "--yes")
+    assert outcome.returncode == DONE, outcome.stderr
+    assert "a cell still runs" in outcome.stderr
+    cell = command.read_notebook().cells[-1]
+    assert [output.text for output in cell.outputs] == ["late\n"]
+
+
+def test_a_cell_that_fails_after_the_agent_ended_is_exit_code_1(command):
+    source = "import time; time.sleep(1.5); 1/0"
+    outcome = command.run("run", "work.ipynb", "-p", source, "--model", "script/leaves", "--yes")
+    assert outcome.returncode == FAILED
+    assert "did not succeed" in outcome.stderr
+    assert command.read_notebook().cells[-1].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_the_timeout_ends_a_cell_that_still_runs_too(command):
+    source = "print('begun'); import time; time.sleep(60)"
+    arguments = ("-p", source, "--model", "script/leaves", "--yes", "--timeout", "8")
+    outcome = command.run("run", "work.ipynb", *arguments)
+    assert outcome.returncode == LIMIT
+    kinds = [output.output_type for output in command.read_notebook().cells[-1].outputs]
+    assert kinds == ["stream", "error"]
+
+
+@pytest.mark.parametrize("arguments", [("--yes",), ("--mode", "auto")])
+def test_what_a_rule_forbids_is_exit_code_3(command, arguments):
+    command.configure(
+        scripts={"edits": "command_scripts:edits"}, rules=[{"effect": "deny", "tool": "edit_*"}]
+    )
+    outcome = run(command, "edits", *arguments)
+    assert outcome.returncode == DENIED
+    assert "rule" in outcome.stderr
+    assert "--yes allows" not in outcome.stderr
+    assert command.log() == []
+
+
+def test_a_call_is_shown_when_it_starts(command):
+    child = command.start("run", "work.ipynb", "-p", "go", "--model", "script/sleeps", "--yes")
+    shown = b""
+    for line in child.stdout:
+        shown += line
+        if line.startswith("●".encode()):
+            break
+    assert shown.decode().splitlines()[-1].startswith("● ")
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=30)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send this signal to itself")
+@pytest.mark.parametrize("module", ["pydantic", "jupyter_agent.kernel.managed"])
+def test_ctrl_c_while_packages_are_imported_is_no_traceback(command, module):
+    hook = command.folder / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(
+        "import signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+    )
+    command.environment["PYTHONPATH"] = f"{hook}{os.pathsep}{command.environment['PYTHONPATH']}"
+    outcome = run(command, "says")
+    assert outcome.returncode == 130
+    assert "Traceback" not in outcome.stderr
 
 
 def test_a_reader_that_leaves_is_no_traceback(command):

@@ -1,5 +1,7 @@
 """Runs and approvals as plain text."""
 
+import asyncio
+
 import pytest
 
 from jupyter_agent.protocol.messages import MessageMeta, TextPart, ToolResultPart
@@ -9,6 +11,7 @@ from jupyter_agent.protocol.session_events import (
     MessageTextDelta,
     QuestionStart,
     ToolEnd,
+    ToolStart,
 )
 from jupyter_agent.protocol.tools import PreviewBlock
 from jupyter_agent.runtime.terminal import (
@@ -151,3 +154,29 @@ def test_progress_lets_no_escape_of_the_model_through():
 
 def test_colour_is_only_on_the_mark():
     assert progress_of(tool_end(), colour=True) == "\x1b[32m✓\x1b[0m Ran [4] · 1 plot\n"
+
+
+def tool_start():
+    return ToolStart(call_id="c", tool_name="t", title="Run [4]")
+
+
+def test_a_call_is_shown_when_it_starts():
+    assert progress_of(tool_start(), tool_end()) == "● Run [4]\n✓ Ran [4] · 1 plot\n"
+
+
+async def test_where_a_line_can_be_written_over_a_call_shows_its_time():
+    written: list[str] = []
+    ticked = asyncio.Event()
+
+    def write(text: str) -> None:
+        written.append(text)
+        if "Run [4] · 1 s" in text:
+            ticked.set()
+
+    progress = Progress(write, live=True)
+    progress.show(tool_start())
+    await asyncio.wait_for(ticked.wait(), 30)
+    progress.show(tool_end())
+    clear = "\r\x1b[2K"
+    assert "".join(written).startswith(f"● Run [4] · 0 s{clear}● Run [4] · 1 s")
+    assert "".join(written).endswith(f"{clear}✓ Ran [4] · 1 plot\n")
