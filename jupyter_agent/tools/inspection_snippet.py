@@ -11,14 +11,27 @@ import json
 import sys
 import time
 import types
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
+
+from .class_slots import (
+    PLAIN,
+    derives,
+    is_a,
+    is_of_library,
+    name_of,
+    of_class,
+    own_attributes,
+    type_name,
+)
 
 MIME = "application/vnd.jupyter-agent.report+json"
 TEXT = 300  # characters of one value
 ITEMS = 8
 MANY = 5_000_000  # values that are looked at to the last one
 SAMPLE = 100_000  # rows looked at of a larger frame
+_LIBRARIES = ("numpy", "pandas", "datetime", "decimal", "pyarrow")
 
 
 def inspect_namespace(
@@ -60,33 +73,6 @@ def _entry(name: str, value: Any, detail: Any) -> str:
         return text
     except Exception as error:
         return f"{name}: {type_name(value)} (could not be inspected: {type(error).__name__})"
-
-
-def type_name(value: Any) -> str:
-    """Return the name of a value's class, with its module unless built in."""
-    kind = type(value)
-    module = type.__getattribute__(kind, "__module__")
-    name = type.__getattribute__(kind, "__qualname__")
-    return name if module in ("builtins", "__main__") else f"{module}.{name}"
-
-
-def is_a(value: Any, module: str, *names: str) -> bool:
-    """Tell whether a value is of a class of a library, without importing it.
-
-    Subclasses from elsewhere do not count: their methods may be anything.
-    """
-    library = sys.modules.get(module)
-    home = type.__getattribute__(type(value), "__module__")
-    if str(home).partition(".")[0] not in (module.partition(".")[0], "geopandas"):
-        return False
-    return derives(value, library, names)
-
-
-def derives(value: Any, library: Any, names: Any) -> bool:
-    """Tell whether a value's class, or one it derives from, is one of the library's."""
-    kinds = tuple(vars(library)[name] for name in names if library and name in vars(library))
-    kinds = tuple(kind for kind in kinds if isinstance(kind, type))
-    return bool(kinds) and issubclass(type(value), kinds)
 
 
 def summary(value: Any) -> str:
@@ -164,32 +150,51 @@ def _frame_details(value: Any) -> list[str]:
         lines.append(f"(null and unique of the first {SAMPLE:,} rows)")
     for place in range(min(columns, 60)):
         column = sample.iloc[:, place]
-        try:
-            unique = f"{column.nunique():,} unique"
-        except TypeError:
-            unique = "not hashable"
-        null = float(column.isna().mean()) if len(column) else 0.0
-        label = value.columns[place]
-        label = label[:60] if type(label) is str else short(label, 1)
-        lines.append(f"{label}: {column.dtype}, {null:.1%} null, {unique}")
+        label = _label(value.columns[place])
+        if not _is_known_column(column):
+            lines.append(f"{label}: {type_name(column.dtype)}")
+            continue
+        # Of the array: a series would ask for the hash of its name.
+        null = float(column.array.isna().mean()) if len(column) else 0.0
+        lines.append(f"{label}: {column.dtype}, {null:.1%} null, {_unique(column)}")
     if columns > 60:
         lines.append(f"… {columns - 60} more columns")
     # A row of objects would call their repr.
-    plain = value.iloc[:3, :20].apply(lambda column: column.map(_cell))
+    places = [place for place in range(min(columns, 20)) if _is_known_column(value.iloc[:, place])]
+    columns_shown = [[_cell(item) for item in value.iloc[:3, place]] for place in places]
+    plain = sys.modules["pandas"].DataFrame(
+        list(zip(*columns_shown, strict=True)),
+        columns=[_label(value.columns[place]) for place in places],
+        index=[_label(label) for label in value.index[:3]] if places else None,
+    )
     rows_text: str = plain.to_string(max_colwidth=40)
     return lines + rows_text.splitlines()
 
 
+def _label(value: Any) -> str:
+    return value[:60] if type(value) is str else str(_cell(value))
+
+
+def _is_known_column(column: Any) -> bool:
+    """Tell whether a column's values are kept as a library keeps them, not as unknown code does."""
+    return is_of_library(type(column.dtype), _LIBRARIES) or column.dtype.kind == "O"
+
+
+def _unique(column: Any) -> str:
+    if column.dtype == object:
+        # Unknown objects would be asked for their hash, and whether they are equal.
+        column = column.iloc[:SAMPLE]
+        unknown = {type(item) for item in column} - {*PLAIN}
+        if not all(is_of_library(kind, _LIBRARIES) for kind in unknown):
+            return "objects"
+    return f"{column.nunique():,} unique"
+
+
 def _cell(value: Any) -> Any:
     kind = type(value)
-    if kind in (str, int, float, bool, type(None)) or kind.__module__.split(".")[0] in (
-        "numpy",
-        "pandas",
-        "datetime",
-        "decimal",
-    ):
-        return value if kind is not str else value[:80]
-    return short(value, 1)
+    if kind in (int, float, bool, type(None)) or is_of_library(kind, _LIBRARIES):
+        return value
+    return value[:80] if kind is str else short(value, 1)
 
 
 def _is_series(value: Any) -> bool:
@@ -295,13 +300,13 @@ def _is_estimator(value: Any) -> bool:
 
 
 def _estimator(value: Any) -> str:
-    attributes = object.__getattribute__(value, "__dict__")
+    attributes = own_attributes(value)
     fitted = any(name.endswith("_") and not name.startswith("_") for name in attributes)
     return f"{type_name(value)} {'fitted' if fitted else 'not fitted'}"
 
 
 def _estimator_details(value: Any) -> list[str]:
-    attributes = object.__getattribute__(value, "__dict__")
+    attributes = own_attributes(value)
     parameters = {name: item for name, item in attributes.items() if not name.endswith("_")}
     learned = [name for name in attributes if name.endswith("_") and not name.startswith("_")]
     lines = [f"{name} = {short(item, 1)}" for name, item in list(parameters.items())[:30]]
@@ -313,76 +318,93 @@ def _is_network(value: Any) -> bool:
 
 
 def _network(value: Any) -> str:
-    module = sys.modules["torch.nn"].Module
-    count = sum(parameter.numel() for parameter in module.parameters(value))
-    return f"{type_name(value)} {count:,} parameters"
+    return f"{type_name(value)} {_count_parameters(value, set()):,} parameters"
+
+
+def _count_parameters(network: Any, seen: set[int]) -> int:
+    """Count as `parameters()` does, which a network may have another one of."""
+    seen.add(id(network))
+    count = 0
+    for parameter in _held(network, "_parameters").values():
+        if id(parameter) not in seen and is_a(parameter, "torch", "Tensor"):
+            seen.add(id(parameter))
+            count += parameter.numel()
+    for child in _held(network, "_modules").values():
+        if id(child) not in seen and _is_network(child):
+            count += _count_parameters(child, seen)
+    return count
+
+
+def _held(network: Any, name: str) -> dict[str, Any]:
+    held: Any = own_attributes(network).get(name)
+    return held if type(held) in (dict, OrderedDict) else {}
 
 
 def _network_details(value: Any) -> list[str]:
-    children = sys.modules["torch.nn"].Module.named_children(value)
-    return [f"{name}: {type_name(child)}" for name, child in list(children)[:30]]
+    children = list(_held(value, "_modules").items())
+    return [f"{short(name)[1:-1]}: {type_name(child)}" for name, child in children[:30]]
 
 
 def _module(value: Any) -> str:
-    version = vars(value).get("__version__")
-    return f"module {vars(value).get('__name__')}" + (
-        f" {version[:40]}" if type(version) is str else ""
-    )
+    name, version = (vars(value).get(key) for key in ("__name__", "__version__"))
+    words = [word[:80] for word in (name, version) if type(word) is str]
+    return " ".join(["module", *words])
 
 
 def _function(value: Any) -> str:
-    import inspect
-
-    try:
-        signature = str(inspect.signature(value)) if not value.__defaults__ else _arguments(value)
-    except (TypeError, ValueError):
-        signature = "(…)"
-    return f"function {value.__name__}{signature[:TEXT]}"
+    name = value.__name__
+    return f"function {name if type(name) is str else '?'}{_arguments(value)[:TEXT]}"
 
 
 def _arguments(function: Any) -> str:
-    # The defaults may be objects whose repr is not known.
+    # Of the names alone: the repr of a default or an annotation may be anybody's code.
     code = function.__code__
-    return f"({', '.join(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])})"
+    names = code.co_varnames
+    positional, count = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    given = list(names[:positional])
+    if code.co_flags & 4:  # CO_VARARGS
+        given.append(f"*{names[count]}")
+        count += 1
+    elif code.co_kwonlyargcount:
+        given.append("*")
+    given += names[positional : positional + code.co_kwonlyargcount]
+    if code.co_flags & 8:  # CO_VARKEYWORDS
+        given.append(f"**{names[count]}")
+    return f"({', '.join(given)})"
 
 
 def _function_details(value: Any) -> list[str]:
     import inspect
+    import linecache
 
     text = value.__doc__
     lines = [text.strip().splitlines()[0][:TEXT]] if type(text) is str and text.strip() else []
-    try:
-        lines += inspect.getsource(value).splitlines()[:20]
-    except (OSError, TypeError):
-        lines.append("(no source)")
-    return lines
+    # Not `getsource`: it follows what a function says that it wraps.
+    source = linecache.getlines(value.__code__.co_filename)
+    source = source[value.__code__.co_firstlineno - 1 :]
+    return lines + ("".join(inspect.getblock(source)).splitlines()[:20] or ["(no source)"])
 
 
 def _class(value: Any) -> str:
-    bases = type.__getattribute__(value, "__mro__")[1:-1]
-    names = ", ".join(type.__getattribute__(base, "__name__") for base in bases[:5])
-    name = type.__getattribute__(value, "__qualname__")
-    return f"class {name}" + (f"({names})" if names else "")
+    names = ", ".join(name_of(base, "__name__") for base in of_class(value, "__mro__")[1:-1][:5])
+    return f"class {name_of(value, '__qualname__')}" + (f"({names})" if names else "")
 
 
 def _class_details(value: Any) -> list[str]:
-    members = [name for name in type.__getattribute__(value, "__dict__") if name[:2] != "__"]
+    found = [name for name in of_class(value, "__dict__") if type(name) is str]
+    members = [name for name in found if name[:2] != "__"]
     return [f"members: {', '.join(members[:40])}"] if members else []
 
 
 def _attributes(value: Any) -> list[str]:
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return []
-    if type(found) is not dict:
-        return []
-    lines = [f".{name} = {short(item, 1)}" for name, item in list(found.items())[:20]]
+    found = own_attributes(value)
+    items = [(name, item) for name, item in found.items() if type(name) is str]
+    lines = [f".{name} = {short(item, 1)}" for name, item in items[:20]]
     return lines + ([f"… {len(found) - 20} more attributes"] if len(found) > 20 else [])
 
 
 def _is_plain(value: Any) -> bool:
-    return type(value) in (bool, int, float, complex, str, bytes, type(None))
+    return type(value) in PLAIN
 
 
 def _plain(value: Any) -> str:
@@ -413,7 +435,7 @@ def _is(*kinds: Any) -> Callable[[Any], bool]:
 
 
 def _is_class(value: Any) -> bool:
-    return issubclass(type(value), type)
+    return any(base is type for base in of_class(type(value), "__mro__"))
 
 
 SUMMARIES: list[tuple[Callable[[Any], bool], Callable[[Any], str]]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -11,6 +12,9 @@ from ..kernel.runner import KernelRunner
 from ..protocol.errors import AgentError, KernelBusy, NoKernel
 
 MIME = "application/vnd.jupyter-agent.report+json"
+_FUTURE = "from __future__ import annotations\n"
+# A module beside a snippet that is sent along with it.
+_PART = re.compile(r"^from \.(\w+) import (?:\([^)]*\)|[^(\n]*)\n", re.MULTILINE)
 
 
 def snippet_code(name: str, arguments: dict[str, Any]) -> str:
@@ -20,10 +24,18 @@ def snippet_code(name: str, arguments: dict[str, Any]) -> str:
         name: the module beside this one, such as `probe_snippet`.
         arguments: what its `main` gets; JSON data.
     """
-    source = (files(__package__) / f"{name}.py").read_text(encoding="utf-8")
+    source = _source(name)
+    part = _PART.search(source)
+    if part is not None:  # one text: in the kernel there is nothing of ours to import
+        rest = source.replace(_FUTURE, "").replace(part[0], "")
+        source = f"{_source(part[1])}\n{rest}"
     scope = {"__name__": "jupyter_agent_snippet", "ARGUMENTS": json.dumps(arguments)}
     built_in = "__import__('builtins')"
     return f"{built_in}.exec({built_in}.compile({source!r}, '<jupyter-agent>', 'exec'), {scope!r})"
+
+
+def _source(name: str) -> str:
+    return (files(__package__) / f"{name}.py").read_text(encoding="utf-8")
 
 
 def split_report(

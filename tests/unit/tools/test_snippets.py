@@ -89,7 +89,7 @@ def test_details_of_a_frame() -> None:
     lines = look(detail=True, df=frame).splitlines()
     assert "    n: float64, 25.0% null, 3 unique" in lines
     assert any(line.startswith("    s: ") and "3 unique" in line for line in lines)
-    assert "    o: object, 0.0% null, not hashable" in lines
+    assert "    o: object, 0.0% null, objects" in lines
     assert len([line for line in lines if line.strip()[:1] in "012"]) == 3  # three rows
 
 
@@ -122,6 +122,85 @@ def test_a_subclass_of_a_frame_is_not_trusted() -> None:
             raise SystemExit("called")
 
     assert "Odd" in look(detail=True, x=Odd({"a": [1]}))
+
+
+class Meta(type):
+    """Answers for its classes by properties."""
+
+    @property
+    def __module__(cls) -> str:  # type: ignore[override]
+        CALLED.append("module")
+        return "pandas"
+
+    @property
+    def __mro__(cls) -> tuple[type, ...]:  # type: ignore[override]
+        CALLED.append("mro")
+        return (object,)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        CALLED.append("subclass")
+        return False
+
+
+def properties(*names: str) -> dict[str, Any]:
+    """Return a class's body of properties that note that they are read."""
+
+    def noted(name: str) -> Any:
+        return property(lambda self: CALLED.append(name))
+
+    return {name: noted(name) for name in names}
+
+
+def hostile_values() -> dict[str, Any]:
+    """Return a value for each way in which looking at one could run its code."""
+    asked = ("__dict__", "__class__", "shape", "dtype", "__len__", "__name__", "columns", "data")
+    slots = type("Slots", (), {"__slots__": ("a",), **properties(*asked[1:])})
+    forged = type("DataFrame", (pd.DataFrame,), properties("shape"))
+    forged.__module__, forged.__qualname__ = "pandas.core.frame", "DataFrame"
+    named = type("Named", (), {})
+    named.__module__ = Hostile()  # type: ignore[assignment]
+    frame = pd.DataFrame({"a": [1], "o": [Hostile()], Hostile(): [2]}, index=[Hostile()])
+    object.__setattr__(frame, "memory_usage", lambda deep: CALLED.append("memory_usage"))
+    objects = pd.DataFrame({"o": [Hostile(), Hostile()], Hostile(): [1, 2]})
+
+    def function(a: Hostile = Hostile(), *rest: int, b: int = 1, **more: Any) -> None: ...  # noqa: B008
+
+    function.__wrapped__ = Hostile()  # type: ignore[attr-defined]
+    function.__signature__ = Hostile()  # type: ignore[attr-defined]
+    function.__annotations__["a"] = Hostile()
+    module = types.ModuleType("m")
+    module.__name__ = module.__version__ = Hostile()  # type: ignore[assignment,attr-defined]
+    return {
+        "properties": type("Properties", (), properties(*asked))(),
+        "beneath": type("Below", (type("Over", (), properties("__dict__")),), {})(),
+        "slots": slots(),
+        "of_meta": Meta("OfMeta", (), {})(),
+        "meta": Meta("AClass", (), {}),
+        "forged": forged({"a": [1]}),
+        "named": named(),
+        "frame": frame,
+        "objects": objects,
+        "function": function,
+        "module": module,
+        "hashed": pd.Series([Hostile(), Hostile()]),
+    }
+
+
+@pytest.mark.parametrize("name", hostile_values())
+def test_looking_at_a_value_runs_nothing_of_it(name: str) -> None:
+    value = hostile_values()[name]
+    CALLED.clear()
+    text = look(True, x=value, among=[value])
+    assert text.startswith("among: list of 1") and "could not be inspected" not in text
+
+
+def test_a_function_is_shown_with_its_arguments_and_its_source() -> None:
+    def given(a: int, /, b: str = "x", *rest: int, c: float, **more: Any) -> None:
+        """Do nothing."""
+
+    text = look(True, f=given)
+    assert "function given(a, b, *rest, c, **more)" in text
+    assert "Do nothing." in text and "def given(a: int" in text
 
 
 def test_bounds() -> None:
