@@ -22,7 +22,7 @@ from .protocol.session_events import ApprovalStart, QuestionStart
 from .protocol.tools import PreviewBlock
 from .protocol.transcript import Entry, ToolState, Transcript
 from .runtime.session import Session
-from .runtime.terminal import preview_lines, visible
+from .runtime.terminal import preview_lines, unmistakable, visible
 
 ASSETS = Path(__file__).parent / "widget_assets"
 # The front end is anywidget's: JupyterLab and Notebook have it from our own extension, others fetch
@@ -253,7 +253,7 @@ def _tool_block(key: str, tool: ToolState) -> Block:
 
 def _preview(blocks: tuple[PreviewBlock, ...]) -> list[Block]:
     return [
-        {"label": visible(block.label or ""), "text": visible("\n".join(preview_lines(block)))}
+        {"label": visible(block.label or ""), "text": unmistakable("\n".join(preview_lines(block)))}
         for block in blocks
     ]
 
@@ -280,11 +280,11 @@ def _approval_block(approval: ApprovalStart) -> Block:
     code = _preview(approval.preview)
     if not code:
         given = "\n".join(f"{name} = {value!r}" for name, value in approval.arguments.items())
-        code = [{"label": "", "text": visible(given)}]
+        code = [{"label": "", "text": unmistakable(given)}]
     return {
         "key": approval.approval_id,
         "kind": "approval",
-        "title": visible(approval.title),
+        "title": unmistakable(approval.title),
         "permissions": ", ".join(approval.permissions),
         "code": code,
         "scopes": list(approval.scopes),

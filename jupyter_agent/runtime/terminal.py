@@ -21,6 +21,7 @@ from typing import Any
 from ..policy.broker import Answer
 from ..protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
 from ..protocol.tools import PreviewBlock
+from .lookalikes import lookalikes
 
 _COLOURS = {"✓": "32", "✗": "31", "⊘": "33"}
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))
@@ -40,9 +41,22 @@ def visible(text: str, keep: frozenset[str] = frozenset()) -> str:
         if character in "\n\t"
         or character in keep
         or unicodedata.category(character) not in _HIDDEN
-        else f"\\u{{{ord(character):x}}}"
+        else _code(character)
         for character in text
     )
+
+
+def unmistakable(text: str) -> str:
+    """Return text as `visible` does, with their code behind letters that look like others."""
+    pieces, before = [], 0
+    for place in lookalikes(text):
+        pieces += [visible(text[before : place + 1]), _code(text[place])]
+        before = place + 1
+    return "".join([*pieces, visible(text[before:])])
+
+
+def _code(character: str) -> str:
+    return f"\\u{{{ord(character):x}}}"
 
 
 def describe_approval(approval: ApprovalStart) -> str:
@@ -55,7 +69,7 @@ def describe_approval(approval: ApprovalStart) -> str:
         lines += [f"  │ {line}" for line in preview_lines(block)]
     if not approval.preview:
         lines += [f"  │ {name} = {value!r}" for name, value in approval.arguments.items()]
-    return visible("\n".join(lines))
+    return unmistakable("\n".join(lines))
 
 
 def preview_lines(block: PreviewBlock) -> list[str]:

@@ -2,16 +2,16 @@
 import * as React from 'react';
 
 import { useServices } from './services';
-import { hasInvisible, textRuns } from './visible-text';
+import { hasInvisible, hasLookalike, textRuns } from './visible-text';
 
-/** A text with its invisible characters named. */
+/** A text with its invisible characters named, and its look-alikes told. */
 export function VisibleText({ text }: { text: string }): JSX.Element {
   return (
     <>
       {textRuns(text).map((run, at) =>
         run.code ? (
           <span key={at} className="jp-Agent-invisible">
-            {`⟨${run.code}⟩`}
+            {run.lookalike ? `${run.text}⟨${run.code}⟩` : `⟨${run.code}⟩`}
           </span>
         ) : (
           <React.Fragment key={at}>{run.text}</React.Fragment>
@@ -21,7 +21,7 @@ export function VisibleText({ text }: { text: string }): JSX.Element {
   );
 }
 
-/** Code or plain text, whole, with a warning when it holds what cannot be seen. */
+/** Code or plain text, whole, with a warning when it holds what cannot be seen or is taken for something else. */
 export function ExactText({ text }: { text: string }): JSX.Element {
   const { trans } = useServices();
   return (
@@ -29,6 +29,11 @@ export function ExactText({ text }: { text: string }): JSX.Element {
       {hasInvisible(text) && (
         <p className="jp-Agent-warning">
           {trans.__('This text has invisible characters. They are shown as ⟨U+…⟩.')}
+        </p>
+      )}
+      {hasLookalike(text) && (
+        <p className="jp-Agent-warning">
+          {trans.__('This text has letters that look like others. They are followed by ⟨U+…⟩.')}
         </p>
       )}
       <pre className="jp-Agent-exact" dir="ltr">

@@ -1,7 +1,16 @@
 // Code that reads one way and runs another: what is invisible must show in an approval.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 
-import { hasInvisible, textRuns } from './visible-text';
+import { hasInvisible, hasLookalike, textRuns } from './visible-text';
+
+const shared = JSON.parse(readFileSync(resolve('../tests/fixtures/lookalikes.json'), 'utf-8')) as {
+  name: string;
+  text: string;
+  marked: string[];
+}[];
 
 describe('textRuns', () => {
   it.each([
@@ -28,6 +37,13 @@ describe('textRuns', () => {
 
   it.each(['x = 1\n\ty = 2\r\n', 'naïve 😀 日本語 עברית', ''])('leaves %j alone', text => {
     expect(hasInvisible(text)).toBe(false);
+    expect(hasLookalike(text)).toBe(false);
+  });
+
+  it.each(shared)('marks look-alikes: $name', ({ text, marked }) => {
+    const runs = textRuns(text);
+    expect(runs.filter(run => run.lookalike).map(run => run.code)).toEqual(marked);
+    expect(runs.map(run => run.text).join('')).toBe(text);
   });
 
   it('loses no character', () => {

@@ -1,6 +1,9 @@
 """Runs and approvals as plain text."""
 
 import asyncio
+import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,9 @@ from jupyter_agent.runtime.terminal import (
     question_by_input,
     visible,
 )
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+LOOKALIKES = json.loads((FIXTURES / "lookalikes.json").read_text("utf-8"))
 
 
 def approval(*blocks, scopes=("once", "session")):
@@ -59,6 +65,14 @@ def test_what_hides_or_moves_text_is_spelled_out(hidden, shown):
 def test_ordinary_text_stays_as_it_is():
     text = "naïve – 日本語 → ✓ 👍\n\tx"
     assert visible(text) == text
+
+
+@pytest.mark.R(17)
+@pytest.mark.parametrize("case", LOOKALIKES, ids=lambda case: case["name"])
+def test_letters_that_look_like_others_are_told_in_an_approval(case):
+    shown = describe_approval(approval(PreviewBlock(kind="code", text=case["text"])))
+    assert [f"U+{int(code, 16):04X}" for code in re.findall(r"\\u{(\w+)}", shown)] == case["marked"]
+    assert case["text"] in re.sub(r"\\u{\w+}", "", shown)
 
 
 @pytest.mark.R(21)
