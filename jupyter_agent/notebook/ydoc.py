@@ -1,14 +1,15 @@
-"""A notebook as a shared Y.js document, for servers that run jupyter_server_ydoc.
+"""A notebook as a shared Y.js document: the live document of a collaboration room.
 
-The document (`jupyter_ydoc.YNotebook`) is handed in; nothing of that extension is imported until
-an edit needs it. A batch is one transaction without an `await`, so nobody can come in between.
+The document (`jupyter_ydoc.YNotebook`) is handed in; nothing of that package is imported until
+outputs are written. A batch is one transaction without an `await`, so nobody can come in between.
+Who holds the document alive and saves it is the business of `shared.py`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..protocol.errors import EditRefused, UnknownCell
@@ -17,8 +18,11 @@ from .cells import fingerprint
 from .changes import apply_changes, check_expected, touched_ids
 from .document import Backend, Outputs
 from .ipynb import FileCell, state_of
+from .rewriting import AppliedOnce
 
-_REMEMBERED = 64
+# Cells that are read without a pause: reading one takes about 0.2 ms.
+_SLICE = 50
+_ATTEMPTS = 3
 
 
 class YdocNotebook:
@@ -27,27 +31,19 @@ class YdocNotebook:
     Args:
         path: the path as the contents manager knows it.
         document: the shared document itself, not a copy of it.
-        save: writes it to disk; without one, its room saves it within about a second.
     """
 
     backend: Backend = "ydoc"
 
-    def __init__(
-        self,
-        path: str,
-        document: Any,
-        *,
-        save: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    def __init__(self, path: str, document: Any) -> None:
         self.path = path
         self._document = document
-        self._save = save
         self._revision = 0
         self._digest = ""
-        self._applied: OrderedDict[str, ApplyResult] = OrderedDict()
+        self._applied = AppliedOnce()
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
-        cells = self._states(outputs)
+        cells = await self._snapshot(outputs)
         self._see(cells)
         metadata = _plain(self._meta().get("metadata")) or {}
         kernelspec = _plain(metadata.get("kernelspec")) or {}
@@ -64,52 +60,47 @@ class YdocNotebook:
     async def apply(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
     ) -> ApplyResult:
-        if op_id in self._applied:
-            return self._applied[op_id]
-        before = self._states("none")
+        known = self._applied.get(op_id)
+        if known is not None:
+            return known
+        before = await self._snapshot("none")
+        # Nothing is awaited from here on: what was read is what is changed.
         check_expected(before, expect)
         after = apply_changes(before, changes)
         if before and not after:
             raise EditRefused("A notebook is never left without a cell. Nothing was applied.")
+        order = [cell.id for cell in before]
         with self._document.ydoc.transaction():
             if int(self._meta().get("nbformat_minor", 5)) < 5:
                 self._meta()["nbformat_minor"] = 5  # below it, ids are not kept
             for change in changes:
-                self._carry_out(change)
-        found = self._states("none")
-        self._see(found)
-        by_id = {cell.id: cell for cell in found}
-        saved = self._save is not None
-        if self._save is not None:
-            await self._save()
+                self._carry_out(change, order)
+        self._see(after)
+        places = {cell_id: index for index, cell_id in enumerate(order)}
+        touched = [cell_id for cell_id in touched_ids(changes) if cell_id in places]
         result = ApplyResult(
             revision=self._revision,
-            cells=tuple(by_id[cell_id] for cell_id in touched_ids(changes) if cell_id in by_id),
-            order=tuple(by_id),
-            saved=saved,
+            cells=tuple(self._state(places[cell_id], "none") for cell_id in touched),
+            order=tuple(order),
+            saved=False,
         )
-        self._applied[op_id] = result
-        while len(self._applied) > _REMEMBERED:
-            self._applied.popitem(last=False)
+        self._applied.put(op_id, result)
         return result
 
     async def set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
     ) -> None:
-        index = self._index(cell_id)
-        if index is None or self._document.ycells[index].get("cell_type") != "code":
+        cell = next((cell for cell in self._document.ycells if cell.get("id") == cell_id), None)
+        if cell is None or cell.get("cell_type") != "code":
             raise UnknownCell(f"There is no code cell {cell_id!r}.")
-        cell = self._whole(index)
-        cell.update(outputs=list(outputs), execution_count=execution_count)
-        # Outputs are nested shared types: only a new cell has them all right.
+        # In place: a cell made anew would lose what somebody is typing into it.
         with self._document.ydoc.transaction():
-            self._document.set_cell(index, cell)
-        if self._save is not None:
-            await self._save()
+            cell["outputs"].clear()
+            cell["outputs"].extend(_shared_outputs(outputs))
+            cell["execution_count"] = execution_count
 
     async def save(self) -> None:
-        if self._save is not None:
-            await self._save()
+        """Do nothing: the room saves."""
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -122,13 +113,34 @@ class YdocNotebook:
         cell["id"] = str(self._document.ycells[index]["id"])
         return cell
 
-    def _states(self, outputs: Outputs) -> tuple[CellState, ...]:
-        found = []
-        for index in range(len(self._document.ycells)):
-            cell = self._whole(index)
-            wanted = outputs == "all" or cell["id"] in outputs
-            found.append(state_of(FileCell(cell["id"], cell, None), outputs=wanted))
-        return tuple(found)
+    def _state(self, index: int, outputs: Outputs) -> CellState:
+        cell = self._whole(index)
+        wanted = outputs == "all" or cell["id"] in outputs
+        return state_of(FileCell(cell["id"], cell, None), outputs=wanted)
+
+    async def _snapshot(self, outputs: Outputs) -> tuple[CellState, ...]:
+        """Return all cells as they are at one moment, now.
+
+        They are read with pauses, so that the event loop is not held; after a change meanwhile,
+        from the start, and at last without pauses.
+        """
+        changed = asyncio.Event()
+        watch = self._document.ydoc.observe(lambda event: changed.set())
+        try:
+            for _ in range(_ATTEMPTS):
+                changed.clear()
+                found: list[CellState] = []
+                for index in range(len(self._document.ycells)):
+                    if index % _SLICE == 0:
+                        await asyncio.sleep(0)
+                        if changed.is_set():
+                            break
+                    found.append(self._state(index, outputs))
+                else:
+                    return tuple(found)
+        finally:
+            self._document.ydoc.unobserve(watch)
+        return tuple(self._state(i, outputs) for i in range(len(self._document.ycells)))
 
     def _see(self, cells: Sequence[CellState]) -> None:
         text = " ".join(f"{cell.id} {fingerprint(cell)}" for cell in cells)
@@ -137,20 +149,10 @@ class YdocNotebook:
             self._digest = digest
             self._revision += 1
 
-    def _index(self, cell_id: str) -> int | None:
-        cells = self._document.ycells
-        return next((i for i in range(len(cells)) if cells[i].get("id") == cell_id), None)
-
-    def _place(self, after: str | None) -> int:
-        if after is None:
-            return 0
-        index = self._index(after)
-        return len(self._document.ycells) if index is None else index + 1
-
     # ---- one change -----------------------------------------------------------------------------
 
-    def _carry_out(self, change: Change) -> None:
-        """Do what `apply_changes` has found possible."""
+    def _carry_out(self, change: Change, order: list[str]) -> None:
+        """Do what `apply_changes` has found possible. `order`: the cells' ids, kept up to date."""
         document = self._document
         if change.type == "insert":
             cell: dict[str, Any] = {
@@ -159,34 +161,34 @@ class YdocNotebook:
                 "source": change.source,
                 "metadata": dict(change.metadata or {}),
             }
-            if change.cell_type == "code":
-                cell.update(outputs=[], execution_count=None)
-            elif change.attachments is not None:
-                cell["attachments"] = change.attachments
-            document.ycells.insert(self._place(change.after), document.create_ycell(cell))
+            _give_parts(cell, change.attachments)
+            place = _place(order, change.after)
+            document.ycells.insert(place, document.create_ycell(cell))
+            order.insert(place, change.id)
             return
-        index = self._index(change.id)
-        if index is None:
-            raise UnknownCell(f"There is no cell {change.id!r}.")
+        index = order.index(change.id)
         if change.type == "set_source":
             self._set_source(index, change)
         elif change.type == "delete":
             del document.ycells[index]
+            del order[index]
         elif change.type == "move":
             # Made anew, as jupyter_ydoc does: browsers do not know the move operation.
             moved = self._whole(index)
             del document.ycells[index]
-            document.ycells.insert(self._place(change.after), document.create_ycell(moved))
+            del order[index]
+            place = _place(order, change.after)
+            document.ycells.insert(place, document.create_ycell(moved))
+            order.insert(place, change.id)
         elif change.type == "set_type":
             cell = self._whole(index)
             if cell["cell_type"] != change.cell_type:
+                # Markdown and raw cells both hold attachments.
+                kept = cell.get("attachments") if change.attachments is None else None
                 for key in ("outputs", "execution_count", "attachments"):
                     cell.pop(key, None)
                 cell["cell_type"] = change.cell_type
-                if change.cell_type == "code":
-                    cell.update(outputs=[], execution_count=None)
-                elif change.attachments is not None:
-                    cell["attachments"] = change.attachments
+                _give_parts(cell, kept or change.attachments)
                 document.set_cell(index, cell)
         elif change.type == "clear_outputs":
             document.ycells[index]["outputs"].clear()
@@ -207,6 +209,32 @@ class YdocNotebook:
                 metadata.pop(key, None)
             else:
                 metadata[key] = value
+
+
+def _place(order: Sequence[str], after: str | None) -> int:
+    return 0 if after is None else order.index(after) + 1
+
+
+def _give_parts(cell: dict[str, Any], attachments: Any) -> None:
+    """Give a cell what its type has beside the source."""
+    if cell["cell_type"] == "code":
+        cell.update(outputs=[], execution_count=None)
+    elif attachments is not None:
+        cell["attachments"] = attachments
+
+
+def _shared_outputs(outputs: Sequence[dict[str, Any]]) -> list[Any]:
+    """Return outputs as shared types: a map each, and the text of a stream as a shared text."""
+    from pycrdt import Map, Text
+
+    found = []
+    for output in outputs:
+        shared = dict(output)
+        if shared.get("output_type") == "stream":
+            text = shared.get("text", "")
+            shared["text"] = Text(text if isinstance(text, str) else "".join(text))
+        found.append(Map(shared))
+    return found
 
 
 def _difference(before: str, after: str) -> tuple[int, int, str]:

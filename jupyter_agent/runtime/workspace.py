@@ -141,7 +141,9 @@ class AnyNotebook:
 
     async def _check_write(self) -> None:
         # Not at `set_outputs`: what a run has brought meanwhile must not be lost.
-        if self._browser is not None and self._browser.only_others_have(self.path):
+        # A live document that people share takes everybody's changes.
+        others = self._browser is not None and self._browser.only_others_have(self.path)
+        if others and self._best().backend != "ydoc":
             raise EditRefused(
                 f"Somebody else has {self.path} open in their browser, where a change from here "
                 "would be lost or undo theirs. Open it too, or ask them to close it."

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..runtime.manager import SessionManager
     from .browser import Tabs
+    from .collaboration import ServerRooms
     from .socket import AgentSocket
 
 
@@ -71,6 +72,14 @@ class JupyterAgentApp(ExtensionApp):
 
         assert self.serverapp is not None
         return Tabs(Path(self.serverapp.root_dir))
+
+    @cached_property
+    def rooms(self) -> ServerRooms:
+        """The documents that people of this server edit together."""
+        from .collaboration import ServerRooms
+
+        assert self.serverapp is not None
+        return ServerRooms(self.serverapp, Path(self.serverapp.root_dir))
 
     def initialize_handlers(self) -> None:
         """Add the routes, and close sockets when their user logs out."""
@@ -125,18 +134,19 @@ class JupyterAgentApp(ExtensionApp):
 
 def build(app: JupyterAgentApp) -> SessionManager:
     """Put the agent together from what this server has."""
+    from ..notebook.shared import SharedNotebooks
     from ..runtime.build import build_manager
     from .contents import notebooks_of
     from .kernels import ServerKernels
 
     server = app.serverapp
     assert server is not None
-    settings = app.agent_settings
+    settings, root = app.agent_settings, Path(server.root_dir)
     return build_manager(
         settings,
-        root=Path(server.root_dir),
+        root=root,
         store_path=settings.store_path(),
-        notebooks=notebooks_of(server.contents_manager, Path(server.root_dir)),
+        notebooks=SharedNotebooks(notebooks_of(server.contents_manager, root), app.rooms),
         kernels=ServerKernels(server.session_manager, server.kernel_manager),
         browser=app.tabs.for_owner,
         memory_instead=True,

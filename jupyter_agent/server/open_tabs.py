@@ -1,4 +1,7 @@
-"""Whether a browser tab has a file open: asked by the command line before it writes one."""
+"""Whether a browser tab has a file open, or a live document that people share holds it.
+
+The command line asks before it writes a file.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .rest import AgentHandler
 
 
 class OpenTabsHandler(AgentHandler):
-    """The notebooks that tabs have open, by their files."""
+    """The notebooks that tabs or live documents have open, by their files."""
 
     @web.authenticated
     @authorized
@@ -19,7 +22,8 @@ class OpenTabsHandler(AgentHandler):
         """Return `{open}` for a `file`, an absolute path: a tab may have it by way of a link."""
         asked = _real(self.get_query_argument("file", ""))
         root = self.settings["serverapp"].root_dir
-        self.finish({"open": any(_real(root, path) == asked for path in self.agent.tabs.paths())})
+        in_tab = any(_real(root, path) == asked for path in self.agent.tabs.paths())
+        self.finish({"open": in_tab or self.agent.rooms.holds(asked)})
 
 
 def _real(*steps: str) -> str:

@@ -35,7 +35,7 @@ INSTALLED = {
 }
 
 # Used when they are there; imported inside a function or under a guard, never at the top.
-OPTIONAL = {"PIL", "jupyter_server_ydoc", "keyring", "matplotlib", "numpy", "pandas"}
+OPTIONAL = {"PIL", "keyring", "matplotlib", "numpy", "pandas", "pycrdt"}
 
 
 @cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from memory_contents import AsyncMemoryContents, MemoryContents
 from jupyter_agent.notebook.document import NotebookDocument
 from jupyter_agent.notebook.file import FileNotebook
 from jupyter_agent.notebook.frontend import FrontendNotebook, TabGone
+from jupyter_agent.notebook.shared import SharedNotebook
 from jupyter_agent.notebook.ydoc import YdocNotebook
 from jupyter_agent.protocol.codec import from_data, to_data
 from jupyter_agent.protocol.errors import (
@@ -201,6 +203,54 @@ class YdocStand:
         return cells
 
 
+class LiveRoom:
+    """A room around a document, which saves it to a file."""
+
+    def __init__(self, shared: YdocStand, file: FileStand) -> None:
+        self.document = shared.shared
+        self._shared = shared
+        self._file = file
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[None]:
+        yield
+
+    async def save(self) -> None:
+        self._file._write(self._shared.cells())
+
+
+class LiveRooms:
+    """One notebook's room, which may be open."""
+
+    def __init__(self, room: LiveRoom | None) -> None:
+        self.room = room
+
+    def live(self, path: str) -> bool:
+        return self.room is not None
+
+    @asynccontextmanager
+    async def enter(self, path: str, *, write: bool) -> AsyncIterator[LiveRoom | None]:
+        yield self.room
+
+
+class LiveStand(YdocStand):
+    """A notebook whose room lives; its file is written by the room alone."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        super().__init__(tmp_path)
+        self.file = FileStand(tmp_path)
+        rooms = LiveRooms(LiveRoom(self, self.file))
+        self.document = SharedNotebook("notebook.ipynb", self.file.document, rooms)
+
+
+class RoomlessStand(FileStand):
+    """A notebook on a server with rooms, in none of them."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        super().__init__(tmp_path)
+        self.document = SharedNotebook("notebook.ipynb", self.document, LiveRooms(None))
+
+
 class ContentsStand:
     """A notebook that a contents manager keeps: one that blocks and one that is awaited."""
 
@@ -237,6 +287,8 @@ STANDS: dict[str, Callable[[Path], Stand]] = {
     "file": FileStand,
     "frontend": FrontendStand,
     "ydoc": YdocStand,
+    "live": LiveStand,
+    "roomless": RoomlessStand,
     "contents": ContentsStand,
     "async-contents": AsyncContentsStand,
 }
@@ -441,6 +493,38 @@ async def test_the_revision_grows_with_every_change_whoever_made_it(stand: Stand
 
 
 # ---- what only some backends can meet ------------------------------------------------------------
+
+
+async def test_an_edit_of_a_live_document_says_whether_its_room_has_saved_it(
+    tmp_path: Path,
+) -> None:
+    stand = LiveStand(tmp_path)
+    assert stand.document.backend == "ydoc"
+    result = await stand.document.apply([SetSource(id="first", source="x")], [], op_id="1")
+    assert result.saved and stand.file.cells()[0]["source"] == "x"
+    stand.file._write = lambda cells: None  # type: ignore[method-assign]
+    result = await stand.document.apply([SetSource(id="first", source="y")], [], op_id="2")
+    assert not result.saved and stand.cells()[0]["source"] == "y"
+
+
+async def test_a_live_cell_is_not_moved_under_typing_that_goes_on(tmp_path: Path) -> None:
+    stand = LiveStand(tmp_path)
+    typed = 0
+
+    async def types() -> None:
+        nonlocal typed
+        while True:
+            typed += 1
+            stand.type_into("second", f"y = {typed}")
+            await asyncio.sleep(0.05)
+
+    typing = asyncio.create_task(types())
+    with pytest.raises(StaleCells, match="typing"):
+        await stand.document.apply([MoveCell(id="second", after=None)], [], op_id="1")
+    typing.cancel()
+    assert [cell["id"] for cell in stand.cells()] == ["first", "words", "second"]
+    await stand.document.apply([MoveCell(id="second", after=None)], [], op_id="2")
+    assert stand.cells()[0]["source"] == f"y = {typed}"
 
 
 async def test_a_silent_tab_leaves_an_edit_unconfirmed(tmp_path: Path) -> None:
