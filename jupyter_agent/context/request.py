@@ -24,6 +24,7 @@ from ..protocol.messages import (
 )
 from ..protocol.models import Request, ToolDefinition
 from .mentions import with_mentions
+from .small_window import shortened
 
 IMAGE_TOKENS = 500
 IMAGES_AT_A_TIME = 8
@@ -40,6 +41,7 @@ def build_request(
     effort: Effort | None = None,
     max_tokens: int | None = None,
     keep_images: int = 4,
+    window: int | None = None,
 ) -> Request:
     """Make the question to the model.
 
@@ -53,9 +55,12 @@ def build_request(
         max_tokens: bound of the answer, None for the provider's.
         keep_images: how many of the latest images of results and mentions are sent again at
             least; up to seven more are, see `_drop_old_images`.
+        window: tokens the model can read; results are shortened for a small one.
     """
     messages = [
-        _fence_results(message, fence) if message.role == "tool" else with_mentions(message, fence)
+        _fence_results(message, fence, window)
+        if message.role == "tool"
+        else with_mentions(message, fence)
         for message in _drop_old_images(history, keep_images)
     ]
     return Request(
@@ -92,10 +97,11 @@ def _size(part: Part) -> tuple[int, int]:
     return len(part.text), 0
 
 
-def _fence_results(message: Message, fence: Fence) -> Message:
+def _fence_results(message: Message, fence: Fence, window: int | None) -> Message:
     parts = []
     for part in message.parts:
         if isinstance(part, ToolResultPart):
+            part = shortened(part, window)
             content = tuple(
                 replace(inner, text=fence.wrap(inner.text, f"result of {part.tool_name}"))
                 if isinstance(inner, TextPart)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from ..agent.retry import may_fall_back
+from ..context.small_window import SMALL_WINDOW, is_small
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
 from ..protocol.messages import ImagePart, Message, Part
 from ..protocol.models import ModelInfo
@@ -25,7 +27,7 @@ class Answering:
         emit: shows who answers, and what it cannot do.
         on_retry: called before a provider asks again.
         on_model: told which model answers from now on.
-        warned: models of which it was said that they cannot use tools; said once.
+        warned: what was said of which model already; filled in here.
     """
 
     def __init__(
@@ -74,15 +76,35 @@ class Answering:
         self._warn(access.model)
 
     def _warn(self, model: ModelInfo) -> None:
-        if self._tools and not model.capabilities.tools and model.id not in self._warned:
-            self._warned.add(model.id)
-            self._say(
+        """Tell once a conversation what the model cannot do or is not given."""
+        if not self._tools:
+            return
+        if not model.capabilities.tools:
+            self._warn_once(
+                model,
+                "no_tools",
+                "warning",
                 f"{model.label} is listed as a model without tools: it can talk, but neither read "
                 "nor change the notebook. Choose another model, or, if this one can use tools, say "
                 "so under “Correct what is known of a model” in the model settings (elsewhere: "
                 f'`jupyter agent models --set {model.id} \'{{"capabilities": {{"tools": true}}}}\'`).',
-                "no_tools",
             )
+        elif is_small(model.context_window):
+            self._warn_once(
+                model,
+                "small_window",
+                "info",
+                f"{model.label} reads {model.context_window:,} tokens at a time, so it gets only the "
+                "most important tools, and shorter results. With a window of "
+                f"{SMALL_WINDOW:,} tokens or more it gets everything.",
+            )
+
+    def _warn_once(
+        self, model: ModelInfo, code: str, level: Literal["info", "warning"], text: str
+    ) -> None:
+        if (said := f"{code} {model.id}") not in self._warned:
+            self._warned.add(said)
+            self._emit(Notice(level=level, text=text, code=code))
 
     async def fall_back(self, error: ErrorInfo) -> Provider | None:
         """Return the next model's provider when another may answer for this failure."""

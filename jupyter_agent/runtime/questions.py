@@ -9,6 +9,7 @@ from ..agent.limits import Spent
 from ..context.budget import ContextBudget, counted_usage, estimated_usage, summary_of
 from ..context.prompt import PromptFacts, system_prompt
 from ..context.request import build_request
+from ..context.small_window import tools_for
 from ..protocol.messages import Effort, Message
 from ..protocol.models import Request, ToolDefinition
 from ..providers.base import complete
@@ -41,13 +42,18 @@ class Questions:
 
     def _make(self, told: Sequence[Message]) -> Request:
         model = self.answering.current.model
+        facts = self.facts()
+        tools = tools_for(
+            self.tools, model.context_window, has_notebook=facts.notebook_path is not None
+        )
         return build_request(
             told,
             model=model.name,
-            system=system_prompt(self.facts()),
+            system=system_prompt(facts),
             fence=self.context.fence,
-            tools=self.tools if model.capabilities.tools else (),
+            tools=tools if model.capabilities.tools else (),
             effort=self.effort(),
+            window=model.context_window,
         )
 
     async def _summarise(self, question: Request) -> str:

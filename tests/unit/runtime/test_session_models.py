@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import nbformat
 import pytest
 from session_rig import Model, manager_of, notices, of, say, start, summarised, watch
 
@@ -100,7 +101,8 @@ async def test_what_cannot_fit_is_refused_before_it_is_sent(tmp_path):
 class Strict:
     """A server with a window that it states in no list: it refuses what is longer."""
 
-    def __init__(self, window, *, names_sizes=True, tokenizer=1.0):
+    def __init__(self, window, *, names_sizes=True, tokenizer=1.0, script=chatty):
+        self.script = script
         self.window, self.names_sizes, self.tokenizer = window, names_sizes, tokenizer
         self.refused = 0
 
@@ -112,7 +114,7 @@ class Strict:
             error = ErrorInfo(code="context_overflow", message="Too long.", details=details)
             return [Fail(error)]
         usage = Usage(input=size, output=10, total=size + 10)
-        return [*chatty(request), Report(usage)]
+        return [*self.script(request), Report(usage)]
 
 
 @pytest.mark.parametrize("names_sizes", [True, False])
@@ -159,6 +161,45 @@ async def test_a_window_smaller_than_the_tools_is_named_with_the_remedy(tmp_path
         assert error.code == "context_overflow" and "1,000 tokens" in error.message
         assert "-c 16384" in error.message and "new session" not in error.message
         assert "prompt_left_out" not in notices(events)
+
+
+async def test_a_window_of_4096_suffices_to_look_at_a_notebook(tmp_path):
+    cells = [nbformat.v4.new_code_cell(f"step_{i} = {i}  # " + "x" * 60) for i in range(40)]
+    cells[0].outputs = [nbformat.v4.new_output("stream", text="line of output\n" * 2_000)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "work.ipynb")
+    first_id = cells[0].id
+
+    def script(request):
+        done = sum(message.role == "tool" for message in request.messages)
+        calls = [
+            Call("notebook_overview", {}),
+            Call("read_cells", {"ids": [first_id], "outputs": "full"}),
+        ]
+        return [calls[done]] if done < 2 else [Say("Forty steps, and a long output.")]
+
+    server = Strict(4_096, tokenizer=1.1, script=script)
+    model = Model(server, window=4_096)
+    async with manager_of(tmp_path, first=model) as manager:
+        made = await manager.create(owner="me", model="first", notebook_path="work.ipynb")
+        session = await manager.get(made.id, owner="me")
+        events = watch(session)
+        await say(session, "What is in this notebook?")
+        assert of(events, "run_end")[-1].status == "done" and server.refused == 0
+        assert [len(e.result.content) > 0 for e in of(events, "tool_end")] == [True, True]
+        assert session.history[-1].text == "Forty steps, and a long output."
+        assert "small_window" in notices(events)
+        first = model.requests[0]
+        assert {tool.name for tool in first.tools} == {
+            "notebook_overview",
+            "read_cells",
+            "edit_cells",
+            "run_cells",
+            "run_code",
+        }
+        assert request_tokens(first) <= 2_000
+        # What people see, and a larger window would be sent, is whole.
+        whole = max(len(r.text) for m in session.history for r in m.tool_results)
+        assert whole > 4_000 > 4_096 * 0.6
 
 
 # -- models that stand in --------------------------------------------------------------------------
