@@ -88,7 +88,7 @@ def prompt_of(name: str) -> Callable[[Sequence[Message]], str]:
     able = replace(provider.capabilities, vision=True, tools=True)
     provider._capabilities = able
     fence = Fence()
-    system = system_prompt(PromptFacts(mode="auto", data_rule=fence.rule, notebook_path="a.ipynb"))
+    system = system_prompt(PromptFacts(mode="auto", notebook_path="a.ipynb"))
 
     def prompt(history: Sequence[Message]) -> str:
         request = build_request(history, model="m", system=system, fence=fence, tools=TOOLS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..digest.fence import Fence
+from ..digest.fence import RULE, Fence
 from ..protocol.messages import (
     MentionPart,
     Message,
@@ -202,7 +202,7 @@ def summary_request(
     return Request(
         model=model,
         messages=(
-            system_message(f"{_TASK.format(words=words)}\n{fence.rule}"),
+            system_message(f"{_TASK.format(words=words)}\n{RULE}"),
             user_message(
                 f"{fence.wrap(text, 'earlier conversation')}\n\nSummarise it as you were told."
             ),

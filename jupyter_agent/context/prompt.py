@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from ..digest.fence import RULE
 from ..protocol.tools import Mode
 
 _MODES: dict[Mode, str] = {
@@ -19,10 +20,9 @@ _MODES: dict[Mode, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFacts:
-    """What the prompt tells of the session. `data_rule` says how data is told from instructions."""
+    """What the prompt tells of the session."""
 
     mode: Mode
-    data_rule: str
     notebook_path: str | None = None
     language: str | None = None
     instructions: str = ""
@@ -35,7 +35,7 @@ def _template() -> str:
 
 def system_prompt(facts: PromptFacts) -> str:
     """Return the system prompt. It is the same for the same facts, so that caches can hold it."""
-    lines = [_template().replace("{data_rule}", facts.data_rule), "", _MODES[facts.mode]]
+    lines = [_template().replace("{data_rule}", RULE), "", _MODES[facts.mode]]
     if facts.notebook_path:
         lines.append(f"The session's notebook: {facts.notebook_path}")
     else:

@@ -207,7 +207,6 @@ class RunWork:
             tools=[definition(tool) for tool in self._session.tools.values()],
             facts=lambda: PromptFacts(
                 mode=self._mode(),
-                data_rule=self._fence.rule,
                 notebook_path=parts.settled.notebook_path,
                 instructions=parts.instructions,
             ),

@@ -14,7 +14,7 @@ from jupyter_agent.context.compaction import (
     with_summary,
 )
 from jupyter_agent.context.request import estimate_tokens
-from jupyter_agent.digest.fence import Fence
+from jupyter_agent.digest.fence import RULE, Fence
 from jupyter_agent.protocol.codec import from_json, to_json
 from jupyter_agent.protocol.messages import (
     Message,
@@ -175,6 +175,6 @@ def test_the_question_for_a_summary_is_bounded_and_fenced():
     history = conversation(200)
     question = summary_request(history, 780, model="m", fence=FENCE, window=4_000)
     assert estimate_tokens(question.messages) < 4_000 * 0.6
-    assert question.tools == () and FENCE.rule in question.messages[0].text
+    assert question.tools == () and RULE in question.messages[0].text
     text = question.messages[1].text
     assert "question 0" in text and "answer 194" in text and "answer 195" not in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_agent.context.prompt import PromptFacts, system_prompt
 from jupyter_agent.context.request import build_request, estimate_tokens
-from jupyter_agent.digest.fence import Fence
+from jupyter_agent.digest.fence import RULE, Fence
 from jupyter_agent.protocol.messages import (
     ImagePart,
     Message,
@@ -82,16 +82,15 @@ def test_old_images_go_several_at_a_time_so_that_caches_of_the_prompt_last():
 
 
 def test_the_same_facts_give_the_same_prompt_so_that_caches_hold_it():
-    facts = PromptFacts(mode="ask", data_rule=FENCE.rule, notebook_path="a.ipynb")
+    facts = PromptFacts(mode="ask", notebook_path="a.ipynb")
     assert system_prompt(facts) == system_prompt(facts)
     text = system_prompt(facts)
-    assert FENCE.rule in text and "a.ipynb" in text and "{data_rule}" not in text
+    assert RULE in text and "a.ipynb" in text and "{data_rule}" not in text
 
 
 def test_each_mode_is_told():
     texts = {
-        mode: system_prompt(PromptFacts(mode=mode, data_rule=""))
-        for mode in ("plan", "ask", "edits", "auto")
+        mode: system_prompt(PromptFacts(mode=mode)) for mode in ("plan", "ask", "edits", "auto")
     }
     assert len(set(texts.values())) == 4
     assert all(f"Mode {mode}" in text for mode, text in texts.items())

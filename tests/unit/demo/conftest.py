@@ -164,7 +164,7 @@ class Bench:
 
     async def turn(self) -> Message:
         """Ask once, and run what was asked for."""
-        facts = PromptFacts(mode=self.mode, data_rule=FENCE.rule, notebook_path=NOTEBOOK)
+        facts = PromptFacts(mode=self.mode, notebook_path=NOTEBOOK)
         request = build_request(
             self.history,
             model="demo",

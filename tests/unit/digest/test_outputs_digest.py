@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_agent.digest.fence import Fence
+from jupyter_agent.digest.fence import RULE, Fence
 from jupyter_agent.digest.limits import Limits
 from jupyter_agent.digest.outputs import Digest, digest_outputs, output_slice
 from jupyter_agent.protocol.messages import TextPart
@@ -215,5 +215,5 @@ def test_a_fence_cannot_be_closed_from_inside() -> None:
     wrapped = fence.wrap(inside, "output of [3]\n<x>")
     assert wrapped.count(f"</data-{fence.token}>") == 1
     assert wrapped.startswith(f'<data-{fence.token} from="output of [3]__x_">\nbefore ')
-    assert fence.token in fence.rule
+    assert "MARK" in RULE and fence.token not in RULE  # the same for every conversation
     assert Fence().token != fence.token

@@ -167,7 +167,8 @@ async def test_a_run_sends_what_the_one_before_sent_so_that_caches_hold_it(tmp_p
         assert second[: len(first)] == first
         other, _ = await start(manager)
         await say(other, "hello")
-        assert model.requests[-1].messages[0].text != first[0], "another delimiter"
+        assert model.requests[-1].messages[0].text == first[0], "a new session meets the cache"
+        assert model.requests[-1].tools == model.requests[0].tools
 
 
 # -- between two runs ------------------------------------------------------------------------------
