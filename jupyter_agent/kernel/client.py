@@ -368,7 +368,7 @@ class KernelClientRunner:
                         return
                     status = await self._run_cell(run, cell, connection)
                     if status != "ok" and (status != "error" or stop_on_error):
-                        run.settle("not_run", _why_not(status))
+                        run.settle("not_run", why_not([cell]))
                         return
         except KernelError as error:
             log.warning("A run ended: %s", error)
@@ -427,14 +427,16 @@ class KernelClientRunner:
         return status
 
 
-def _why_not(status: CellStatus) -> str:
-    """Say why cells were not run after one that ended so."""
+def why_not(cells: Sequence[CellRecord], *, stopped: bool = False) -> str:
+    """Say why the rest of these cells was not run."""
     words = {
         "error": "a cell before it failed",
         "kernel_died": "the kernel was lost in a cell before it",
         "unknown": "it is not known how a cell before it ended",
+        "stale": "a cell before it was changed meanwhile",
     }
-    return words.get(status, "the run was stopped before")
+    known = [words[cell.status] for cell in cells if cell.status in words]
+    return known[0] if known and not stopped else "the run was stopped before"
 
 
 def _state(known: str | None) -> KernelState:

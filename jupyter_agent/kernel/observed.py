@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ..protocol.errors import AgentError, KernelBusy, KernelError
-from .client import KernelClientRunner
+from .client import KernelClientRunner, why_not
 from .connection import Connection
 from .directory import KernelHandle, OneKernel
 from .execution import CONNECTION_LOST, REPLY_PATIENCE, CellWatch, Displays, until_over
@@ -47,6 +47,8 @@ _POLL = 0.1
 _INSIST_AFTER = (1.0, 2.0)
 # Seconds that the kernel's interrupt waits for the tab's word that it runs no further cell.
 _STOP_PATIENCE = 0.25
+# Seconds that the tab may take to tell what it had begun when the kernel was lost.
+_LAST_WORDS = 3.0
 _NOT_OBSERVED = (
     f"{CONNECTION_LOST}: outputs may be missing here, the notebook has them (read_cells)"
 )
@@ -279,8 +281,9 @@ class ObservedRunner:
             if not self._tasks:
                 self._heard.clear()
                 self._sources.clear()
+            stopped = run.run_id in self._stopping
             self._stopping.discard(run.run_id)
-            run.finish()
+            run.finish(reason=why_not(run.cells, stopped=stopped))
 
     async def _let_tab_run(
         self, tab: _TabRun, run: Run, observer: Connection, op_id: str, stop_on_error: bool
@@ -293,10 +296,18 @@ class ObservedRunner:
         waits = (call, died, unanswered)
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if died.done() and not call.done():
+                # The tab notices it, too, and knows what it had not begun. It must begin nothing
+                # in the kernel that comes.
+                await self._tab.stop(op_id)
+                await asyncio.wait({call}, timeout=_LAST_WORDS)
             if call.done():
                 await tab.finish_told(call.result(), observer)
+            elif died.done():
+                tab.finish_rest("kernel_died")
+                run.settle("unknown", "the kernel was lost, and the tab did not tell whether it ran")
             else:
-                tab.finish_rest("kernel_died" if died.done() else "interrupted")
+                tab.finish_rest("interrupted")
         except self._lost as error:
             log.info("The tab is gone (%s): finishing its run from the kernel.", error)
             await self._finish_without_tab(tab, run, observer, stop_on_error)
@@ -421,6 +432,10 @@ class ObservedRunner:
             await asyncio.sleep(_POLL)
         return False
 
+    async def write(self, cell: CellRecord) -> None:
+        """Put what a cell has put out into the notebook, which the tab did not."""
+        await self._writer.write(cell)
+
     def heard(self, message_id: str) -> CellWatch:
         """Return the watch of a request, made when nothing of it was heard yet."""
         return self._heard.get(message_id) or self._watch(message_id)
@@ -459,21 +474,29 @@ class _TabRun:
         for told in result.get("cells", ()):
             self.on_progress({**told, "state": told.get("status")})
             cell = self._cells.get(str(told.get("cell_id")))
-            if cell is None or cell.status in FINAL:
+            if cell is None:
                 continue
-            watch = self.watches.get(cell.cell_id)
-            if watch is None:
-                cell.execution_count = told.get("execution_count")
-                cell.status, cell.reason = told["status"], told.get("reason")
-                self._run.changed(cell)
-                continue
-            watch.replied.set()  # the tab had the reply; only idle is to be waited for
-            if await until_over(watch, observer):
-                watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
-            elif observer.died.is_set():
-                watch.finish("kernel_died")
-            else:
-                watch.finish(told["status"], _NOT_OBSERVED)
+            if cell.status not in FINAL:
+                await self._finish_cell(cell, told, observer)
+            if told.get("detached"):
+                await self._runner.write(cell)
+
+    async def _finish_cell(
+        self, cell: CellRecord, told: Mapping[str, Any], observer: Connection
+    ) -> None:
+        watch = self.watches.get(cell.cell_id)
+        if watch is None:
+            cell.execution_count = told.get("execution_count")
+            cell.status, cell.reason = told["status"], told.get("reason")
+            self._run.changed(cell)
+            return
+        watch.replied.set()  # the tab had the reply; only idle is to be waited for
+        if await until_over(watch, observer):
+            watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
+        elif observer.died.is_set():
+            watch.finish("kernel_died")
+        else:
+            watch.finish(told["status"], _NOT_OBSERVED)
 
     def finish_rest(self, status: CellStatus, reason: str | None = None) -> None:
         """Give cells that were sent a status; the others were not run."""

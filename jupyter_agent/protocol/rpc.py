@@ -218,6 +218,7 @@ class CellRun:
     """How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run.
 
     `unknown`: it was sent, and nobody can tell how it ended. `reason` says why, in words.
+    `detached`: the cell was made anew while it ran, so that it lacks what was put out since then.
     """
 
     cell_id: str
@@ -225,6 +226,7 @@ class CellRun:
     execution_count: int | None = None
     message_id: str | None = None
     reason: str | None = None
+    detached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

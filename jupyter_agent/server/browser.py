@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ..notebook.frontend import TabGone
 from ..protocol.codec import to_data, to_json
-from ..protocol.errors import AgentError, error_from_info
+from ..protocol.errors import AgentError, NotebookMissing, error_from_info
 from ..protocol.frames import OpenNotebook, Rpc, RpcProgress, RpcResult, ServerFrame
 from ..protocol.messages import new_id
 from ..protocol.rpc import PathParams
@@ -208,6 +208,10 @@ class Tabs:
         finally:
             del self._calls[frame.id]
 
+    def closed(self, page: _Page, path: str) -> None:
+        """Note that a page has no longer a notebook, before it says so in its next list."""
+        page.notebooks.pop(path, None)
+
     def opened(self, page: _Page, path: str) -> None:
         """Note that a page has opened a notebook, before it says so in its next list."""
         page.notebooks.setdefault(path, OpenNotebook(path=path))
@@ -293,15 +297,20 @@ class OwnerTabs:
         if found is None:
             raise _gone()
         page, name = found
-        # The tab knows the notebook by the name it was opened with.
-        return await self.tabs.ask(
-            page,
-            method,
-            {**params, "path": name},
-            op_id=op_id,
-            deadline=deadline,
-            on_progress=on_progress,
-        )
+        try:
+            # The tab knows the notebook by the name it was opened with.
+            return await self.tabs.ask(
+                page,
+                method,
+                {**params, "path": name},
+                op_id=op_id,
+                deadline=deadline,
+                on_progress=on_progress,
+            )
+        except (NotebookMissing, TabGone) as error:
+            # It was closed in its page, which says so before its next list does.
+            self.tabs.closed(page, name)
+            raise _gone() from error
 
     async def open(self, path: str) -> bool:
         """Open a notebook in the tab that was focused last; returns False when there is none."""

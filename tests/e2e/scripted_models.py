@@ -6,6 +6,7 @@ on what the tools returned, like a model's answer does.
 
 from __future__ import annotations
 
+import json
 import re
 
 from hostile_markdown import answers, payloads
@@ -264,3 +265,18 @@ def model_change_kernel(request):
     if turn(request) == 1:
         return [Call("run_cells", {"scope": "all"})]
     return [last_words(request)]
+
+
+def model_program(request):
+    """Plays the turns that the prompt gives as JSON, then repeats what the tools returned.
+
+    A turn is a list of steps: `[tool, arguments]`, words, or a number of seconds to wait.
+    """
+    prompt, _ = since_prompt(request)
+    turns = json.JSONDecoder().raw_decode(prompt.text[prompt.text.index("[[") :])[0]
+    done = turn(request)
+    if done >= len(turns):
+        told = "\n".join(f"{result.tool_name}: {result.text}" for result in results(request))
+        return [Say(f"~~~~text\n{told}\n~~~~\n\nThat is all.")]
+    steps = {str: Say, int: Wait, float: Wait, list: lambda step: Call(*step)}
+    return [steps[type(step)](step) for step in turns[done]]

@@ -16,19 +16,17 @@ type Undo = { stopCapturing(): void } | null | undefined;
 /**
  * Apply changes, whole or not at all; returns the ids of the touched cells that exist after it.
  *
+ * @param begin called with the plan before anything is changed.
  * @throws RpcFailure STALE_CELL, UNKNOWN_CELL or EDIT_REFUSED; then nothing was applied.
  */
 export function applyChanges(
   notebook: YNotebook,
   changes: readonly Change[],
-  expect: readonly Expected[]
+  expect: readonly Expected[],
+  begin: (plan: Plan) => void = () => undefined
 ): string[] {
-  const known = notebook.cells.map(cell => ({
-    id: cell.getId(),
-    cell_type: cell.cell_type as 'code' | 'markdown' | 'raw',
-    source: cell.getSource()
-  }));
-  const plan = planChanges(known, changes, expect);
+  const plan = planOf(notebook, changes, expect);
+  begin(plan);
   const byId = new Map(notebook.cells.map(cell => [cell.getId(), cell]));
   for (const planned of plan.cells.values()) {
     const cell = byId.get(planned.id);
@@ -38,6 +36,24 @@ export function applyChanges(
   }
   rearrange(notebook, plan, byId);
   return [...plan.cells.keys()];
+}
+
+/**
+ * Plan changes without carrying them out.
+ *
+ * @throws RpcFailure STALE_CELL, UNKNOWN_CELL or EDIT_REFUSED.
+ */
+export function planOf(
+  notebook: YNotebook,
+  changes: readonly Change[],
+  expect: readonly Expected[]
+): Plan {
+  const known = notebook.cells.map(cell => ({
+    id: cell.getId(),
+    cell_type: cell.cell_type as 'code' | 'markdown' | 'raw',
+    source: cell.getSource()
+  }));
+  return planChanges(known, changes, expect);
 }
 
 function changeCell(cell: ISharedCell, planned: PlannedCell): void {

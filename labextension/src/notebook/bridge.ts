@@ -18,14 +18,17 @@ import type {
   StopRunParams
 } from '../protocol/types';
 import { RpcFailure } from '../client/socket';
-import { applyChanges } from './apply';
-import { notebookMissing, readOnly, unknownCell } from './failures';
+import { applyChanges, planOf } from './apply';
+import { notebookLoading, notebookMissing, readOnly, unknownCell } from './failures';
+import { openHeadings, showCells } from './headings';
 import { highlightCells } from './highlight';
-import { selectKernel } from './kernel';
+import { kernelReady, selectKernel } from './kernel';
+import { keepingPlace } from './place';
 import type { RunServices } from './run';
 import { runCells } from './run';
 import { isReadOnly, saveNotebook, within } from './saving';
 import { RevisionCounter, cellState, cellStates } from './state';
+import { Typing } from './typing';
 
 type Progress = (data: JsonValue) => void;
 
@@ -84,8 +87,9 @@ export class NotebookBridge {
     const answer = this.dispatch(call, tell, stop.signal);
     this.done.set(key, { answer, news, listeners, stop });
     answer.catch(error => {
-      // Refused, so nothing was done: it may be tried again.
-      if (error instanceof RpcFailure) {
+      // Refused, so nothing was done: it may be tried again. What ran until the notebook was closed
+      // was done.
+      if (error instanceof RpcFailure && error.info.code !== 'TAB_GONE') {
         this.done.delete(key);
       }
     });
@@ -122,6 +126,11 @@ export class NotebookBridge {
       case 'notebook.stop_run':
         this.done.get(`notebook.run ${(params as StopRunParams).op_id}`)?.stop.abort();
         return {};
+      case 'notebook.kernel': {
+        const panel = await this.panel((params as PathParams).path);
+        await kernelReady(panel);
+        return { kernel_id: panel.sessionContext.session?.kernel?.id ?? null };
+      }
       case 'notebook.select_kernel': {
         const { path, name } = params as SelectKernelParams;
         await selectKernel(await this.panel(path), name);
@@ -171,7 +180,7 @@ export class NotebookBridge {
       kernel_name: session?.kernel?.name ?? panel.sessionContext.kernelPreference.name,
       language: language(panel),
       read_only: isReadOnly(panel),
-      metadata: notebook.getMetadata() as NotebookState['metadata']
+      metadata: kernelMetadata(notebook)
     };
   }
 
@@ -182,8 +191,18 @@ export class NotebookBridge {
     }
     const notebook = sharedModel(panel);
     this.revisions.revision(notebook);
+    await this.typing.pause(panel, () => planOf(notebook, changes, expect).removed);
     // One turn from the comparison to the reading back: nobody can come in between.
-    const touched = new Set(applyChanges(notebook, changes, expect));
+    const touched = keepingPlace(
+      panel,
+      () =>
+        new Set(
+          applyChanges(notebook, changes, expect, plan =>
+            openHeadings(panel, new Set([...plan.removed, ...plan.cells.keys()]))
+          )
+        )
+    );
+    showCells(panel, touched);
     const result = {
       revision: this.revisions.revision(notebook),
       cells: notebook.cells
@@ -252,18 +271,31 @@ export class NotebookBridge {
       throw notebookMissing(path);
     }
     await within(LOAD_PATIENCE, panel.context.ready, undefined);
-    if (panel.isDisposed || !panel.context.isReady) {
+    if (panel.isDisposed) {
       throw notebookMissing(path);
+    }
+    if (!panel.context.isReady) {
+      throw notebookLoading(path);
     }
     return panel;
   }
 
   private readonly done = new Map<string, Operation>();
+  private readonly typing = new Typing();
   private readonly revisions = new RevisionCounter();
 }
 
 function sharedModel(panel: NotebookPanel): YNotebook {
   return panel.context.model.sharedModel as YNotebook;
+}
+
+/** What is read of the notebook's metadata. The rest may be large: saved widgets take megabytes. */
+function kernelMetadata(notebook: YNotebook): NotebookState['metadata'] {
+  const { kernelspec, language_info } = notebook.getMetadata();
+  return {
+    ...(kernelspec ? { kernelspec: kernelspec as JsonValue } : {}),
+    ...(language_info ? { language_info: language_info as JsonValue } : {})
+  };
 }
 
 function language(panel: NotebookPanel): string | undefined {

@@ -19,8 +19,26 @@ export function editRefused(message: string): RpcFailure {
   return failure('EDIT_REFUSED', message, true);
 }
 
+export function cellInUse(id: string): RpcFailure {
+  return failure(
+    'EDIT_REFUSED',
+    'The person is typing in a cell that this would move, retype or delete. Nothing was applied; ' +
+      'try again later.',
+    true,
+    { id }
+  );
+}
+
 export function notebookMissing(path: string): RpcFailure {
   return failure('NOTEBOOK_MISSING', `${path} is not open in this tab.`, false, { path });
+}
+
+export function notebookLoading(path: string): RpcFailure {
+  return failure('notebook_error', `${path} is still being loaded in its tab. Try again.`, true);
+}
+
+export function tabGone(path: string): RpcFailure {
+  return failure('TAB_GONE', `${path} was closed in this tab.`, true, { path });
 }
 
 export function readOnly(path: string): RpcFailure {

@@ -6,11 +6,15 @@ import { within } from './saving';
 
 // Milliseconds.
 const KERNEL_PATIENCE = 60_000;
+const LOOK_AGAIN = 50;
 
-/** Have a kernel, without asking the person which. */
+const RESTARTING = new Set(['restarting', 'autorestarting']);
+
+/** Have a kernel, without asking the person which; a restart that goes on is waited for. */
 export async function kernelReady(panel: NotebookPanel): Promise<void> {
   const { sessionContext } = panel;
   await within(KERNEL_PATIENCE, sessionContext.ready, undefined);
+  await restarted(panel);
   if (sessionContext.hasNoKernel) {
     const undecided = await within(KERNEL_PATIENCE, sessionContext.startKernel(), true);
     if (undecided || sessionContext.hasNoKernel) {
@@ -20,6 +24,21 @@ export async function kernelReady(panel: NotebookPanel): Promise<void> {
   const info = sessionContext.session?.kernel?.info.then(() => true);
   if (!(await within(KERNEL_PATIENCE, info ?? Promise.resolve(false), false))) {
     throw noKernel('The kernel did not answer.');
+  }
+}
+
+/** Wait for the end of a restart. What is sent before may land in either kernel, or in none. */
+async function restarted(panel: NotebookPanel): Promise<void> {
+  const { sessionContext } = panel;
+  const deadline = Date.now() + KERNEL_PATIENCE;
+  while (
+    sessionContext.isRestarting ||
+    RESTARTING.has(sessionContext.session?.kernel?.status ?? '')
+  ) {
+    if (Date.now() > deadline) {
+      throw noKernel('The kernel is restarting, and does not come back.');
+    }
+    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN));
   }
 }
 

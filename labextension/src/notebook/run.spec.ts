@@ -38,7 +38,8 @@ function panel(): NotebookPanel {
       executionCount: 1,
       sharedModel: { getId: () => id, getSource: () => sources[id], cell_type: 'code' }
     },
-    outputArea: { future: null }
+    outputArea: { future: null },
+    setPrompt: () => undefined
   }));
   return {
     isDisposed: false,
@@ -54,7 +55,7 @@ function panel(): NotebookPanel {
       ready: Promise.resolve(),
       hasNoKernel: false,
       pendingInput: false,
-      session: { kernel: { info: Promise.resolve({}) } },
+      session: { kernel: { info: Promise.resolve({}), requestKernelInfo: async () => ({}) } },
       statusChanged: new Signal(owner),
       kernelChanged: new Signal(owner)
     }

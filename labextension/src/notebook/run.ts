@@ -6,9 +6,12 @@ import { NotebookActions } from '@jupyterlab/notebook';
 import type { ITranslator } from '@jupyterlab/translation';
 
 import type { CellRun, RunParams, RunProgress, RunResult } from '../protocol/types';
-import { kernelBusy, unknownCell } from './failures';
+import { kernelBusy, tabGone, unknownCell } from './failures';
 import type { CellFollower } from './follow';
+import { showCells } from './headings';
 import { kernelReady } from './kernel';
+import type { KernelWatch } from './kernel-watch';
+import { untilFree, watchKernel } from './kernel-watch';
 import { saveNotebook } from './saving';
 
 /** What Lab's own run needs beside the notebook. */
@@ -22,11 +25,13 @@ export interface RunServices {
 // Milliseconds.
 const LOOK_AGAIN = 20;
 
-const LOST = new Set(['dead', 'restarting', 'autorestarting', 'terminating']);
+const CELL_FAILED = 'a cell before it failed';
 
 /**
  * Run cells and return how each ended; none is begun any more once `stopped` is aborted. Ends when
  * the kernel is lost, too: Lab's own promise may never settle then.
+ *
+ * @throws RpcFailure TAB_GONE when the notebook is closed meanwhile: the server finishes the run.
  */
 export async function runCells(
   panel: NotebookPanel,
@@ -46,16 +51,25 @@ export async function runCells(
   try {
     let failed = false;
     for (const id of params.cell_ids) {
-      if (failed || stopped.aborted || kernel.lost) {
-        report({ cell_id: id, message_id: null, state: 'not_run' });
-        cells.push({ cell_id: id, status: 'not_run' });
+      if (!failed && !stopped.aborted && !kernel.lost) {
+        await turnOf(panel, id, kernel, stopped);
+      }
+      if (panel.isDisposed) {
+        throw tabGone(params.path);
+      }
+      const obstacle = failed ? CELL_FAILED : obstacleTo(panel, id, kernel, stopped);
+      if (obstacle) {
+        cells.push(notRun(id, obstacle, report));
         continue;
       }
       const run = isAsExpected(panel, id, params)
         ? await runCell(panel, id, services, kernel, report)
-        : ({ cell_id: id, status: 'stale' } as const);
-      if (run.status === 'stale') {
-        report({ cell_id: id, message_id: null, state: 'not_run' });
+        : notRun(id, 'it was changed before its turn', report, 'stale');
+      if (panel.isDisposed) {
+        throw tabGone(params.path);
+      }
+      if (run.status === 'error') {
+        showCells(panel, new Set([id]));
       }
       cells.push(run);
       failed = params.stop_on_error && (run.status === 'error' || run.status === 'stale');
@@ -65,6 +79,40 @@ export async function runCells(
   }
   await saveNotebook(panel);
   return { cells };
+}
+
+/** Say what keeps a cell from being run; null: nothing. */
+function obstacleTo(
+  panel: NotebookPanel,
+  id: string,
+  kernel: KernelWatch,
+  stopped: AbortSignal
+): string | null {
+  if (stopped.aborted) {
+    return 'the run was stopped before';
+  }
+  if (kernel.lost) {
+    return 'the kernel was restarted, replaced or lost before';
+  }
+  if (!widgetOf(panel, id)) {
+    return 'it was deleted before its turn';
+  }
+  return panel.sessionContext.pendingInput ? 'the kernel waits for an answer to input()' : null;
+}
+
+/** Wait until it is a cell's turn in the kernel; until then it looks queued, and can be held back. */
+async function turnOf(
+  panel: NotebookPanel,
+  id: string,
+  kernel: KernelWatch,
+  stopped: AbortSignal
+): Promise<void> {
+  const cell = widgetOf(panel, id);
+  const code = cell?.model.type === 'code' ? (cell as CodeCell) : undefined;
+  await untilFree(panel, kernel, stopped, () => code?.setPrompt('*'));
+  if (code && !code.isDisposed) {
+    code.setPrompt(`${code.model.executionCount ?? ''}`);
+  }
 }
 
 /** Whether a cell is still what it was when its run was allowed; one that is gone is not run. */
@@ -85,12 +133,7 @@ async function runCell(
   kernel: KernelWatch,
   report: (progress: RunProgress) => void
 ): Promise<CellRun> {
-  const cell = panel.content.widgets.find(widget => widget.model.id === id);
-  if (!cell || panel.sessionContext.pendingInput) {
-    // Deleted by the person while earlier cells ran, or the kernel now asks for input.
-    report({ cell_id: id, message_id: null, state: 'not_run' });
-    return { cell_id: id, status: 'not_run' };
-  }
+  const cell = widgetOf(panel, id) as Cell;
   const future = requestOf(cell);
   const { content, sessionContext } = panel;
   const editing = content.mode === 'edit';
@@ -114,12 +157,33 @@ async function runCell(
   const ok = await Promise.race([run, kernel.whenLost]);
   void services.follower?.follow(panel, id, true);
   const count = cell.isDisposed ? null : executionCount(cell);
+  // Whoever runs cells here may send it later.
+  const unknown = !settled && messageId === null;
   return {
     cell_id: id,
-    status: ok ? 'ok' : 'error',
+    status: unknown ? 'unknown' : ok ? 'ok' : 'error',
+    reason: unknown ? 'the kernel was lost while it was being sent' : null,
     execution_count: count,
-    message_id: messageId
+    message_id: messageId,
+    // Moved or read anew from disk while it ran: what it put out since then is not in the cell.
+    detached: cell.isDisposed && widgetOf(panel, id) !== undefined
   };
+}
+
+function notRun(
+  id: string,
+  reason: string,
+  report: (progress: RunProgress) => void,
+  status: 'not_run' | 'stale' = 'not_run'
+): CellRun {
+  report({ cell_id: id, message_id: null, state: 'not_run' });
+  return { cell_id: id, status, reason, detached: false };
+}
+
+function widgetOf(panel: NotebookPanel, id: string): Cell | undefined {
+  return panel.isDisposed
+    ? undefined
+    : panel.content.widgets.find(widget => widget.model.id === id);
 }
 
 function findCell(panel: NotebookPanel, id: string): void {
@@ -154,35 +218,4 @@ function requestOf(cell: Cell): string | null {
 
 function executionCount(cell: Cell): number | null {
   return cell.model.type === 'code' ? (cell as CodeCell).model.executionCount : null;
-}
-
-interface KernelWatch {
-  readonly lost: boolean;
-  readonly whenLost: Promise<false>;
-  dispose(): void;
-}
-
-function watchKernel(panel: NotebookPanel): KernelWatch {
-  const { sessionContext } = panel;
-  const watch = { lost: false, whenLost: Promise.resolve<false>(false), dispose: (): void => {} };
-  watch.whenLost = new Promise(resolve => {
-    const lose = (): void => {
-      watch.lost = true;
-      resolve(false);
-    };
-    const onStatus = (_: unknown, status: string): void => {
-      if (LOST.has(status)) {
-        lose();
-      }
-    };
-    sessionContext.statusChanged.connect(onStatus);
-    sessionContext.kernelChanged.connect(lose);
-    panel.disposed.connect(lose);
-    watch.dispose = () => {
-      sessionContext.statusChanged.disconnect(onStatus);
-      sessionContext.kernelChanged.disconnect(lose);
-      panel.disposed.disconnect(lose);
-    };
-  });
-  return watch;
 }

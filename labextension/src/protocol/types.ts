@@ -182,6 +182,7 @@ export interface CellRef {
  * How a cell's run ended, as the tab saw it; `stale`: it differs by now and was not run.
  *
  * `unknown`: it was sent, and nobody can tell how it ended. `reason` says why, in words.
+ * `detached`: the cell was made anew while it ran, so that it lacks what was put out since then.
  */
 export interface CellRun {
   readonly cell_id: string;
@@ -189,6 +190,7 @@ export interface CellRun {
   readonly execution_count?: number | null;
   readonly message_id?: string | null;
   readonly reason?: string | null;
+  readonly detached: boolean;
 }
 
 /**
