@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from ..protocol.errors import KernelBusy, KernelDied, KernelError, NoKernel
-from .connection import Connection
+from .connection import RESTARTED, Connection
 from .directory import KernelDirectory, KernelHandle
 from .execution import END_OF_FILE, CellWatch, Displays, execute_cell, until_over
 from .late import LateOutputs
@@ -201,7 +201,7 @@ class KernelClientRunner:
             await handle.restart()
         finally:
             if self._connection is not None:
-                self._connection.declare_lost()
+                self._connection.declare_lost(RESTARTED)
         await self._connected()
 
     async def aclose(self) -> None:
@@ -224,7 +224,7 @@ class KernelClientRunner:
 
     def _live_connection(self, handle: KernelHandle) -> Connection | None:
         connection = self._connection
-        if connection is None or connection.lost.is_set():
+        if connection is None or connection.lost.is_set() or connection.superseded:
             return None
         return connection if connection.handle.kernel_id == handle.kernel_id else None
 

@@ -35,6 +35,10 @@ _PROBE_EVERY = 0.25
 _KNOWN_ALIVE_WAIT = 10.0
 _STDIN_WAIT = 10.0
 
+CONNECTION_LOST = "the connection to the kernel was lost"
+RESTARTED = "the kernel was restarted"
+SHUT_DOWN = "the kernel was shut down"
+
 
 class Connection:
     """Channels to a kernel. All times in seconds.
@@ -51,6 +55,8 @@ class Connection:
         self.lost = asyncio.Event()
         # Set once, with `lost`, when the kernel itself is gone: what ran in it has ended.
         self.died = asyncio.Event()
+        # How it ended, in words, when somebody ended it.
+        self._ending: str | None = None
         self._observe = observe
         self._client: Any = None
         self._remote = False
@@ -347,7 +353,7 @@ class Connection:
             if message.kind == "status":
                 self._note_state(message)
             elif message.kind == "shutdown_reply" and self._proven.is_set():
-                self.declare_lost()
+                self.declare_lost(RESTARTED if message.content.get("restart") else SHUT_DOWN)
             if message.parent_id and message.parent_id not in self._probes:
                 self._proven.set()
             for everything in tuple(self._everything):
@@ -368,7 +374,8 @@ class Connection:
             self._busy.discard(message.parent_id)
             self._state_known = self._state_known or message.parent_id not in self._probes
         elif state in ("starting", "restarting", "dead") and self._proven.is_set():
-            self.declare_lost()  # a new process answers at the old address
+            # A new process answers at the old address.
+            self.declare_lost(None if state == "dead" else RESTARTED)
 
     @property
     def execution_state(self) -> str | None:
@@ -386,6 +393,11 @@ class Connection:
         """What became of a request that was sent before this connection was lost."""
         return "kernel_died" if self.died.is_set() else "unknown"
 
+    @property
+    def reason_if_lost(self) -> str | None:
+        """Why that is so, in words; None when the kernel died by itself."""
+        return self._ending if self.died.is_set() else CONNECTION_LOST
+
     def watch_life(self) -> Callable[[], None]:
         """Poll whether the kernel lives, until the returned function is called."""
         self._watchers += 1
@@ -399,8 +411,8 @@ class Connection:
 
     async def _poll_life(self) -> None:
         while self._watchers > 0 and not self.lost.is_set():
-            if _incarnation(self.handle) != self._incarnation or not await self._is_alive():
-                self.declare_lost()
+            if self.superseded or not await self._is_alive():
+                self.declare_lost(RESTARTED if self.superseded else None)
                 return
             await asyncio.sleep(_POLL_ALIVE_REMOTE if self._remote else _POLL_ALIVE)
 
@@ -412,8 +424,15 @@ class Connection:
             log.debug("Whether kernel %s lives is not known: %s", self.handle.kernel_id, error)
             return True
 
-    def declare_lost(self) -> None:
-        """Give the connection up: the kernel died or was restarted."""
+    @property
+    def superseded(self) -> bool:
+        """Whether the kernel was restarted since, which a connection may not hear of."""
+        return bool(_incarnation(self.handle) != self._incarnation)
+
+    def declare_lost(self, ending: str | None = None) -> None:
+        """Give the connection up: the kernel died, or was ended as `ending` says."""
+        if not self.lost.is_set():
+            self._ending = ending
         self.died.set()
         self.lost.set()
 

@@ -70,6 +70,9 @@ class KernelDirectory(Protocol):
     async def find(self, path: str) -> KernelHandle | None:
         """Return the notebook's kernel, None when it has none."""
 
+    async def by_id(self, kernel_id: str) -> KernelHandle | None:
+        """Return the kernel of an id, whatever it is of; None when there is none."""
+
     async def start(self, path: str, kernel_name: str | None) -> KernelHandle:
         """Start a kernel for the notebook; None: of the default kind.
 
@@ -100,6 +103,10 @@ class OneKernel:
     async def find(self, path: str) -> KernelHandle | None:
         """Return the kernel."""
         return self.handle
+
+    async def by_id(self, kernel_id: str) -> KernelHandle | None:
+        """Return the kernel if it is that one."""
+        return self.handle if self.handle.kernel_id == kernel_id else None
 
     async def start(self, path: str, kernel_name: str | None) -> KernelHandle:
         """Return the kernel, which runs already."""

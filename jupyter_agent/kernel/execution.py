@@ -24,7 +24,6 @@ from .widgets import COMM_MESSAGES, OutputWidgets, view_of
 _FLUSH_EVERY = 0.25
 END_OF_FILE = "\x04"
 _INPUTS_REFUSED = 10
-CONNECTION_LOST = "the connection to the kernel was lost"
 # A kernel that replies but never says idle; nothing more of the cell arrived for so long.
 _IDLE_PATIENCE = 10.0
 # Seconds that a reply may come after idle; later it does not come at all.
@@ -288,7 +287,7 @@ async def execute_cell(
         stop_watching()
         await inputs.close()
         connection.forget(message_id)
-    watch.finish(status, CONNECTION_LOST if status == "unknown" else None)
+    watch.finish(status, None if alive else connection.reason_if_lost)
     return status
 
 

@@ -113,6 +113,10 @@ class ManagedKernels:
             return None
         return kernel
 
+    async def by_id(self, kernel_id: str) -> OwnKernel | None:
+        """Return the kernel of an id; None when there is none."""
+        return next((one for one in self._kernels.values() if one.kernel_id == kernel_id), None)
+
     async def start(self, path: str, kernel_name: str | None) -> OwnKernel:
         """Start a kernel. Cancelled, it starts all the same and is found, or ended by `aclose`.
 

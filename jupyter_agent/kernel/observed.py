@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from ..protocol.errors import AgentError, KernelBusy, KernelError
 from .client import KernelClientRunner, why_not
-from .connection import Connection
+from .connection import RESTARTED, Connection
 from .directory import KernelHandle, OneKernel
-from .execution import CONNECTION_LOST, REPLY_PATIENCE, CellWatch, Displays, until_over
+from .execution import REPLY_PATIENCE, CellWatch, Displays, until_over
 from .late import LateOutputs
 from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputLimits
@@ -27,12 +27,12 @@ from .runner import (
     FINAL,
     CellRecord,
     CellSource,
-    CellStatus,
     Evaluation,
     KernelStatus,
     Run,
 )
 from .sink import CellWriter, Sink
+from .tab_run import TabRun
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,6 @@ _INSIST_AFTER = (1.0, 2.0)
 _STOP_PATIENCE = 0.25
 # Seconds that the tab may take to tell what it had begun when the kernel was lost.
 _LAST_WORDS = 3.0
-_NOT_OBSERVED = (
-    f"{CONNECTION_LOST}: outputs may be missing here, the notebook has them (read_cells)"
-)
 
 
 class TabRuns(Protocol):
@@ -215,16 +212,18 @@ class ObservedRunner:
     def declare_lost(self) -> None:
         """Give up what runs: somebody restarted the kernel."""
         if self._observer is not None:
-            self._observer.declare_lost()
+            self._observer.declare_lost(RESTARTED)
 
     # ---- observing -------------------------------------------------------------------------
 
     async def _observed(self) -> Connection:
         async with self._observing:
-            if self._observer is not None and not self._observer.lost.is_set():
-                return self._observer
-            if self._observer is not None:
-                await self._observer.close()
+            before = self._observer
+            if before is not None and not before.lost.is_set() and not before.superseded:
+                return before
+            if before is not None:
+                before.declare_lost(RESTARTED)  # for whoever still watches a cell of it
+                await before.close()
             observer = Connection(self._handle, observe=True)
             await observer.open()
             observer.listen_to_all(self._hear)
@@ -258,7 +257,7 @@ class ObservedRunner:
     # ---- a run -----------------------------------------------------------------------------
 
     async def _run(self, run: Run, observer: Connection, op_id: str, stop_on_error: bool) -> None:
-        tab = _TabRun(run, self)
+        tab = TabRun(run, self)
         stop_watching = observer.watch_life()
         try:
             await self._let_tab_run(tab, run, observer, op_id, stop_on_error)
@@ -286,7 +285,7 @@ class ObservedRunner:
             run.finish(reason=why_not(run.cells, stopped=stopped))
 
     async def _let_tab_run(
-        self, tab: _TabRun, run: Run, observer: Connection, op_id: str, stop_on_error: bool
+        self, tab: TabRun, run: Run, observer: Connection, op_id: str, stop_on_error: bool
     ) -> None:
         cells = [CellSource(cell_id=cell.cell_id, source=cell.source) for cell in run.cells]
         call = asyncio.ensure_future(self._tab.run(op_id, cells, stop_on_error, tab.on_progress))
@@ -304,8 +303,10 @@ class ObservedRunner:
             if call.done():
                 await tab.finish_told(call.result(), observer)
             elif died.done():
-                tab.finish_rest("kernel_died")
-                run.settle("unknown", "the kernel was lost, and the tab did not tell whether it ran")
+                tab.finish_rest("kernel_died", observer.reason_if_lost)
+                run.settle(
+                    "unknown", "the kernel was lost, and the tab did not tell whether it ran"
+                )
             else:
                 tab.finish_rest("interrupted")
         except self._lost as error:
@@ -316,7 +317,7 @@ class ObservedRunner:
                 task.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    async def _unanswered(self, tab: _TabRun, run: Run) -> None:
+    async def _unanswered(self, tab: TabRun, run: Run) -> None:
         """Return when an interrupt has left the tab's request without a reply.
 
         A kernel interrupted before the code has begun is idle again and never replies; the tab
@@ -330,7 +331,7 @@ class ObservedRunner:
                 idle_since = time.monotonic()
 
     async def _finish_without_tab(
-        self, tab: _TabRun, run: Run, observer: Connection, stop_on_error: bool
+        self, tab: TabRun, run: Run, observer: Connection, stop_on_error: bool
     ) -> None:
         """Finish what the tab had sent, then run the rest, in order and nothing twice."""
         for index, cell in enumerate(run.cells):
@@ -361,7 +362,7 @@ class ObservedRunner:
             run.settle("unknown", "the connections to the kernel and to the tab were lost")
 
     async def _adopted(
-        self, tab: _TabRun, cell: CellRecord, observer: Connection
+        self, tab: TabRun, cell: CellRecord, observer: Connection
     ) -> CellWatch | None:
         """Find the request of a cell that the tab may have sent without a word; None: it did not.
 
@@ -400,7 +401,7 @@ class ObservedRunner:
             if alive:
                 watch.finish(ended)
             else:
-                watch.finish(observer.outcome_if_lost, CONNECTION_LOST)
+                watch.finish(observer.outcome_if_lost, observer.reason_if_lost)
 
     def _working(self) -> bool:
         """Whether the kernel is at a cell of ours, and not at what somebody else has it run."""
@@ -439,75 +440,3 @@ class ObservedRunner:
     def heard(self, message_id: str) -> CellWatch:
         """Return the watch of a request, made when nothing of it was heard yet."""
         return self._heard.get(message_id) or self._watch(message_id)
-
-
-class _TabRun:
-    """What a tab has told of a run: which request is whose, and how cells ended."""
-
-    def __init__(self, run: Run, runner: ObservedRunner) -> None:
-        self.watches: dict[str, CellWatch] = {}
-        self.not_run: set[str] = set()
-        self._run = run
-        self._runner = runner
-        self._cells = {cell.cell_id: cell for cell in run.cells}
-
-    def on_progress(self, progress: Mapping[str, Any]) -> None:
-        """Take in a `RunProgress`."""
-        cell = self._cells.get(str(progress.get("cell_id")))
-        if cell is None:
-            return
-        if progress.get("state") == "not_run":
-            self.not_run.add(cell.cell_id)
-        elif isinstance(message_id := progress.get("message_id"), str):
-            self.claim(cell, message_id)
-
-    def claim(self, cell: CellRecord, message_id: str) -> None:
-        """Note that a request is this cell's."""
-        if cell.cell_id not in self.watches:
-            watch = self._runner.heard(message_id)
-            watch.assign(cell, self._run)
-            self.watches[cell.cell_id] = watch
-            watch.finish_if_over()
-
-    async def finish_told(self, result: Mapping[str, Any], observer: Connection) -> None:
-        """Finish the cells as the tab tells, each after the observer has heard its end."""
-        for told in result.get("cells", ()):
-            self.on_progress({**told, "state": told.get("status")})
-            cell = self._cells.get(str(told.get("cell_id")))
-            if cell is None:
-                continue
-            if cell.status not in FINAL:
-                await self._finish_cell(cell, told, observer)
-            if told.get("detached"):
-                await self._runner.write(cell)
-
-    async def _finish_cell(
-        self, cell: CellRecord, told: Mapping[str, Any], observer: Connection
-    ) -> None:
-        watch = self.watches.get(cell.cell_id)
-        if watch is None:
-            cell.execution_count = told.get("execution_count")
-            cell.status, cell.reason = told["status"], told.get("reason")
-            self._run.changed(cell)
-            return
-        watch.replied.set()  # the tab had the reply; only idle is to be waited for
-        if await until_over(watch, observer):
-            watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
-        elif observer.died.is_set():
-            watch.finish("kernel_died")
-        else:
-            watch.finish(told["status"], _NOT_OBSERVED)
-
-    def finish_rest(self, status: CellStatus, reason: str | None = None) -> None:
-        """Give cells that were sent a status; the others were not run."""
-        for watch in self.watches.values():
-            if watch.cell.status not in FINAL:
-                watch.finish(status, reason)
-
-    def refuse(self, error: AgentError) -> None:
-        """Show why the tab did not run the cells; what it had sent may have run all the same."""
-        self.finish_rest("unknown", "the tab failed while it ran")
-        waiting = [cell for cell in self._run.cells if cell.status not in FINAL]
-        for cell in waiting[:1]:
-            output = {"output_type": "error", "ename": error.code, "evalue": error.user_message}
-            cell.outputs = [*cell.outputs, {**output, "traceback": []}]

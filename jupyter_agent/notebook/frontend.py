@@ -48,6 +48,9 @@ class BrowserChannel(Protocol):
         One whose connection was lost a moment ago has: its notebook is as it was, and it comes back.
         """
 
+    def kernel_id(self, path: str) -> str | None:
+        """Return the id of the kernel that the notebook's tab says it has; None: of none."""
+
     def only_others_have(self, path: str) -> bool:
         """Return whether this notebook is open in tabs, and all of them are other people's."""
 

@@ -6,6 +6,7 @@
 | `notebook.apply`       | `ApplyParams`     | `ApplyResult`; error `STALE_CELL`, nothing applied |
 | `notebook.run`         | `RunParams`       | `RunResult`; `RunProgress` as `rpc_progress`      |
 | `notebook.stop_run`    | `StopRunParams`   | `{}`, also when that run is over                  |
+| `notebook.kernel`      | `PathParams`      | `{"kernel_id"}` once it answers, started if need be |
 | `notebook.select_kernel` | `SelectKernelParams` | `{}` once the new kernel answers            |
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
 | `notebook.save`        | `PathParams`      | `{}`                                              |

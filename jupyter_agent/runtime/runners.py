@@ -22,6 +22,7 @@ from ..protocol.codec import to_data
 from ..protocol.errors import AgentError
 from ..protocol.messages import new_id
 from ..protocol.rpc import Expected, RunParams, StopRunParams
+from .tab_kernels import TabKernels
 
 # A cell may run for as long as it likes: Stop, not a clock, ends it. In seconds.
 NO_DEADLINE = 1e9
@@ -50,12 +51,14 @@ class AnyRunner:
         before_run: Callable[[Iterable[str]], Awaitable[None]],
     ) -> None:
         self._document = document
-        self._kernels = kernels
+        self._kernels = TabKernels(kernels, browser) if browser is not None else kernels
         self._browser = browser
         self._before_run = before_run
         # Kernels started here stay: they belong to the notebook, and whoever gave the directory
         # shuts down what should not outlive it.
-        self._direct = KernelClientRunner(self._path, kernels, sink=self._sink, keep_kernel=True)
+        self._direct = KernelClientRunner(
+            self._path, self._kernels, sink=self._sink, keep_kernel=True
+        )
         self._observed: dict[str, ObservedRunner] = {}
         self._runs: OrderedDict[str, Run] = OrderedDict()
 
@@ -78,13 +81,14 @@ class AnyRunner:
         if op_id in self._runs:
             return self._runs[op_id]
         await self._before_run([cell.cell_id for cell in cells])
-        handle = await self._kernels.find(self._path)
-        if handle is None:
-            state = await self._document.read()
-            handle = await self._kernels.start(self._path, state.kernel_name)
         runner: KernelRunner = self._direct
         if self._browser is not None and self._browser.has_tab(self._path):
+            # Asked of the tab each time: the person may have changed or restarted it just now.
+            handle = await self._kernels.start(self._path, None)
             runner = await self._observer(handle, self._browser)
+        elif await self._kernels.find(self._path) is None:
+            state = await self._document.read()
+            await self._kernels.start(self._path, state.kernel_name)
         run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
         self._runs[op_id] = run
         while len(self._runs) > _RUNS_KEPT and next(iter(self._runs.values())).finished:

@@ -277,6 +277,11 @@ class OwnerTabs:
         """Return whether a tab has this notebook open right now."""
         return self.tabs.find(path, self.owner) is not None
 
+    def kernel_id(self, path: str) -> str | None:
+        """Return the id of the kernel that the notebook's tab says it has; None: of none."""
+        found = self.tabs.find(path, self.owner)
+        return None if found is None else found[0].notebooks[found[1]].kernel_id
+
     def only_others_have(self, path: str) -> bool:
         """Return whether other people have this notebook open, and its owner has not."""
         owners = self.tabs.owners(path)

@@ -114,6 +114,10 @@ class ServerKernels:
         session = await self._session(path)
         return None if session is None else ServerKernel(self._kernels, session["kernel"]["id"])
 
+    async def by_id(self, kernel_id: str) -> ServerKernel | None:
+        """Return the kernel of an id, whatever it is of; None when there is none."""
+        return ServerKernel(self._kernels, kernel_id) if kernel_id in self._kernels else None
+
     async def start(self, path: str, kernel_name: str | None) -> ServerKernel:
         """Start a kernel for the notebook; None: of the default kind.
 
@@ -173,13 +177,15 @@ class ServerKernels:
     async def _session(self, path: str) -> dict[str, Any] | None:
         with _translated(KernelError, "The server's kernels could not be listed"):
             sessions = await ensure_async(self._sessions.list_sessions())
-        for session in sessions:
-            # Shared editing puts its drive before the path: `RTC:folder/notebook.ipynb`.
-            known = str(session["path"])
-            if session["type"] == "notebook" and (known == path or known.partition(":")[2] == path):
-                found: dict[str, Any] = session
-                return found
-        return None
+        # Shared editing puts its drive before the path: `RTC:folder/notebook.ipynb`.
+        found: list[dict[str, Any]] = [
+            session
+            for session in sessions
+            if path in (str(session["path"]), str(session["path"]).partition(":")[2])
+        ]
+        # A text that is opened as a notebook has a session of the type `file`.
+        found.sort(key=lambda session: session["type"] != "notebook")
+        return found[0] if found else None
 
 
 @contextlib.contextmanager

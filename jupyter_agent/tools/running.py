@@ -196,6 +196,8 @@ def _summary(records: Sequence[CellRecord], digests: Sequence[Digest], finished:
             return digest.error or "error"
         if record.status == "stale":
             return "a cell changed meanwhile and was not run"
+        if record.status == "kernel_died" and record.reason is not None:
+            return record.reason
         if record.status in ("kernel_died", "interrupted", "awaiting_input"):
             return record.status.replace("_", " ")
         if record.status == "unknown":
@@ -210,6 +212,8 @@ def _summary(records: Sequence[CellRecord], digests: Sequence[Digest], finished:
 
 def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellFacts) -> str | None:
     """Say what may mend an error: a package to install, a cell to run first."""
+    if record.status == "kernel_died" and record.reason is not None:
+        return "its variables are gone: run again what is needed"
     if record.status == "kernel_died":
         return "the kernel died (often out of memory); restart it with the kernel tool"
     if record.status == "unknown":

@@ -134,6 +134,9 @@ class TabChannel:
     def only_others_have(self, path: str) -> bool:
         return False
 
+    def kernel_id(self, path: str) -> str | None:
+        return None
+
     def has_tab(self, path: str) -> bool:
         return path in self.open_paths
 

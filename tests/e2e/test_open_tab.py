@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import nbformat
 import pytest
 from playwright.sync_api import expect
 from real_lab import choose_mode, choose_model, panel_state, say, wait_until
@@ -49,7 +50,7 @@ def command(page, name, **arguments):
 
 @pytest.mark.parametrize("button", ["Save", "Discard"])
 def test_a_notebook_tab_that_is_closed_in_mid_run_keeps_its_outputs(bench, button):
-    notebook = bench([PRINTS.format(n=10), "print('two')"])
+    notebook = bench([PRINTS.format(n=8), "print('two')"])
     page = notebook.open()
     program(page, [run(ids(notebook), wait_s=60)])
     expect(page.locator(OUTPUT)).to_contain_text("tick 2")
@@ -57,7 +58,7 @@ def test_a_notebook_tab_that_is_closed_in_mid_run_keeps_its_outputs(bench, butto
     page.locator(".jp-Dialog").get_by_role("button", name=button).click()
     told(page)
     first, second = notebook.saved().cells
-    assert "tick 9" in str(first.outputs)
+    assert "tick 7" in str(first.outputs)
     assert "two" in str(second.outputs)
 
 
@@ -77,3 +78,158 @@ def test_a_queued_cell_never_begins_after_stop(bench):
     expect(page.locator(OUTPUT)).to_contain_text("tick 11")
     page.wait_for_timeout(1_500)
     assert not (notebook.file.parent / "ran_after_stop.txt").exists()
+
+
+def test_a_kernel_that_was_shut_down_is_started_once_for_tab_and_agent(bench, lab):
+    notebook = bench(["secret = 41", "print(secret + 1)"])
+    page = notebook.open()
+    kernel_ready(page)
+    command(page, "kernelmenu:shutdown")
+    expect(page.locator(".jp-Toolbar-kernelName")).to_have_text("No Kernel")
+    first, second = ids(notebook)
+    program(
+        page,
+        [run([first], wait_s=8)],
+        [["inspect_variables", {"names": ["secret"]}]],
+        [run([second], wait_s=8)],
+    )
+    words = told(page)
+    assert "41" in words
+    assert "42" in words
+    assert "not defined" not in words
+    assert [one["path"] for one in lab.get("api/sessions")].count(notebook.path) == 1
+    assert len(lab.get("api/kernels")) == 1
+
+
+def test_a_cell_run_while_the_kernel_restarts_is_run_in_the_new_one(bench):
+    notebook = bench(["print('two')"])
+    page = notebook.open()
+    kernel_ready(page)
+    choose_mode(page, "auto")
+    choose_model(page, "script/model_program")
+    command(page, "kernelmenu:restart")
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    say(page, json.dumps([[run(ids(notebook), wait_s=20)]]))
+    words = told(page)
+    assert "[1]" in words and "ok" in words and "two" in words, words
+    expect(page.locator(OUTPUT)).to_have_text("two\n")
+
+
+def test_a_person_who_restarts_the_kernel_in_mid_run_has_not_killed_it(bench):
+    notebook = bench([PRINTS.format(n=40), "print('two')"])
+    page = notebook.open()
+    program(page, [run(ids(notebook), wait_s=60)])
+    expect(page.locator(OUTPUT)).to_contain_text("tick 1")
+    command(page, "kernelmenu:restart")
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    words = told(page)
+    assert "out of memory" not in words
+    assert "restarted" in words
+    assert "not_run" in words.split("[ ]")[-1], words
+
+
+@pytest.mark.parametrize(
+    ("cursor", "ops"),
+    [
+        ("c2", [{"op": "move", "id": "c2", "after": "end"}]),
+        ("c2", [{"op": "set_type", "id": "c1", "type": "markdown"}]),
+        (
+            "c3",
+            [
+                {"op": "move", "id": "c0", "after": "c3"},
+                {"op": "insert", "after": "start", "source": "z = 0"},
+            ],
+        ),
+        ("c1", [{"op": "set_type", "id": "c1", "type": "raw"}]),
+    ],
+    ids=["moved", "above-retyped", "moved-and-inserted", "retyped"],
+)
+def test_what_a_person_types_stays_in_his_cell(bench, cursor, ops):
+    notebook = bench(["a = 1", "b = 2", "c = 3", "d = 4"])
+    known = dict(zip(["c0", "c1", "c2", "c3"], ids(notebook), strict=True))
+    page = notebook.open()
+    kernel_ready(page)
+    for op in ops:
+        op.update({key: known[op[key]] for key in ("id", "after") if op.get(key) in known})
+    choose_mode(page, "auto")
+    choose_model(page, "script/model_program")
+    edit = ["edit_cells", {"ops": ops, "run": "none"}]
+    say(page, json.dumps([[["read_cells", {"ids": list(known.values())}]], [0.8, edit]]))
+    at = list(known).index(cursor)
+    page.locator(".jp-Notebook .cm-content").nth(at).click()
+    page.keyboard.press("Control+End")
+    text = ""
+    for letter in " # typed on and on, without a look at what the agent does":
+        page.keyboard.type(letter)
+        text += letter
+        page.wait_for_timeout(60)
+    told(page)
+    page.keyboard.type(" + more")
+    text += " + more"
+    mine = page.locator(".jp-Notebook .cm-content", has_text="typed on")
+    expect(mine).to_have_text("abcd"[at] + f" = {at + 1}" + text)
+    page.keyboard.press("Control+s")
+    wait_until(
+        lambda: (
+            [cell.source for cell in notebook.saved().cells if text in cell.source]
+            == ["abcd"[at] + f" = {at + 1}" + text]
+        ),
+        what="what was typed, in its cell",
+    )
+
+
+def test_what_the_agent_touches_is_not_hidden_below_a_collapsed_heading(bench):
+    notebook = bench()
+    cells = [
+        nbformat.v4.new_markdown_cell(
+            f"# Part {part}", metadata={"jp-MarkdownHeadingCollapsed": True}
+        )
+        for part in range(4)
+    ]
+    for part in range(4):
+        cells.insert(2 * part + 1, nbformat.v4.new_code_cell(f"part = {part}"))
+    made = notebook.read()
+    made.cells = cells
+    nbformat.write(made, notebook.file)
+    page = notebook.open()
+    shown = page.locator(".jp-Notebook .jp-CodeCell:visible")
+    expect(page.locator(".jp-Notebook .jp-MarkdownCell:visible")).to_have_count(4)
+    expect(shown).to_have_count(0)
+    known = ids(notebook)
+    ops = [
+        {"op": "replace", "id": known[1], "source": "part = 'replaced'"},
+        {"op": "insert", "after": known[2], "source": "part = 'inserted'"},
+        {"op": "delete", "id": known[4]},
+        {"op": "replace", "id": known[6], "source": "No heading any more."},
+    ]
+    program(
+        page,
+        [["read_cells", {"ids": known}]],
+        [["edit_cells", {"ops": ops, "run": "none"}]],
+    )
+    told(page)
+    expect(shown).to_have_count(5)
+
+
+def test_saved_widgets_of_many_megabytes_do_not_end_the_work(bench):
+    notebook = bench(["x = 1", "y = 2"])
+    made = notebook.read()
+    made.metadata["widgets"] = {
+        "application/vnd.jupyter.widget-state+json": {"state": {"a": "b" * 21_000_000}}
+    }
+    made.cells[1].metadata["large"] = "b" * 11_000_000
+    made.cells.append(nbformat.v4.new_code_cell("z = '" + "b" * 11_000_000 + "'"))
+    nbformat.write(made, notebook.file)
+    page = notebook.open()
+    first = ids(notebook)[0]
+    edit = {"op": "str_replace", "id": first, "old": "1", "new": "100"}
+    program(
+        page,
+        [["notebook_overview", {}]],
+        [["read_cells", {"ids": [first]}]],
+        [["edit_cells", {"ops": [edit], "run": "none"}]],
+    )
+    words = told(page)
+    assert "too large to be sent" not in words
+    wait_until(lambda: notebook.saved().cells[0].source == "x = 100", what="the edit on disk")
+    assert len(notebook.saved().cells[2].source) > 10_000_000

@@ -27,7 +27,7 @@ import { keepingPlace } from './place';
 import type { RunServices } from './run';
 import { runCells } from './run';
 import { isReadOnly, saveNotebook, within } from './saving';
-import { RevisionCounter, cellState, cellStates } from './state';
+import { RevisionCounter, Room, cellState, cellStates } from './state';
 import { Typing } from './typing';
 
 type Progress = (data: JsonValue) => void;
@@ -203,11 +203,12 @@ export class NotebookBridge {
         )
     );
     showCells(panel, touched);
+    const room = new Room();
     const result = {
       revision: this.revisions.revision(notebook),
       cells: notebook.cells
         .filter(cell => touched.has(cell.getId()))
-        .map(cell => cellState(cell, false)),
+        .map(cell => cellState(cell, false, room)),
       order: notebook.cells.map(cell => cell.getId()),
       notes: []
     };

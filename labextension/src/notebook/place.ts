@@ -60,14 +60,15 @@ function restore(notebook: Notebook, place: Place): void {
   }
   notebook.activeCellIndex = index;
   const cell = notebook.widgets[index] as Cell;
-  notebook.setMode(place.mode, { focus: false });
+  notebook.mode = place.mode;
   for (const other of notebook.widgets) {
     if (place.selected.has(other.model.id)) {
       notebook.select(other);
     }
   }
   if (cell !== place.cell && place.mode === 'edit') {
-    cell.placeholder = false;
+    // Made now, not when the notebook next finds the time: there is an editor to type in.
+    (cell as unknown as { placeholder: boolean }).placeholder = false;
     cell.editor?.setSelections([...place.selections]);
   }
   if (place.focused) {

@@ -2,6 +2,7 @@
 // which source and type. Pure; `apply.ts` carries it out.
 import type { CellState, CellType, Change, Expected, JsonValue } from '../protocol/types';
 import { editRefused, staleCells, unknownCell } from './failures';
+import { Room, sourceWithin } from './state';
 
 type Metadata = Readonly<Record<string, JsonValue>>;
 
@@ -48,10 +49,11 @@ export function planChanges(
 function checkExpected(known: readonly Known[], expect: readonly Expected[]): void {
   const byId = new Map(known.map(cell => [cell.id, cell]));
   const stale: Record<string, string | null> = {};
+  const room = new Room();
   for (const expected of expect) {
     const cell = byId.get(expected.id);
     if (cell?.source !== expected.source || cell.cell_type !== expected.cell_type) {
-      stale[expected.id] = cell?.source ?? null;
+      stale[expected.id] = cell ? sourceWithin(cell.source, room) : null;
     }
   }
   if (Object.keys(stale).length > 0) {
