@@ -31,7 +31,7 @@ from .protocol.messages import Effort, Message
 from .protocol.session_events import ApprovalStart, Budget, RunEnd, RunStatus, SessionEvent
 from .protocol.tools import Mode
 from .protocol.usage import Finish, Usage
-from .runtime.blocking import LoopHere, LoopThread
+from .runtime.blocking import LoopHere, LoopThread, interrupts_cancel
 from .runtime.given import Confirm, check_choice, check_notebook, confirmed, given_model
 from .runtime.in_shell import find_ipython, keep_to_shell, shell_runner
 from .tools.base import Tool
@@ -159,14 +159,15 @@ class Agent:
         budget, end = Budget(usage=Usage(), session_usage=Usage()), None
         async with self._take_turn() as session:
             before = len(session.history)
-            async with aclosing(_events(session, prompt)) as events:
-                async for event in events:
-                    if on_event is not None:
-                        on_event(event)
-                    if isinstance(event, Budget):
-                        budget = event
-                    elif isinstance(event, RunEnd):
-                        end = event
+            with interrupts_cancel():
+                async with aclosing(_events(session, prompt)) as events:
+                    async for event in events:
+                        if on_event is not None:
+                            on_event(event)
+                        if isinstance(event, Budget):
+                            budget = event
+                        elif isinstance(event, RunEnd):
+                            end = event
             messages = tuple(session.history[before:])
         assert end is not None  # a stream that was not cut ends with it
         if end.error is not None:

@@ -46,6 +46,7 @@ notebook itself can only be edited from the panel in JupyterLab.
 
 REDRAW = 0.1  # seconds between two updates of an answer that streams
 _OPTIONS = ("--model", "--mode")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _MARKS = {"ok": "✓", "error": "✗", "rejected": "⊘"}
 
 
@@ -183,10 +184,12 @@ class CellView:
 
     Args:
         publish: the shell's `display_pub.publish`, taken before anything captures outputs.
+        updates: whether what is shown can be changed; else only what is final is shown.
     """
 
-    def __init__(self, publish: Callable[..., None]) -> None:
+    def __init__(self, publish: Callable[..., None], *, updates: bool = True) -> None:
         self._publish = publish
+        self._updates = updates
         self._text = ""
         self._text_id: str | None = None
         self._redraw: asyncio.TimerHandle | None = None
@@ -207,12 +210,12 @@ class CellView:
         """Show what is still open as stopped."""
         self._close_text()
         for display_id, title in self._tools.values():
-            self._put(f"■ {title} · stopped", display_id)
+            self._put(f"■ {title} · stopped", display_id, new=not self._updates)
         self._tools.clear()
 
     def _on_text_delta(self, event: Any) -> None:
         self._text += event.text
-        if self._redraw is None:
+        if self._redraw is None and self._updates:
             self._redraw = asyncio.get_running_loop().call_later(REDRAW, self._draw_text)
 
     def _on_message_end(self, event: Any) -> None:
@@ -221,10 +224,11 @@ class CellView:
     def _on_tool_start(self, event: Any) -> None:
         display_id, title = new_id("agent"), _plain(event.title)
         self._tools[event.call_id] = display_id, title
-        self._put(f"● {title}", display_id, new=True)
+        if self._updates:
+            self._put(f"● {title}", display_id, new=True)
 
     def _on_tool_update(self, event: Any) -> None:
-        if event.call_id in self._tools:
+        if event.call_id in self._tools and self._updates:
             self._put(f"● {_plain(event.text)}", self._tools[event.call_id][0])
 
     def _on_tool_end(self, event: Any) -> None:
@@ -234,7 +238,7 @@ class CellView:
             words.append(f"{event.duration:.1f} s")
         line = f"{_MARKS[kind]} {_plain(' · '.join(words))}"
         if event.call_id in self._tools:
-            self._put(line, self._tools.pop(event.call_id)[0])
+            self._put(line, self._tools.pop(event.call_id)[0], new=not self._updates)
         else:
             self._put(line, new_id("agent"), new=True)
 
@@ -255,6 +259,8 @@ class CellView:
         if self._redraw is not None:
             self._redraw.cancel()
             self._draw_text()
+        elif not self._updates:
+            self._draw_text()
         self._text, self._text_id = "", None
 
     def _put(self, markdown: str, display_id: str, *, new: bool = False) -> None:
@@ -270,9 +276,20 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~$!&])", r"\\\1", visible(" ".join(text.split())))
 
 
+def _updates_displays(shell: Any) -> bool:
+    """Whether the front end shows what is published later for an earlier display.
+
+    Those that run in a browser do, and their requests have plain UUIDs. What is built on
+    jupyter_client has ids of another form: Jupyter console shows the first state alone, and
+    nobody watches nbclient.
+    """
+    header = getattr(shell, "parent_header", {}).get("header", {})
+    return _UUID.fullmatch(str(header.get("msg_id"))) is not None
+
+
 def _view(shell: Any) -> CellView | Progress:
     if hasattr(shell, "kernel"):
-        return CellView(shell.display_pub.publish)
+        return CellView(shell.display_pub.publish, updates=_updates_displays(shell))
     stdout = sys.stdout  # taken now: while code runs, sys.stdout is captured
 
     def write(text: str) -> None:

@@ -25,6 +25,8 @@ _PASSING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, shown in (
         (r"\b0x[0-9a-fA-F]{4,}\b", "0x…"),
         (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
+        # Ours: the mark around untrusted data, and the ids of runs and sessions.
+        (r"\bdata-[0-9a-f]{16}\b|\b[a-z]+_[0-9a-f]{32}\b", "<id>"),
         (r"ipykernel_\d+[/\\]\d+\.py", "<cell>"),
         (r"\b(?:In|Out) ?\[\d+\]", "In[…]"),
         (r"([/\\])tmp[a-z0-9_]{8}\b", r"\1<temporary>"),

@@ -84,7 +84,11 @@ def captured(shell: Any, apply: Apply, *, echo: bool) -> Iterator[None]:
 
     def error(kind: type[BaseException], value: Any, lines: list[str]) -> None:
         apply("error", {"ename": kind.__name__, "evalue": str(value), "traceback": lines})
-        if echo:
+        if echo and hasattr(shell, "kernel"):
+            # Not as an `error` output of the cell that we run in: that one has not failed, and
+            # programs that run notebooks, such as papermill, would stop at it.
+            print("\n".join(lines), file=stderr, flush=True)
+        elif echo:
             with _streams(stdout, stderr):
                 show_error(kind, value, lines)
 

@@ -189,12 +189,16 @@ class ShellRunner:
                 self._writer.touch(cell)
 
         cell.status, cell.started = "running", time.time()
-        cell.execution_count = self._shell.execution_count
-        run.changed(cell)
         began = time.monotonic()
         task = self._cell_task = asyncio.ensure_future(self._execute(cell.source))
         try:
-            with captured(self._shell, apply, echo=self._echo), _interruptible(task):
+            with (
+                _own_count(self._shell),
+                captured(self._shell, apply, echo=self._echo),
+                _interruptible(task),
+            ):
+                cell.execution_count = self._shell.execution_count
+                run.changed(cell)
                 error = await task
         except asyncio.CancelledError as cancelled:
             error = cancelled
@@ -235,6 +239,22 @@ def _status(error: BaseException | None) -> CellStatus:
 
 def _error_content(error: BaseException) -> dict[str, Any]:
     return {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
+
+
+@contextlib.contextmanager
+def _own_count(shell: Any) -> Iterator[None]:
+    """Give code that runs inside a cell a number of its own in the history.
+
+    IPython 8 complains, into the cell, of a number that occurs twice in a session.
+    """
+    history = getattr(shell.history_manager, "input_hist_raw", ())
+    taken = len(history) > shell.execution_count
+    shell.execution_count += taken
+    try:
+        yield
+    finally:
+        # IPython has counted on; the cell around does so once more when it ends.
+        shell.execution_count -= taken
 
 
 @contextlib.contextmanager

@@ -127,6 +127,30 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 @contextlib.contextmanager
+def interrupts_cancel() -> Iterator[None]:
+    """Let SIGINT cancel the current task where nobody else does: in IPython's terminal.
+
+    Code that the task has a `ShellRunner` run is interrupted, too; alone, that would be a failure
+    like others, and the run would go on.
+    """
+    task = asyncio.current_task()
+    default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    in_main = threading.current_thread() is threading.main_thread()
+    if task is None or not default or not in_main:
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        task.get_loop().call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
 def _no_running_loop() -> Iterator[None]:
     """Let another loop run on this thread, inside the one that runs."""
     outer = asyncio._get_running_loop()

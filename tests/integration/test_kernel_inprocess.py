@@ -52,8 +52,11 @@ async def test_outputs_are_kept_and_seen_in_the_cell(outer: KernelClientRunner) 
     )
     assert await run.wait(30)
     kinds = [output["output_type"] for output in run.cells[1].outputs]
-    assert kinds == ["stream", "execute_result", "error"]
+    # The error is shown, but not as one of the cell around, which goes on.
+    assert kinds == ["stream", "execute_result", "stream"]
     assert run.cells[1].outputs[0]["text"] == "printed\n"
+    assert run.cells[1].outputs[2]["name"] == "stderr"
+    assert "ZeroDivisionError" in run.cells[1].outputs[2]["text"]
     assert run.cells[2].outputs[0]["data"]["text/plain"] == (
         "[('ok', ['stream', 'execute_result']), ('error', ['error'])]"
     )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -462,3 +463,47 @@ async def test_what_the_documents_show_works_as_it_is_pasted(fresh, configure, d
 
 async def test_the_readme_and_the_guide_show_magics():
     assert {d.name for d in DOCUMENTS if magic_blocks(d)} >= {"README.md", "guide.md"}
+
+
+async def shown_kinds(cells, code, message_id=None):
+    """Run a cell; return kind and Markdown of each display message, in order."""
+    client = cells.client
+    content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+    message = client.session.msg("execute_request", content)
+    if message_id is not None:
+        message["header"]["msg_id"] = message["msg_id"] = message_id
+    client.shell_channel.send(message)
+    found = []
+    while True:
+        heard = await client.get_iopub_msg(timeout=DEADLINE)
+        if heard["parent_header"].get("msg_id") != message["msg_id"]:
+            continue
+        if heard["content"].get("execution_state") == "idle":
+            break
+        if heard["msg_type"].endswith("display_data"):
+            found.append((heard["msg_type"], heard["content"]["data"]["text/markdown"]))
+        assert heard["msg_type"] != "error", heard["content"]
+    await client.get_shell_msg(timeout=DEADLINE)
+    return found
+
+
+async def test_a_front_end_without_display_updates_gets_the_whole_text(cells):
+    ask = "%agent --mode auto --model script/code print(6 * 7)"
+    plain = await shown_kinds(cells, ask)
+    assert {kind for kind, _ in plain} == {"display_data"}
+    texts = [text for _, text in plain]
+    assert texts[0] == "I run it. " and "42" in texts[-1]
+    assert [text.startswith("✓") for text in texts] == [False, True, False]
+
+
+async def test_a_browsers_front_end_sees_the_calls_while_they_go_on(cells):
+    ask = "%agent --mode auto --model script/code print(6 * 7)"
+    live = await shown_kinds(cells, ask, message_id=str(uuid.uuid4()))
+    assert "update_display_data" in {kind for kind, _ in live}
+    assert any(text.startswith("●") for _, text in live)
+
+
+async def test_an_error_of_the_agents_code_is_no_error_of_the_cell(cells):
+    outcome = await cells.run("%agent --mode auto --model script/code 1/0")
+    assert (outcome.status, outcome.error) == ("ok", "")
+    assert "ZeroDivisionError" in outcome.text
