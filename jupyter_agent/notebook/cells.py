@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -60,26 +61,49 @@ def short_ids(cells: Iterable[CellState]) -> dict[str, str]:
             short[identity] = identity[:length]
 
 
-def resolve_id(given: str, ids: Sequence[str]) -> str:
-    """Return the full id that a model means: exact, or a start of 4 characters that is unique.
+class Ids:
+    """The ids of a notebook's cells, to look up many."""
 
-    Raises:
-        UnknownCell: none, or more than one.
-    """
-    if given in ids:
-        return given
-    wanted = _ID_SLIPS.sub("", given.strip())
-    if wanted in ids:
-        return wanted
-    each = dict.fromkeys(ids)
-    near = [identity for identity in each if len(wanted) >= 4 and identity.startswith(wanted)]
-    if len(near) == 1:
-        return near[0]
-    if near:
-        raise UnknownCell(f"{given!r} is the start of several ids: {', '.join(near[:5])}.")
-    raise UnknownCell(
-        f"There is no cell {given!r}. Cells are named by their id, as notebook_overview shows it."
-    )
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._places = {identity: place for place, identity in enumerate(dict.fromkeys(ids))}
+        self._sorted: list[str] | None = None
+
+    def resolve(self, given: str) -> str:
+        """Return the full id that a model means: exact, or a start of 4 characters that is unique.
+
+        Raises:
+            UnknownCell: none, or more than one.
+        """
+        if given in self._places:
+            return given
+        wanted = _ID_SLIPS.sub("", given.strip())
+        if wanted in self._places:
+            return wanted
+        near = self._starting_with(wanted) if len(wanted) >= 4 else []
+        if len(near) == 1:
+            return near[0]
+        if near:
+            raise UnknownCell(f"{given!r} is the start of several ids: {', '.join(near[:5])}.")
+        raise UnknownCell(
+            f"There is no cell {given!r}. Cells are named by their id, as notebook_overview "
+            "shows it."
+        )
+
+    def _starting_with(self, start: str) -> list[str]:
+        """Return the ids that begin so, in the notebook's order."""
+        if self._sorted is None:
+            self._sorted = sorted(self._places)
+        found: list[str] = []
+        for place in range(bisect_left(self._sorted, start), len(self._sorted)):
+            if not self._sorted[place].startswith(start):
+                break
+            found.append(self._sorted[place])
+        return sorted(found, key=self._places.__getitem__)
+
+
+def resolve_id(given: str, ids: Iterable[str]) -> str:
+    """Return the full id that a model means, as `Ids.resolve` does."""
+    return Ids(ids).resolve(given)
 
 
 def position(cell_id: str, cells: Sequence[CellState]) -> int:

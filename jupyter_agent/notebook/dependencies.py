@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from ..protocol.rpc import CellState
 
 _BUILTIN = frozenset(dir(builtins))
+# Characters of a cell that is parsed. Python does nothing else while it parses one, so a cell that
+# is mostly data would hold up the server's event loop, from whichever thread.
+_LONGEST = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,10 @@ class Names:
 
 
 NOTHING = Names()
+
+# What cells were found to name, by a hash of their source: most are as they were at the last look.
+_known: dict[bytes, Names] = {}
+_MOST_KNOWN = 60_000
 
 
 @dataclass(slots=True)
@@ -46,7 +54,20 @@ def python_lines(source: str) -> str:
 
 
 def names_of(source: str) -> Names:
-    """Return the names of a cell; nothing when it is not Python."""
+    """Return the names of a cell; nothing when it is not Python, or too long to be parsed."""
+    if len(source) > _LONGEST:
+        return NOTHING
+    key = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    names = _known.get(key)
+    if names is None:
+        names = _parsed(source)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = names
+    return names
+
+
+def _parsed(source: str) -> Names:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,6 +93,8 @@ def stale_cells(cells: Sequence[CellState], ran: Mapping[str, str]) -> dict[str,
     Returns:
         By id: `edited`, or `upstream <id>` for the cell it depends on that is stale or ran later.
     """
+    if not ran and all(cell.execution_count is None for cell in cells):
+        return {}
     stale: dict[str, str] = {}
     definers: dict[str, CellState] = {}
     for cell in cells:

@@ -25,7 +25,7 @@ from ..protocol.rpc import (
     SetCellType,
     SetSource,
 )
-from .cells import expected, label, resolve_id, same
+from .cells import Ids, expected, label, resolve_id, same
 from .changes import Cells, apply_changes
 from .diff import count_lines
 from .operations import EditOp
@@ -120,11 +120,11 @@ class _Planner:
     def check_stale(self, ops: Sequence[EditOp]) -> None:
         """Refuse the batch when any of its cells changed since the model read it."""
         stale: dict[str, str | None] = {}
-        ids = list(self._start)
+        ids = Ids((*self._start, *self._known))
         for op in ops:
             if op.id is None or op.id.startswith("$"):
                 continue
-            given = resolve_id(op.id, [*ids, *self._known])
+            given = ids.resolve(op.id)
             known, current = self._known.get(given), self._start.get(given)
             if known is not None and (current is None or not same(known, current)):
                 stale[given] = current.source if current else None

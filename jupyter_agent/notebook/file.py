@@ -13,7 +13,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -33,10 +34,12 @@ from .disk import FULL, READ_ONLY, Disk, NotRegular, TooLarge, read_regular, wri
 from .document import Backend, Outputs
 from .exchange import Overtaken, Version
 from .ipynb import NotebookFile
+from .remembered import give_back_memory, states
 from .rewriting import AppliedOnce, apply_result, change_notebook, notebook_state, put_outputs
 
 LARGEST = 1 << 30  # bytes
 _PIECE = 1 << 20  # characters or bytes
+_LARGE = 20 << 20  # bytes
 _LOOK_AGAIN = 0.05  # seconds
 _ATTEMPTS = 5
 
@@ -97,6 +100,7 @@ class FileNotebook:
         self._lock = _lock_of(file)
         self._revision = 0
         self._version: Version | None = None
+        self._size = 0
         self._applied = AppliedOnce()
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
@@ -127,6 +131,9 @@ class FileNotebook:
                 return work()
             except OSError as error:
                 raise _translated(error, self.path) from error
+            finally:
+                if self._size > _LARGE:
+                    give_back_memory()
 
     def _load(self) -> tuple[NotebookFile, Version]:
         """Read and parse the file; wait while Jupyter saves it.
@@ -155,12 +162,12 @@ class FileNotebook:
         data = read_regular(self._file, limit=LARGEST)
         version = self._seen(data)
         try:
-            text = _decoded(data)
+            return ipynb.parse(_decoded(data)), version
         except UnicodeDecodeError as error:
             raise NotANotebook("This is not a notebook: it is no UTF-8 text.") from error
-        return ipynb.parse(text), version
 
     def _seen(self, data: bytes) -> Version:
+        self._size = len(data)
         version = Version.of(data)
         if version != self._version:
             self._version = version
@@ -168,14 +175,19 @@ class FileNotebook:
         return version
 
     def _read(self, outputs: Outputs) -> NotebookState:
-        notebook, _ = self._load()
-        return notebook_state(
-            notebook,
-            self.path,
-            revision=self._revision,
-            outputs=outputs,
-            read_only=not os.access(self._file, os.W_OK),
+        read_only = not os.access(self._file, os.W_OK)
+        if outputs == "none":
+            version = self._seen(read_regular(self._file, limit=LARGEST))
+            state = states.get(version)
+            if state is not None:
+                return replace(state, path=self.path, revision=self._revision, read_only=read_only)
+        notebook, version = self._load()
+        state = notebook_state(
+            notebook, self.path, revision=self._revision, outputs=outputs, read_only=read_only
         )
+        if outputs == "none":
+            states.put(version, state)
+        return state
 
     def _apply(
         self, changes: tuple[Change, ...], expect: tuple[Expected, ...], op_id: str
@@ -264,11 +276,11 @@ class FileNotebook:
 # the server's event loop included.
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    starts = range(0, len(data), _PIECE)
-    texts = [decoder.decode(data[start : start + _PIECE]) for start in starts]
-    return "".join([*texts, decoder.decode(b"", final=True)])
+    for start in range(0, len(data), _PIECE):
+        yield decoder.decode(data[start : start + _PIECE])
+    yield decoder.decode(b"", final=True)
 
 
 def _encoded(texts: Iterable[str]) -> list[bytes]:

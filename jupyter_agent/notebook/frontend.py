@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
 from ..protocol.codec import from_data, to_data
@@ -16,6 +17,7 @@ from ..protocol.messages import new_id
 from ..protocol.rpc import (
     ApplyParams,
     ApplyResult,
+    CellState,
     Change,
     Expected,
     NotebookState,
@@ -29,7 +31,25 @@ from .document import Backend, Outputs
 READ_DEADLINE = 15.0
 APPLY_DEADLINE = 30.0
 
+# Cells that are checked at a time: Python can do nothing else meanwhile, in whichever thread.
+_PIECE = 500
+
 T = TypeVar("T")
+
+
+def _is_large(data: Any) -> bool:
+    cells = data.get("cells") if isinstance(data, dict) else None
+    return isinstance(cells, list) and len(cells) > _PIECE
+
+
+def _state_in_pieces(data: dict[str, Any]) -> NotebookState:
+    """Read a notebook's state as `from_data` does, with pauses for other threads."""
+    cells: list[CellState] = []
+    given = data["cells"]
+    for start in range(0, len(given), _PIECE):
+        cells += from_data(tuple[CellState, ...], given[start : start + _PIECE])
+    state: NotebookState = from_data(NotebookState, {**data, "cells": ()})
+    return replace(state, cells=tuple(cells))
 
 
 class TabGone(NotebookError):
@@ -142,6 +162,8 @@ class FrontendNotebook:
     ) -> T:
         data = await self._call(method, params, deadline=deadline, op_id=op_id)
         try:
+            if kind is NotebookState and _is_large(data):
+                return cast(T, await asyncio.to_thread(_state_in_pieces, data))
             return cast(T, from_data(kind, data))
         except BadFrame as error:
             raise Unconfirmed(

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from json.decoder import WHITESPACE, JSONDecoder, scanstring  # type: ignore[attr-defined]
 from typing import Any, TypeGuard
 
 from ..protocol.errors import NotANotebook
 from ..protocol.rpc import CellState, CellType
 from .cells import output_kinds
+from .scanning import Scanned, scan
 
 MAJOR = 4
 MINOR_WITH_IDS = 5
@@ -62,55 +62,57 @@ class NotebookFile:
     was_empty: bool = False
     repairs: list[str] = field(default_factory=list)
 
+    def __del__(self) -> None:
+        """Free the cells one by one: a hundred megabytes at once hold up all other threads."""
+        while self.cells:
+            self.cells.pop()
 
-_DECODER = JSONDecoder()
 
-
-def parse(text: str) -> NotebookFile:
-    """Read the text of a notebook of format 4.
+def parse(text: str | Iterable[str]) -> NotebookFile:
+    """Read the text of a notebook of format 4; a large one may come in pieces.
 
     Raises:
         NotANotebook: it is not one; the sentence says why.
     """
     try:
-        members, spans = _scan(text)
+        found = scan([text] if isinstance(text, str) else text)
+    except UnicodeDecodeError:
+        raise
     except (ValueError, IndexError) as error:
         raise NotANotebook("This is not a notebook: its JSON is damaged.", cause=error) from error
     except RecursionError as error:
         raise NotANotebook("This notebook is nested too deeply to be read.", cause=error) from error
-    minor = _check_format(members)
-    cells = members["cells"]
-    first = spans[0][0] if spans else members["#cells"]
-    last = spans[-1][1] if spans else members["#cells"]
-    metadata = members.get("metadata")
-    start, end = members.get("#nbformat_minor") or (members["#nbformat"][1],) * 2
-    place = ("head", start, end) if start < first else ("tail", start - last, end - last)
+    minor = _check_format(found)
+    scanned = found.cells or []
+    metadata = found.members.get("metadata")
+    # Where the minor version is left out, it is written behind the major one.
+    part, _, end = found.places["nbformat"]
     parsed = NotebookFile(
-        head=text[:first],
-        tail=text[last:],
+        head=found.head,
+        tail=found.tail,
         cells=[],
         minor=minor,
         metadata=metadata if isinstance(metadata, dict) else {},
-        minor_place=place,
-        was_empty=not spans,
+        minor_place=found.places.get("nbformat_minor", (part, end, end)),
+        was_empty=not scanned,
     )
-    before: int | None = None
-    for (start, end), data, (cell_id, made_up) in zip(spans, cells, _ids(cells), strict=True):
-        cell = FileCell(id=cell_id, data=data, text=text[start:end], made_up=made_up)
-        cell.lead = None if before is None else text[before:start]
-        before = end
-        parsed.cells.append(cell)
-    parsed.gap = _gap(parsed, text)
+    for cell, (cell_id, made_up) in zip(scanned, _ids([one.data for one in scanned]), strict=True):
+        parsed.cells.append(
+            FileCell(id=cell_id, data=cell.data, text=cell.text, made_up=made_up, lead=cell.lead)
+        )
+    parsed.gap = _gap(parsed)
     return parsed
 
 
-def _gap(notebook: NotebookFile, text: str) -> str:
+def _gap(notebook: NotebookFile) -> str:
     """Return what stands between two cells here, or would if there were two."""
     leads = [cell.lead for cell in notebook.cells if cell.lead is not None]
     if leads:
         return leads[0]
-    newline = "\r\n" if "\r\n" in text[:200] else "\n"
-    return f",{newline}  " if "\n" in text.strip() else ", "
+    newline = "\r\n" if "\r\n" in notebook.head[:200] else "\n"
+    texts = (notebook.head.lstrip(), *(cell.text or "" for cell in notebook.cells))
+    has_lines = any("\n" in text for text in (*texts, notebook.tail.rstrip()))
+    return f",{newline}  " if has_lines else ", "
 
 
 def render(notebook: NotebookFile) -> str:
@@ -248,67 +250,8 @@ def in_order(value: Any) -> Any:
 # ---- reading -----------------------------------------------------------------------------------
 
 
-def _skip(text: str, index: int) -> int:
-    found = WHITESPACE.match(text, index)
-    return int(found.end()) if found else index
-
-
-def _scan(text: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
-    """Return the top-level members and where each cell's text begins and ends.
-
-    For each member, `#member` is where its text begins and ends; `#cells` is the place right
-    behind the bracket that opens the cells.
-    """
-    index = _skip(text, 0)
-    if text[index] != "{":
-        raise ValueError("no object")
-    members: dict[str, Any] = {}
-    spans: list[tuple[int, int]] = []
-    index = _skip(text, index + 1)
-    while text[index] != "}":
-        if text[index] != '"':
-            raise ValueError("no key")
-        key, index = scanstring(text, index + 1, True)
-        if key in members or key.startswith("#"):
-            raise ValueError(f"{key} stands twice")
-        index = _skip(text, index)
-        if text[index] != ":":
-            raise ValueError("no colon")
-        index = _skip(text, index + 1)
-        if key == "cells" and text[index] == "[":
-            members["#cells"] = index + 1
-            members[key], spans, index = _scan_cells(text, index + 1)
-        else:
-            start = index
-            members[key], index = _DECODER.raw_decode(text, index)
-            members[f"#{key}"] = (start, index)
-        index = _skip(text, index)
-        if text[index] == ",":
-            index = _skip(text, index + 1)
-        elif text[index] != "}":
-            raise ValueError("no comma")
-    if _skip(text, index + 1) != len(text):
-        raise ValueError("something behind the end")
-    return members, spans
-
-
-def _scan_cells(text: str, index: int) -> tuple[list[Any], list[tuple[int, int]], int]:
-    cells: list[Any] = []
-    spans: list[tuple[int, int]] = []
-    index = _skip(text, index)
-    while text[index] != "]":
-        cell, end = _DECODER.raw_decode(text, index)
-        cells.append(cell)
-        spans.append((index, end))
-        index = _skip(text, end)
-        if text[index] == ",":
-            index = _skip(text, index + 1)
-        elif text[index] != "]":
-            raise ValueError("no comma")
-    return cells, spans, index + 1
-
-
-def _check_format(members: dict[str, Any]) -> int:
+def _check_format(found: Scanned) -> int:
+    members = found.members
     major, minor = members.get("nbformat"), members.get("nbformat_minor", 0)
     if not isinstance(major, int) or isinstance(major, bool):
         raise NotANotebook("This is not a notebook: it does not say of which format it is.")
@@ -321,8 +264,7 @@ def _check_format(members: dict[str, Any]) -> int:
             f"This notebook is of the old format {major}. "
             "Open and save it in JupyterLab once, which brings it to format 4."
         )
-    cells = members.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+    if found.cells is None or not all(isinstance(cell.data, dict) for cell in found.cells):
         raise NotANotebook("This is not a notebook: it has no list of cells.")
     return minor if isinstance(minor, int) and not isinstance(minor, bool) else 0
 

@@ -6,6 +6,7 @@ notebook open, else the file), compared with what is there at that very moment.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -196,7 +197,8 @@ class Review:
             if chosen:
                 parts = [set(record.baseline.cells) for record in chosen]
                 cells = await self._read(path, parts)
-                target = undo_parts([record.baseline for record in chosen], parts, cells)
+                baselines = [record.baseline for record in chosen]
+                target = await asyncio.to_thread(undo_parts, baselines, parts, cells)
                 found.append((path, cells, target))
         return found
 
@@ -250,8 +252,8 @@ class Review:
         while True:
             attempt += 1
             cells = await self._read(document.path, parts)
-            target = undo_parts(baselines, parts, cells, force=force)
-            back = put_back(cells, target)
+            target = await asyncio.to_thread(undo_parts, baselines, parts, cells, force=force)
+            back = await asyncio.to_thread(put_back, cells, target)
             try:
                 if back.changes:
                     await document.put_back(back.changes, back.expect, op_id=new_id("undo"))

@@ -16,7 +16,7 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from ..protocol import frames
-from ..protocol.codec import from_json, to_json
+from ..protocol.codec import to_json
 from ..protocol.errors import AgentError, BadFrame, ErrorInfo, NotAllowed
 from ..protocol.messages import new_id
 from ..protocol.tools import Mode
@@ -25,6 +25,7 @@ from .errors import internal_error
 from .identity import UNASKED_MODES
 from .outbox import Outbox
 from .permissions import required
+from .reading import read_frame
 
 if TYPE_CHECKING:
     from ..runtime.manager import SessionManager
@@ -101,7 +102,7 @@ class Connection:
     def receive(self, data: str | bytes) -> None:
         """Take a frame from the client."""
         try:
-            frame = from_json(frames.ClientFrame, data)
+            frame = read_frame(data)
         except BadFrame as error:
             self._refuse(data, error)
             return

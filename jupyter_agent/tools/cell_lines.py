@@ -37,7 +37,7 @@ def facts_of(
 ) -> CellFacts:
     """Gather what is known of a notebook's cells."""
     records: dict[str, CellRecord] = {}
-    for record in runs.values():
+    for record in list(runs.values()):  # the loop may add one meanwhile
         if record.path == state.path:
             records.update({cell.cell_id: cell for cell in record.run.cells})
     python = state.language in (None, "python")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, cast
 
@@ -68,37 +69,29 @@ class EditCells(WorkspaceTool):
 
     async def preview(self, arguments: EditCellsArguments) -> Preview:
         path, _, state = await self._open(arguments.notebook)
-        batch = self._plan(arguments, path, state)
+        batch = await self._plan(arguments, path, state)
         facts = [("notebook", path)]
         facts += [(f"cell {item.id}", fingerprint(item)) for item in batch.expect]
         runs = arguments.run == "changed"
-        title = plan_title(batch, state, then="run them" if runs else "")
+        title, blocks = await asyncio.to_thread(
+            lambda: (
+                plan_title(batch, state, then="run them" if runs else ""),
+                plan_blocks(batch, state),
+            )
+        )
         if runs:
             facts.append(("kernel", (await self._kernel(path)).kernel_id or ""))
-        return Preview(title=title, blocks=plan_blocks(batch, state), bound_to=tuple(facts))
+        return Preview(title=title, blocks=blocks, bound_to=tuple(facts))
 
     async def run(self, arguments: EditCellsArguments, context: ToolCallContext) -> ToolOutput:
         path, document, state = await self._open(arguments.notebook)
-        batch = self._plan(arguments, path, state)
-        content = Content()
-        if not batch.changes:
-            content.add("nothing to change: the cells are so already")
-            result = None
-        else:
+        batch = await self._plan(arguments, path, state)
+        result: ApplyResult | None = None
+        warned: list[str] = []
+        if batch.changes:
             warned = await self._syntax(batch, state)
             result = await self._apply(document, batch, state, context)
-            content.add("\n".join(result_lines(batch, state, result)))
-            for warning in warned:
-                content.add(f"warning: syntax error in {warning}")
-        after = _merged(state, result)
-        changed = edited_cells(batch, after)
-        output = ToolOutput(
-            content=content.parts,
-            title=plan_title(batch, state, past=True),
-            summary=_summary(batch),
-            cells=result_references(batch, state, after),
-            preview=plan_blocks(batch, state),
-        )
+        after, changed, output = await asyncio.to_thread(_told, batch, state, result, warned)
         if arguments.run != "changed" or not changed:
             return output
         return await self._run_changed(output, after, changed, arguments, context)
@@ -129,15 +122,16 @@ class EditCells(WorkspaceTool):
             title=report.title,
         )
 
-    def _plan(self, arguments: EditCellsArguments, path: str, state: NotebookState) -> Plan:
+    async def _plan(self, arguments: EditCellsArguments, path: str, state: NotebookState) -> Plan:
         """Plan the batch; what a refusal shows the model counts as read."""
         if state.read_only:
             raise NotebookReadOnly(f"{path} is read-only. Nothing was applied.")
         memory = self._workspace.memory
-        known: Mapping[str, CellState] = memory.cells.get(path, {})
+        known: Mapping[str, CellState] = dict(memory.cells.get(path, {}))
         provenance = cast("dict[str, JsonValue] | None", _provenance(self._workspace.provenance()))
         try:
-            return plan(arguments.ops, state, known, provenance=provenance)
+            # In a large notebook this takes a while, in which the server must answer others.
+            return await asyncio.to_thread(plan, arguments.ops, state, known, provenance=provenance)
         except AgentError as error:
             self._show(path, state, error)
             raise
@@ -173,7 +167,7 @@ class EditCells(WorkspaceTool):
         except StaleCells as error:
             self._show(document.path, await document.read(), error)
             raise
-        wrong = unconfirmed_ids(state.cells, batch.changes, result)
+        wrong = await asyncio.to_thread(unconfirmed_ids, state.cells, batch.changes, result)
         if wrong:
             raise Unconfirmed(
                 f"Applied, but read back differently: {', '.join(wrong)}. "
@@ -195,6 +189,28 @@ class EditCells(WorkspaceTool):
 
 def _provenance(noted: dict[str, str] | None) -> dict[str, Any] | None:
     return {"jupyter_agent": noted} if noted else None
+
+
+def _told(
+    batch: Plan, state: NotebookState, result: ApplyResult | None, warned: Sequence[str]
+) -> tuple[NotebookState, list[CellState], ToolOutput]:
+    """Return the notebook after the edit, the cells that were written, and what is told of it."""
+    content = Content()
+    if result is None:
+        content.add("nothing to change: the cells are so already")
+    else:
+        content.add("\n".join(result_lines(batch, state, result)))
+    for warning in warned:
+        content.add(f"warning: syntax error in {warning}")
+    after = _merged(state, result)
+    output = ToolOutput(
+        content=content.parts,
+        title=plan_title(batch, state, past=True),
+        summary=_summary(batch),
+        cells=result_references(batch, state, after),
+        preview=plan_blocks(batch, state),
+    )
+    return after, edited_cells(batch, after), output
 
 
 def _merged(state: NotebookState, result: ApplyResult | None) -> NotebookState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -44,6 +45,28 @@ class NotebookOverview(WorkspaceTool):
         path, _, state = await self._open(arguments.notebook)
         kernel = await self._kernel(path)
         restored = kernel.state in ("none", "dead")
+        # A large notebook takes seconds, in which the server must answer others.
+        text, shown = await asyncio.to_thread(
+            self._listed, state, path, arguments, kernel, restored=restored
+        )
+        self._workspace.memory.remember(path, shown)
+        count = len(state.cells)
+        return text_output(
+            text,
+            title="Looked at the notebook",
+            summary=f"{count} cell{'' if count == 1 else 's'}",
+        )
+
+    def _listed(
+        self,
+        state: NotebookState,
+        path: str,
+        arguments: OverviewArguments,
+        kernel: KernelStatus,
+        *,
+        restored: bool,
+    ) -> tuple[str, list[CellState]]:
+        """Return the list, and the cells whose source it shows whole."""
         facts = facts_of(state, self._workspace.runs, restored=restored)
         chosen = [
             cell
@@ -65,13 +88,7 @@ class NotebookOverview(WorkspaceTool):
             lines.append(entry)
             if whole:
                 shown.append(cell)
-        self._workspace.memory.remember(path, shown)
-        count = len(state.cells)
-        return text_output(
-            "\n".join(lines),
-            title="Looked at the notebook",
-            summary=f"{count} cell{'' if count == 1 else 's'}",
-        )
+        return "\n".join(lines), shown
 
     def _wanted(
         self, cell: CellState, path: str, arguments: OverviewArguments, facts: CellFacts

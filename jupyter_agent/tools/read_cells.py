@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -10,12 +11,13 @@ from pydantic import Field, field_validator
 
 from ..digest.limits import DEFAULT_LIMITS, Limits
 from ..digest.outputs import digest_outputs, output_slice
-from ..notebook.cells import label_of, reference, resolve_id
+from ..notebook.cells import Ids, label, reference
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.rpc import CellState, NotebookState
 from .base import Preview, ToolCallContext, ToolOutput, as_list, text_output
-from .cell_lines import CellFacts, cell_line, facts_of
+from .cell_lines import cell_line, facts_of
 from .content import Content
+from .workspace import RunRecord
 from .workspace_tool import NotebookArguments, WorkspaceTool, join_words
 
 BRIEF = Limits(stream=1_500, call=12_000, images=2)
@@ -68,47 +70,48 @@ class ReadCells(WorkspaceTool):
 
     async def preview(self, arguments: ReadCellsArguments) -> Preview:
         path, _, state = await self._open(arguments.notebook)
-        wanted = _resolve(arguments.ids, state)
-        return Preview(title=f"Read {_labels(wanted, state)}", bound_to=(("notebook", path),))
+        cells = await asyncio.to_thread(_resolve, arguments.ids, state)
+        return Preview(title=f"Read {_labels(cells)}", bound_to=(("notebook", path),))
 
     async def run(self, arguments: ReadCellsArguments, context: ToolCallContext) -> ToolOutput:
         path = self._workspace.notebook_path(arguments.notebook)
         document = await self._workspace.document(path)
         state = await document.read()
-        wanted = _resolve(arguments.ids, state)
+        cells = await asyncio.to_thread(_resolve, arguments.ids, state)
         if arguments.outputs != "none" or arguments.output_index is not None:
-            state = await document.read(tuple(wanted))
-            wanted = _resolve(arguments.ids, state)
-        by_id = {cell.id: cell for cell in state.cells}
-        cells = [by_id[cell_id] for cell_id in wanted]
+            state = await document.read(tuple(cell.id for _, cell in cells))
+            cells = await asyncio.to_thread(_resolve, arguments.ids, state)
         if arguments.output_index is not None:
             text = output_slice(
-                cells[0].outputs or (), arguments.output_index, arguments.offset, _SLICE
+                cells[0][1].outputs or (), arguments.output_index, arguments.offset, _SLICE
             )
-            return text_output(text, title=f"Read output of {_labels(wanted[:1], state)}")
-        facts = facts_of(state, self._workspace.runs)
+            return text_output(text, title=f"Read output of {_labels(cells[:1])}")
         content, read = await asyncio.to_thread(
-            _content, cells, arguments, facts, state, vision=self._workspace.vision
+            _content,
+            [cell for _, cell in cells],
+            arguments,
+            self._workspace.runs,
+            state,
+            vision=self._workspace.vision,
         )
         self._workspace.memory.remember(path, read)
         return ToolOutput(
             content=content,
-            title=f"Read {_labels(wanted, state)}",
-            cells=tuple(
-                reference(cell, facts.numbers[cell.id], "read", path=path) for cell in cells
-            ),
+            title=f"Read {_labels(cells)}",
+            cells=tuple(reference(cell, number, "read", path=path) for number, cell in cells),
         )
 
 
 def _content(
     cells: list[CellState],
     arguments: ReadCellsArguments,
-    facts: CellFacts,
+    runs: Mapping[str, RunRecord],
     state: NotebookState,
     *,
     vision: bool,
 ) -> tuple[tuple[TextPart | ImagePart, ...], list[CellState]]:
     """Return what the model reads, and the cells whose source that holds whole."""
+    facts = facts_of(state, runs)
     content = Content()
     limits = BRIEF if arguments.outputs == "brief" else DEFAULT_LIMITS
     counts = {
@@ -136,13 +139,21 @@ def _content(
     return content.parts, read
 
 
-def _resolve(ids: list[str], state: NotebookState) -> list[str]:
-    known = [cell.id for cell in state.cells]
-    return list(dict.fromkeys(resolve_id(given, known) for given in ids))
+# A cell and its place, from 1.
+Placed = tuple[int, CellState]
 
 
-def _labels(ids: list[str], state: NotebookState) -> str:
-    labels = [label_of(cell_id, state.cells) for cell_id in ids]
+def _resolve(ids: list[str], state: NotebookState) -> list[Placed]:
+    """Return the cells that are meant, each once."""
+    placed: dict[str, Placed] = {}
+    for number, cell in enumerate(state.cells, 1):
+        placed.setdefault(cell.id, (number, cell))
+    known = Ids(placed)
+    return [placed[one] for one in dict.fromkeys(known.resolve(given) for given in ids)]
+
+
+def _labels(cells: list[Placed]) -> str:
+    labels = [label(cell, number) for number, cell in cells]
     return join_words(labels) if len(labels) <= 4 else f"{len(labels)} cells"
 
 

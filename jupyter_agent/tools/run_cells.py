@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..notebook.cells import fingerprint, label_of, resolve_id
+from ..notebook.cells import Ids, fingerprint, label, label_of
 from ..protocol.errors import AgentError, EditRefused, StaleCells
 from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission, PreviewBlock
@@ -70,21 +72,25 @@ class RunCells(WorkspaceTool):
 
     async def preview(self, arguments: RunCellsArguments) -> Preview:
         path, _, state = await self._open(arguments.notebook)
-        cells = self._chosen(arguments, state)
         kernel = await self._kernel(path)
+        facts = (("notebook", path), ("kernel", kernel.kernel_id or ""))
+        return await asyncio.to_thread(self._shown, arguments, state, facts)
+
+    def _shown(
+        self, arguments: RunCellsArguments, state: NotebookState, facts: tuple[tuple[str, str], ...]
+    ) -> Preview:
+        cells = self._chosen(arguments, state)
+        blocks = run_blocks(cells, state)
+        names = join_words([block.label or "" for block in blocks]) if len(cells) <= 4 else None
         return Preview(
-            title=f"Run {run_labels(cells, state)}",
-            blocks=tuple(run_block(cell, state) for cell in cells),
-            bound_to=(
-                ("notebook", path),
-                ("kernel", kernel.kernel_id or ""),
-                *((f"cell {cell.id}", fingerprint(cell)) for cell in cells),
-            ),
+            title=f"Run {names or f'{len(cells)} cells'}",
+            blocks=blocks,
+            bound_to=(*facts, *((f"cell {cell.id}", fingerprint(cell)) for cell in cells)),
         )
 
     async def run(self, arguments: RunCellsArguments, context: ToolCallContext) -> ToolOutput:
         _, _, state = await self._open(arguments.notebook)
-        cells = self._chosen(arguments, state)
+        cells = await asyncio.to_thread(self._chosen, arguments, state)
         _check_allowed(cells, context)
         report = await run_and_report(
             self._workspace,
@@ -110,7 +116,8 @@ class RunCells(WorkspaceTool):
             stale = facts_of(state, self._workspace.runs).stale
             return [cell for cell in code if cell.id in stale]
         known = [cell.id for cell in state.cells]
-        wanted = list(dict.fromkeys(resolve_id(given, known) for given in arguments.ids))
+        ids = Ids(known)
+        wanted = list(dict.fromkeys(ids.resolve(given) for given in arguments.ids))
         if arguments.scope == "above":
             above = set(known[: known.index(wanted[0])])
             return [cell for cell in code if cell.id in above and cell.source.strip()]
@@ -138,18 +145,16 @@ def _check_allowed(cells: list[CellState], context: ToolCallContext) -> None:
         )
 
 
-def run_labels(cells: list[CellState], state: NotebookState) -> str:
-    """Return cells to be run in people's words."""
-    labels = [label_of(cell.id, state.cells) for cell in cells]
-    return join_words(labels) if len(labels) <= 4 else f"{len(labels)} cells"
-
-
-def run_block(cell: CellState, state: NotebookState) -> PreviewBlock:
-    """Return the exact code of a cell that is to run."""
-    return PreviewBlock(
-        kind="code",
-        text=cell.source,
-        label=label_of(cell.id, state.cells),
-        language=state.language,
-        cell_id=cell.id,
+def run_blocks(cells: Sequence[CellState], state: NotebookState) -> tuple[PreviewBlock, ...]:
+    """Return the exact code of the cells that are to run, each under its name for people."""
+    labels = {cell.id: label(cell, number) for number, cell in enumerate(state.cells, 1)}
+    return tuple(
+        PreviewBlock(
+            kind="code",
+            text=cell.source,
+            label=labels[cell.id],
+            language=state.language,
+            cell_id=cell.id,
+        )
+        for cell in cells
     )

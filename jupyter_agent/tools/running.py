@@ -114,7 +114,7 @@ async def report(workspace: Workspace, run: Run, path: str) -> RunReport:
     """Say where a run stands: a line and a digest for each cell, hints, how to go on."""
     document = await workspace.document(path)
     state = await document.read()
-    facts = facts_of(state, workspace.runs)
+    facts = await asyncio.to_thread(facts_of, state, workspace.runs)
     by_id = {cell.id: cell for cell in state.cells}
     content = Content()
     # As it is now: the run goes on while its images are looked at.

@@ -8,11 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..notebook.cells import fingerprint, label, reference
-from ..protocol.rpc import CellState
+from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission
 from .base import Preview, ToolCallContext, ToolOutput
 from .content import Content, without_handles
-from .run_cells import NothingToRun, run_block
+from .run_cells import NothingToRun, run_blocks
 from .verification import Bounds, code_cells, verify
 from .verification_report import report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool
@@ -40,17 +40,7 @@ class VerifyNotebook(WorkspaceTool):
 
     async def preview(self, arguments: VerifyNotebookArguments) -> Preview:
         path, _, state = await self._open(arguments.notebook)
-        cells = _cells(code_cells(state))
-        many = "the code cell" if len(cells) == 1 else f"all {len(cells)} code cells"
-        return Preview(
-            title=f"Run {many} in a new kernel, and compare the results",
-            blocks=tuple(run_block(cell, state) for cell in cells),
-            bound_to=(
-                ("notebook", path),
-                ("kernelspec", state.kernel_name or ""),
-                *((f"cell {cell.id}", fingerprint(cell)) for cell in cells),
-            ),
-        )
+        return await asyncio.to_thread(_shown, state, path)
 
     async def run(self, arguments: VerifyNotebookArguments, context: ToolCallContext) -> ToolOutput:
         path = self._workspace.notebook_path(arguments.notebook)
@@ -90,3 +80,17 @@ def _cells(cells: list[CellState]) -> list[CellState]:
     if not cells:
         raise NothingToRun("The notebook has no code cell to run.")
     return cells
+
+
+def _shown(state: NotebookState, path: str) -> Preview:
+    cells = _cells(code_cells(state))
+    many = "the code cell" if len(cells) == 1 else f"all {len(cells)} code cells"
+    return Preview(
+        title=f"Run {many} in a new kernel, and compare the results",
+        blocks=run_blocks(cells, state),
+        bound_to=(
+            ("notebook", path),
+            ("kernelspec", state.kernel_name or ""),
+            *((f"cell {cell.id}", fingerprint(cell)) for cell in cells),
+        ),
+    )
