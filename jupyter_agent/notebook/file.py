@@ -185,6 +185,7 @@ class FileNotebook:
         state = notebook_state(
             notebook, self.path, revision=self._revision, outputs=outputs, read_only=read_only
         )
+        notebook.free()
         if outputs == "none":
             states.put(version, state)
         return state
@@ -198,6 +199,7 @@ class FileNotebook:
         written, notes = self._change(lambda found: change_notebook(found, changes, expect))
         result = apply_result(written, changes, revision=self._revision, notes=notes)
         self._applied.put(op_id, result)
+        written.free()
         return result
 
     def _set_outputs(

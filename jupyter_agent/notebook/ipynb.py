@@ -62,8 +62,8 @@ class NotebookFile:
     was_empty: bool = False
     repairs: list[str] = field(default_factory=list)
 
-    def __del__(self) -> None:
-        """Free the cells one by one: a hundred megabytes at once hold up all other threads."""
+    def free(self) -> None:
+        """Give up the cells one by one: a hundred megabytes at once hold up all other threads."""
         while self.cells:
             self.cells.pop()
 
