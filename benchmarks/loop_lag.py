@@ -311,11 +311,7 @@ async def watched(folder: Path, size: str, backend: str, *, verbose: bool) -> di
     if page is not None:
         connect(page, manager, tabs)
     before = resident()
-    idle = Watch()
-    idle.start()
-    await asyncio.sleep(1)
-    await idle.stop()
-
+    idle = await watched_idle()
     watch = Watch()
     places: list[tuple[str, int, float]] = []
     played.on_step = lambda name: places.append((name, len(watch.waits), time.perf_counter()))
@@ -336,10 +332,7 @@ async def watched(folder: Path, size: str, backend: str, *, verbose: bool) -> di
     if failed or played.turn < len(steps(count)):
         raise RuntimeError(f"the work was not done: {failed or events[-3:]}")
     if verbose:
-        for (name, start, begun), (_, end, ended) in pairwise(places):
-            worst = 1000 * max(watch.own[start:end], default=0)
-            wall = 1000 * max(watch.waits[start:end], default=0)
-            print(f"    {name:<30} {ended - begun:6.2f} s  longest {worst:6.1f} of {wall:6.1f} ms")
+        print_steps(places, watch)
     await manager.aclose()
     del session, manager, played
     events.clear()
@@ -356,6 +349,23 @@ async def watched(folder: Path, size: str, backend: str, *, verbose: bool) -> di
         "peak": watch.peak,
         "after": resident(),
     }
+
+
+async def watched_idle() -> Watch:
+    """Watch the loop for a second in which it has nothing to do."""
+    idle = Watch()
+    idle.start()
+    await asyncio.sleep(1)
+    await idle.stop()
+    return idle
+
+
+def print_steps(places: list[tuple[str, int, float]], watch: Watch) -> None:
+    """Print how long each step took, and the longest wait in it."""
+    for (name, start, begun), (_, end, ended) in pairwise(places):
+        worst = 1000 * max(watch.own[start:end], default=0)
+        wall = 1000 * max(watch.waits[start:end], default=0)
+        print(f"    {name:<30} {ended - begun:6.2f} s  longest {worst:6.1f} of {wall:6.1f} ms")
 
 
 def connect(page: TabOfCells, manager: Any, tabs: Tabs) -> None:
