@@ -35,6 +35,8 @@ from jupyter_agent.protocol.models import ModelInfo
 from jupyter_agent.providers.replay import EVERYTHING, Call, Say, ScriptedProvider
 from jupyter_agent.runtime.access import Access, ModelAccess
 from jupyter_agent.runtime.build import build_manager
+from jupyter_agent.runtime.manager import SessionManager
+from jupyter_agent.runtime.session import Session
 from jupyter_agent.server.browser import Tabs
 from jupyter_agent.server.connection import Client, Connection
 from jupyter_agent.server.outbox import Outbox
@@ -287,15 +289,10 @@ class Played(ModelAccess):
         return [call]
 
 
-async def watched(folder: Path, size: str, backend: str, *, verbose: bool) -> dict[str, Any]:
-    """Do the work on one notebook and return what was seen."""
-    put_first()
-    count, output_size, aim = SIZES[size]
-    cells = make_cells(count, output_size)
-    write_notebook(folder / PATH, cells)
-    page = TabOfCells(cells) if backend == "tab" else None
-    del cells
-    gc.collect()
+async def prepared(
+    folder: Path, page: TabOfCells | None, count: int
+) -> tuple[SessionManager, Session, Played]:
+    """Return a manager, a session for the notebook, and the model that will do the work."""
     settings = Settings(discover_local_servers=False, allowed_modes=("ask", "auto"))
     tabs = Tabs(folder)
     manager = build_manager(
@@ -310,6 +307,19 @@ async def watched(folder: Path, size: str, backend: str, *, verbose: bool) -> di
     session = await manager.get(made.id, owner="me")
     if page is not None:
         connect(page, manager, tabs)
+    return manager, session, played
+
+
+async def watched(folder: Path, size: str, backend: str, *, verbose: bool) -> dict[str, Any]:
+    """Do the work on one notebook and return what was seen."""
+    put_first()
+    count, output_size, aim = SIZES[size]
+    cells = make_cells(count, output_size)
+    write_notebook(folder / PATH, cells)
+    page = TabOfCells(cells) if backend == "tab" else None
+    del cells
+    gc.collect()
+    manager, session, played = await prepared(folder, page, count)
     before = resident()
     idle = await watched_idle()
     watch = Watch()
