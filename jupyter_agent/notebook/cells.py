@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from ..protocol.rpc import CellState, Expected
 from ..protocol.tools import CellAction, CellRef
 
 SHORTEST_ID = 8
+_ANY_LINE_END = "(?:\r\n|\r|\n)"
+_LINE_END = re.compile(_ANY_LINE_END)
 _ID_SLIPS = re.compile(r"^(?:id\s*[=:]\s*|cell[-_ ]?id\s*[=:]\s*|#)|[`\"'\s]")
 
 
@@ -152,9 +155,45 @@ def first_line(source: str, width: int = 80) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def source_lines(source: str) -> list[str]:
+    """Return a source's lines without their ends; an empty source has none.
+
+    Lines end as editors have it: with LF, CRLF or CR, and with no other character.
+    """
+    return _LINE_END.split(source) if source else []
+
+
 def line_count(source: str) -> int:
     """Return the number of lines; an empty source has none."""
-    return source.count("\n") + 1 if source else 0
+    return len(source_lines(source))
+
+
+def line_end(source: str) -> str:
+    """Return what ends most lines of a source; LF where it has one line."""
+    found = Counter(_LINE_END.findall(source)).most_common(1)
+    return found[0][0] if found else "\n"
+
+
+def with_line_ends(text: str, end: str) -> str:
+    """Return a text with all of its lines ended in the same way."""
+    return _LINE_END.sub(lambda _: end, text)
+
+
+def any_line_ends(text: str) -> re.Pattern[str]:
+    """Return a pattern that finds a text, however its lines end."""
+    return re.compile(_ANY_LINE_END.join(re.escape(line) for line in _LINE_END.split(text)))
+
+
+def locks(cell: CellState) -> tuple[str, ...]:
+    """Return how a cell is protected: `not-editable`, `not-deletable`, `locked` (nbgrader's)."""
+    metadata = cell.metadata or {}
+    nbgrader = metadata.get("nbgrader")
+    found = {
+        "not-editable": metadata.get("editable") is False,
+        "not-deletable": metadata.get("deletable") is False,
+        "locked": isinstance(nbgrader, dict) and nbgrader.get("locked") is True,
+    }
+    return tuple(name for name, holds in found.items() if holds)
 
 
 def output_kinds(outputs: Iterable[dict[str, Any]]) -> tuple[str, ...]:

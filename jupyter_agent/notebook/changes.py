@@ -196,13 +196,15 @@ def _set_type(cells: list[CellState], change: SetCellType) -> None:
     cell = cells[index]
     if cell.cell_type == change.cell_type:
         return
+    # Markdown and raw cells may both hold attachments.
+    kept = cell.attachments if change.cell_type != "code" else None
     cells[index] = replace(
         cell,
         cell_type=change.cell_type,
         execution_count=None,
         output_kinds=(),
         outputs=() if change.cell_type == "code" else None,
-        attachments=change.attachments,
+        attachments=kept if change.attachments is None else change.attachments,
     )
 
 

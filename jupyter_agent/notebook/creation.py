@@ -10,7 +10,7 @@ from typing import Any
 from ..protocol.errors import EditRefused, NotebookError, NotebookReadOnly
 from ..protocol.rpc import CellState
 from .disk import FULL, READ_ONLY, Disk, create_atomically
-from .ipynb import encodable
+from .layout import encodable
 from .lines import split_texts
 
 

@@ -25,7 +25,18 @@ from ..protocol.rpc import (
     SetCellType,
     SetSource,
 )
-from .cells import Ids, expected, label, resolve_id, same
+from .cells import (
+    Ids,
+    any_line_ends,
+    expected,
+    label,
+    line_count,
+    line_end,
+    locks,
+    resolve_id,
+    same,
+    with_line_ends,
+)
 from .changes import Cells, apply_changes
 from .diff import count_lines
 from .operations import EditOp
@@ -147,6 +158,7 @@ class _Planner:
             self._insert(op)
             return
         cell = self._cell(op)
+        self._refuse_if_locked(cell, op)
         if cell.id in self._start:
             self._expect.setdefault(cell.id, expected(self._start[cell.id]))
         _EDITS[op.op](self, op, cell)
@@ -208,6 +220,17 @@ class _Planner:
         index = ids.index(anchor)
         return ids[index - 1] if index else None
 
+    def _refuse_if_locked(self, cell: CellState, op: EditOp) -> None:
+        """Refuse what the person or a course has forbidden in the cell's metadata."""
+        found = locks(cell)
+        forbidden = [name for name in found if op.op in _FORBIDS[name]]
+        if forbidden:
+            raise EditRefused(
+                f"{self._label(cell.id)} is protected: its metadata say "
+                f"{' and '.join(_LOCK_WORDS[name] for name in forbidden)}. Leave it as it is; "
+                "only the person can lift that."
+            )
+
     def _must_have_read(self, cell: CellState) -> None:
         if cell.id in self._start and cell.id not in self._known:
             raise EditRefused(
@@ -262,28 +285,31 @@ class _Planner:
 
     def _replace(self, op: EditOp, cell: CellState) -> None:
         self._must_have_read(cell)
-        source = op.source or ""
+        source = with_line_ends(op.source or "", line_end(cell.source))
         check_source(source, cell.cell_type, cell.source)
         self._set_source(op, cell, source)
 
     def _str_replace(self, op: EditOp, cell: CellState) -> None:
         old, new = op.old or "", op.new or ""
-        count = cell.source.count(old) if old else 0
         if not old:
             raise EditRefused("`old` is empty; give the text to replace.")
-        if count == 0:
+        found = list(any_line_ends(old).finditer(cell.source))
+        if not found:
             check_markers(old, cell.source)
             raise EditRefused(
                 f"`old` does not occur in {self._label(cell.id)}; its source is shown here.",
                 details={"cells": {cell.id: cell.source}},
             )
-        if count > 1 and not op.all:
+        if len(found) > 1 and not op.all:
             raise EditRefused(
-                f"`old` occurs {count} times in {self._label(cell.id)} (lines "
-                f"{_lines_of(cell.source, old)}); give more of the text around it, or all=true."
+                f"`old` occurs {len(found)} times in {self._label(cell.id)} (lines "
+                f"{_lines_of(cell.source, [match.start() for match in found])}); give more of the "
+                "text around it, or all=true."
             )
-        check_source(cell.source.replace(old, new), cell.cell_type, cell.source)
-        self._set_source(op, cell, cell.source.replace(old, new))
+        written = with_line_ends(new, line_end(cell.source))
+        source = any_line_ends(old).sub(lambda _: written, cell.source)
+        check_source(source, cell.cell_type, cell.source)
+        self._set_source(op, cell, source)
 
     def _delete(self, op: EditOp, cell: CellState) -> None:
         self._must_have_read(cell)
@@ -309,6 +335,18 @@ class _Planner:
         self._record(op, cell.id, None if empty else ClearOutputs(id=cell.id))
 
 
+_LOCK_WORDS = {
+    "not-editable": '"editable": false',
+    "not-deletable": '"deletable": false',
+    "locked": '"locked": true (nbgrader)',
+}
+_WRITES = frozenset({"replace", "str_replace", "set_type"})
+# A change of type takes the cell away and puts another in its place, for Jupyter too.
+_FORBIDS = {
+    "not-editable": _WRITES,
+    "not-deletable": frozenset({"delete", "set_type"}),
+    "locked": _WRITES | {"delete"},
+}
 _EDITS: dict[str, Callable[[_Planner, EditOp, CellState], None]] = {
     "replace": _Planner._replace,
     "str_replace": _Planner._str_replace,
@@ -319,10 +357,5 @@ _EDITS: dict[str, Callable[[_Planner, EditOp, CellState], None]] = {
 }
 
 
-def _lines_of(source: str, text: str) -> str:
-    lines: list[str] = []
-    start = source.find(text)
-    while start >= 0 and len(lines) < 10:
-        lines.append(str(source.count("\n", 0, start) + 1))
-        start = source.find(text, start + max(1, len(text)))
-    return ", ".join(lines)
+def _lines_of(source: str, places: Sequence[int]) -> str:
+    return ", ".join(str(max(1, line_count(source[:place]))) for place in places[:10])

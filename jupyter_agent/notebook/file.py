@@ -269,7 +269,8 @@ class FileNotebook:
         data = self._before_save(json.loads(ipynb.render(notebook)))
         if data is None:
             return None
-        changed = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        end = "" if notebook.tail.endswith("}") else notebook.layout.newline
+        changed = notebook.layout.dump(data) + end
         ipynb.parse(changed)
         return changed
 

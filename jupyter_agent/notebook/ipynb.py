@@ -8,14 +8,14 @@ the cell is touched. Nothing here reads or writes files.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from ..protocol.errors import NotANotebook
 from ..protocol.rpc import CellState, CellType
 from .cells import output_kinds
+from .layout import Layout, layout_of, ordered, patched
 from .scanning import Scanned, scan
 
 MAJOR = 4
@@ -27,7 +27,7 @@ class FileCell:
     """A cell of a file: its data, and the text it was read from (None once it was changed).
 
     `made_up` tells that the id is not in the file; `lead` is the text between the cell before
-    and this one, as it was read.
+    and this one, as it was read; `origin` the text of a cell that was changed.
     """
 
     id: str
@@ -35,10 +35,12 @@ class FileCell:
     text: str | None
     made_up: bool = False
     lead: str | None = None
+    origin: str | None = None
 
     def touch(self) -> None:
         """Give up the text; the id becomes part of the data."""
-        self.text = None
+        if self.text is not None:
+            self.origin, self.text = self.text, None
         if self.data.get("id") != self.id:
             self.data = _with_id(self.data, self.id)
             self.made_up = False
@@ -59,6 +61,7 @@ class NotebookFile:
     metadata: dict[str, Any]
     minor_place: tuple[str, int, int]
     gap: str = ",\n  "
+    layout: Layout = field(default_factory=Layout)
     was_empty: bool = False
     repairs: list[str] = field(default_factory=list)
 
@@ -95,6 +98,7 @@ def parse(text: str | Iterable[str]) -> NotebookFile:
         metadata=metadata if isinstance(metadata, dict) else {},
         minor_place=found.places.get("nbformat_minor", (part, end, end)),
         was_empty=not scanned,
+        layout=layout_of(found.head, found.tail, [cell.text for cell in scanned]),
     )
     for cell, (cell_id, made_up) in zip(scanned, _ids([one.data for one in scanned]), strict=True):
         parsed.cells.append(
@@ -109,10 +113,13 @@ def _gap(notebook: NotebookFile) -> str:
     leads = [cell.lead for cell in notebook.cells if cell.lead is not None]
     if leads:
         return leads[0]
-    newline = "\r\n" if "\r\n" in notebook.head[:200] else "\n"
-    texts = (notebook.head.lstrip(), *(cell.text or "" for cell in notebook.cells))
-    has_lines = any("\n" in text for text in (*texts, notebook.tail.rstrip()))
-    return f",{newline}  " if has_lines else ", "
+    layout = notebook.layout
+    if layout.indent is None:
+        return "," if layout.colon == ":" else ", "
+    if notebook.cells:  # one: the next stands where it does
+        margin = notebook.head[len(notebook.head.rstrip(" \t")) :]
+        return f",{layout.newline}{margin}"
+    return f",{layout.newline}{layout.indent * 2}"
 
 
 def render(notebook: NotebookFile) -> str:
@@ -130,9 +137,9 @@ def pieces(notebook: NotebookFile) -> Iterator[str]:
     for index, cell in enumerate(notebook.cells):
         if index:
             yield gap if cell.lead is None else cell.lead
-        yield cell.text if cell.text is not None else _dump(cell.data, gap)
+        yield cell.text if cell.text is not None else _dump(cell, notebook)
     if around:
-        yield gap[1:-1]
+        yield notebook.layout.newline + (notebook.layout.indent or "")
     yield notebook.tail
 
 
@@ -170,6 +177,18 @@ def new_cell(
         data["outputs"] = []
     data["source"] = split_lines(source)
     return FileCell(id=cell_id, data=data, text=None)
+
+
+def like_the_others(notebook: NotebookFile, cell: FileCell) -> FileCell:
+    """Put a new cell's keys in the order that the file's cells have theirs."""
+    cells = [other for other in notebook.cells if other is not cell]
+    of_its_type = [
+        other for other in cells if other.data.get("cell_type") == cell.data.get("cell_type")
+    ]
+    for other in of_its_type[:1] or cells[:1]:
+        if list(other.data) != sorted(other.data):
+            cell.data = ordered(cell.data, list(other.data))
+    return cell
 
 
 def state_of(cell: FileCell, *, outputs: bool) -> CellState:
@@ -314,24 +333,17 @@ def _is_json(mime: str) -> bool:
 # ---- writing -----------------------------------------------------------------------------------
 
 
-def _dump(data: dict[str, Any], gap: str) -> str:
-    """Write a cell as nbformat does, as far to the right as the file's cells stand."""
-    _, newline, margin = gap.rpartition("\n")
+def _dump(cell: FileCell, notebook: NotebookFile) -> str:
+    """Write a cell as the file's other cells are: their indentation, escapes and order of keys."""
+    layout = notebook.layout
+    if cell.origin is not None:
+        text = patched(cell.origin, cell.data, layout)
+        if text is not None:
+            return text
+    _, newline, margin = notebook.gap.rpartition("\n")
     if not newline:
-        return encodable(data)
-    text = encodable(data, indent=1)
-    newline = "\r\n" if "\r\n" in gap else "\n"
-    return text.replace("\n", newline + margin)
-
-
-def encodable(data: Any, indent: int | str | None = None) -> str:
-    """Return data as JSON, escaped when it holds half a surrogate pair, which UTF-8 cannot."""
-    text = json.dumps(data, ensure_ascii=False, indent=indent)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(data, indent=indent)
-    return text
+        layout = replace(layout, indent=None)
+    return layout.dump(cell.data, margin)
 
 
 def _with_id(data: dict[str, Any], cell_id: str) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..protocol.errors import EditRefused, UnknownCell
-from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
+from ..protocol.rpc import (
+    ApplyResult,
+    CellState,
+    Change,
+    Expected,
+    NotebookState,
+    SetCellType,
+)
 from . import ipynb
 from .changes import apply_changes, check_expected, touched_ids
 from .document import Outputs
@@ -142,7 +149,7 @@ def _carry_out(notebook: NotebookFile, changes: Sequence[Change]) -> None:
                 dict(change.metadata or {}),
                 change.attachments,
             )
-            cells.insert(_place(cells, change.after), made)
+            cells.insert(_place(cells, change.after), ipynb.like_the_others(notebook, made))
             continue
         index = _index(cells, change.id)
         if change.type == "delete":
@@ -151,10 +158,13 @@ def _carry_out(notebook: NotebookFile, changes: Sequence[Change]) -> None:
             cell = cells.pop(index)
             cells.insert(_place(cells, change.after), cell)
         else:
-            _change_cell(cells[index], change)
+            lost = _change_cell(cells[index], change)
+            if lost:
+                notebook.repairs.append(lost)
 
 
-def _change_cell(cell: FileCell, change: Change) -> None:
+def _change_cell(cell: FileCell, change: Change) -> str | None:
+    """Change one cell; returns what the person must know of it, None for nothing."""
     cell.touch()
     data = cell.data
     if change.type == "set_source":
@@ -167,16 +177,30 @@ def _change_cell(cell: FileCell, change: Change) -> None:
                 if change.metadata.get(key, 0) is not None
             }
     elif change.type == "set_type" and data.get("cell_type") != change.cell_type:
-        for key in ("outputs", "execution_count", "attachments"):
-            data.pop(key, None)
-        data["cell_type"] = change.cell_type
-        if change.cell_type == "code":
-            data.update(outputs=[], execution_count=None)
-        elif change.attachments is not None:
-            data["attachments"] = change.attachments
-        cell.data = dict(sorted(data.items()))
+        return _set_type(cell, change)
     elif change.type == "clear_outputs" and data.get("cell_type") == "code":
         data.update(outputs=[], execution_count=None)
+    return None
+
+
+def _set_type(cell: FileCell, change: SetCellType) -> str | None:
+    data = cell.data
+    had = data.get("attachments")
+    for key in ("outputs", "execution_count", "attachments"):
+        data.pop(key, None)
+    data["cell_type"] = change.cell_type
+    lost: str | None = None
+    if change.cell_type == "code":
+        data.update(outputs=[], execution_count=None)
+        if isinstance(had, dict) and had:
+            names = ", ".join(map(str, had))
+            lost = f"Cell {cell.id} lost its attachments ({names}): a code cell cannot hold any."
+    elif change.attachments is not None:
+        data["attachments"] = change.attachments
+    elif had is not None:
+        data["attachments"] = had
+    cell.data = dict(sorted(data.items()))
+    return lost
 
 
 def _index(cells: Sequence[FileCell], cell_id: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..kernel.runner import FINAL, CellRecord
-from ..notebook.cells import label, line_count, short_ids, short_kinds, version
+from ..notebook.cells import label, line_count, locks, short_ids, short_kinds, version
 from ..notebook.dependencies import stale_cells
 from ..protocol.rpc import CellState, NotebookState
 from .workspace import RunRecord
@@ -58,6 +58,7 @@ def facts_of(
 def cell_line(cell: CellState, facts: CellFacts) -> str:
     """Return the line of a cell, such as `[4] id=3fa91c02 v81c0 code 12L ok 0.8s out:png,text`."""
     words = [facts.name(cell), version(cell), cell.cell_type, f"{line_count(cell.source)}L"]
+    words += locks(cell)
     if cell.cell_type == "code":
         words += _run_words(cell, facts)
         if cell.output_kinds:

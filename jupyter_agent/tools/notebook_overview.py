@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from ..kernel.runner import KernelStatus
-from ..notebook.cells import same
+from ..notebook.cells import same, source_lines
 from ..protocol.rpc import CellState, NotebookState
 from .base import Preview, ToolCallContext, ToolOutput, text_output
 from .cell_lines import CellFacts, cell_line, facts_of, has_error
@@ -118,7 +118,7 @@ def _header(state: NotebookState, kernel: KernelStatus) -> str:
 
 def _entry(cell: CellState, facts: CellFacts, preview_lines: int) -> tuple[str, bool]:
     """Return a cell's lines, and whether they hold its whole source."""
-    lines = cell.source.splitlines()
+    lines = source_lines(cell.source)
     cut = [line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in lines]
     preview = cut[:preview_lines]
     whole = preview == lines

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from ..digest.limits import DEFAULT_LIMITS, Limits
 from ..digest.outputs import digest_outputs, output_slice
-from ..notebook.cells import Ids, label, reference
+from ..notebook.cells import Ids, label, line_count, reference, source_lines
 from ..protocol.messages import ImagePart, TextPart
 from ..protocol.rpc import CellState, NotebookState
 from .base import Preview, ToolCallContext, ToolOutput, as_list, text_output
@@ -172,7 +172,7 @@ def _span(lines: str) -> tuple[int, int] | None:
 def _source(cell: CellState, lines: str | None) -> tuple[str, bool]:
     """Return the source, or a part of it with a notice, and whether it is whole."""
     if lines is not None and (span := _span(lines)) is not None:
-        every = cell.source.splitlines()
+        every = source_lines(cell.source)
         part = every[span[0] - 1 : span[1]]
         text = "\n".join(part)[:LONGEST_SOURCE]
         return (
@@ -182,5 +182,5 @@ def _source(cell: CellState, lines: str | None) -> tuple[str, bool]:
     if len(cell.source) <= LONGEST_SOURCE:
         return f"-- source\n{cell.source}", True
     shown = cell.source[:LONGEST_SOURCE]
-    number = shown.count("\n") + 1
+    number = line_count(shown)
     return f'-- source, cut; read on with lines="{number}-{number + 200}"\n{shown}', False

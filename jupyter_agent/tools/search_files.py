@@ -12,6 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..notebook import ipynb
+from ..notebook.cells import source_lines
 from ..protocol.errors import NotANotebook
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import FileMissing, FileRefused, Folder, Target
@@ -99,7 +100,7 @@ def _lines(folder: Folder, target: Target) -> Iterator[tuple[str, str]]:
         return
     for cell in cells:
         source = ipynb.source_of(cell.data)
-        for number, line in enumerate(source.splitlines(), 1):
+        for number, line in enumerate(source_lines(source), 1):
             yield f"cell {cell.id}:{number}", line
 
 

@@ -472,6 +472,25 @@ async def test_attachments_are_given_and_come_with_outputs(stand: Stand) -> None
     assert (found["new"], found[first.id]) == (attached, attached)
 
 
+async def test_attachments_stay_with_a_cell_that_may_hold_them(stand: Stand) -> None:
+    document = stand.document
+    attached: dict[str, Any] = {"a.png": {"image/png": "AAAA"}}
+    made = InsertCell(id="new", cell_type="markdown", source="![]", attachments=attached)
+    await document.apply([made], [], op_id="1")
+    await document.apply([SetCellType(id="new", cell_type="raw")], [], op_id="2")
+    found = {cell.id: cell for cell in (await document.read("all")).cells}
+    assert (found["new"].cell_type, found["new"].attachments) == ("raw", attached)
+    other: dict[str, Any] = {"b.png": {"image/png": "BBBB"}}
+    await document.apply(
+        [SetCellType(id="new", cell_type="markdown", attachments=other)], [], op_id="3"
+    )
+    found = {cell.id: cell for cell in (await document.read("all")).cells}
+    assert found["new"].attachments == other
+    await document.apply([SetCellType(id="new", cell_type="code")], [], op_id="4")
+    found = {cell.id: cell for cell in (await document.read("all")).cells}
+    assert found["new"].attachments is None
+
+
 async def test_outputs_are_replaced_by_id(stand: Stand) -> None:
     outputs = [stream("1\n2\n"), stream("oops\n", name="stderr")]
     await stand.document.set_outputs("second", outputs, 7)

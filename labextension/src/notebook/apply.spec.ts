@@ -50,6 +50,18 @@ function code(id: string, source: string, more: object = {}): object {
 describe('attachments', () => {
   const attachments = { 'a.png': { 'image/png': 'AAAA' } };
 
+  it('stay with a cell that may hold them, unless others are given', () => {
+    apply([{ type: 'insert', id: 'n', cell_type: 'markdown', source: '!', attachments }]);
+    apply([{ type: 'set_type', id: 'n', cell_type: 'raw' }]);
+    expect(cellState(cell('n'), true).attachments).toEqual(attachments);
+    const others = { 'b.png': { 'image/png': 'BBBB' } };
+    apply([
+      { type: 'set_type', id: 'n', cell_type: 'markdown' },
+      { type: 'set_type', id: 'n', cell_type: 'raw', attachments: others }
+    ]);
+    expect(cellState(cell('n'), true).attachments).toEqual(others);
+  });
+
   it('are given to a cell that comes back, and told with outputs only', () => {
     apply([{ type: 'insert', id: 'n', cell_type: 'markdown', source: '!', attachments }]);
     expect(cellState(cell('n'), true).attachments).toEqual(attachments);

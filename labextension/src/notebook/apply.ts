@@ -119,11 +119,12 @@ function cellJson(planned: PlannedCell | undefined, cell: ISharedCell | undefine
   }
   const old = cell.toJSON() as CellJson & { attachments?: object };
   if (old.cell_type === cellType) {
-    return old;
+    // Of another type in between, to bring attachments back that it had lost.
+    return given ? ({ ...old, attachments: given } as CellJson) : old;
   }
   // `trusted` stands for outputs, which do not survive a change of type.
   const { trusted: _, ...kept } = old.metadata ?? {};
-  const had = old.attachments ?? given;
+  const had = given ?? old.attachments;
   const attachments = cellType !== 'code' && had ? { attachments: had } : {};
   return { id, cell_type: cellType, source, metadata: kept, ...attachments } as CellJson;
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from jupyter_agent.notebook.cells import line_count
 from jupyter_agent.notebook.edits import Plan, plan
 from jupyter_agent.notebook.operations import EditOp
 from jupyter_agent.protocol.errors import AgentError, EditRefused, StaleCells, UnknownCell
@@ -330,3 +332,92 @@ def test_frequent_slips_are_forgiven(slip: dict[str, Any], meant: dict[str, Any]
 def test_incomplete_ops_say_what_is_missing(op: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         EditOp.model_validate(op)
+
+
+# ---- line ends ----------------------------------------------------------------------------------
+
+
+def other_ends(end: str) -> dict[str, Any]:
+    """A notebook whose cell ends its lines in another way."""
+    cell = code_cell(f"x = 1{end}y = 2{end}print(x + y)", id="dddd4444")
+    state = NotebookState(path="n.ipynb", revision=1, cells=(cell,), language="python")
+    return {"state": state, "known": {cell.id: cell}}
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+@pytest.mark.parametrize("given", ["\n", "\r\n"])
+def test_text_is_found_however_lines_end_and_written_as_the_cells_do(end: str, given: str) -> None:
+    rig = other_ends(end)
+    several = {"op": "str_replace", "id": "dddd4444"}
+    several |= {"old": f"x = 1{given}y = 2{given}", "new": f"x = 5{given}z = 0{given}y = 6{given}"}
+    (step,) = run(several, **rig).steps
+    assert step.after is not None
+    assert step.after.source == f"x = 5{end}z = 0{end}y = 6{end}print(x + y)"
+    assert (step.added, step.removed) == (3, 2)
+    one = {"op": "str_replace", "id": "dddd4444", "old": "y = 2", "new": f"y = 2{given}z = 3"}
+    (step,) = run(one, **rig).steps
+    assert step.after is not None
+    assert step.after.source == f"x = 1{end}y = 2{end}z = 3{end}print(x + y)"
+    whole = {"op": "replace", "id": "dddd4444", "source": f"a = 1{given}b = 2"}
+    (step,) = run(whole, **rig).steps
+    assert step.after is not None
+    assert step.after.source == f"a = 1{end}b = 2"
+    same = {"op": "replace", "id": "dddd4444", "source": f"x = 1{given}y = 2{given}print(x + y)"}
+    assert run(same, **rig).changes == ()
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+def test_lines_are_counted_in_one_way(end: str) -> None:
+    cell = code_cell(end.join(["a", "b", "a\x0c\u2028", "a", ""]), id="dddd4444")
+    assert line_count(cell.source) == 5
+    state = NotebookState(path="n.ipynb", revision=1, cells=(cell,), language="python")
+    with pytest.raises(EditRefused, match=r"3 times in cell 1 \(lines 1, 3, 4\)"):
+        run({"op": "str_replace", "id": "dddd4444", "old": "a", "new": "c"}, state=state)
+
+
+def test_a_text_is_taken_literally() -> None:
+    cell = code_cell("a.b\n(c)\\1", id="dddd4444")
+    state = NotebookState(path="n.ipynb", revision=1, cells=(cell,), language="python")
+    op = {"op": "str_replace", "id": "dddd4444", "old": "(c)\\1", "new": "\\2\\g<0>\\n"}
+    (step,) = run(op, state=state).steps
+    assert step.after is not None and step.after.source == "a.b\n\\2\\g<0>\\n"
+
+
+# ---- protected cells ----------------------------------------------------------------------------
+
+EDITS: dict[str, dict[str, Any]] = {
+    "replace": {"source": "new"},
+    "str_replace": {"old": "1", "new": "2"},
+    "delete": {},
+    "set_type": {"type": "markdown"},
+    "move": {"after": "start"},
+    "clear_outputs": {},
+}
+WRITES = {"replace", "str_replace", "set_type"}
+
+
+@pytest.mark.parametrize("op", EDITS)
+@pytest.mark.parametrize(
+    ("metadata", "named", "forbidden"),
+    [
+        ({"editable": False}, '"editable": false', WRITES),
+        ({"deletable": False}, '"deletable": false', {"delete", "set_type"}),
+        ({"nbgrader": {"locked": True, "grade": True}}, "nbgrader", WRITES | {"delete"}),
+        ({"nbgrader": {"locked": False}}, "", set()),
+        ({"editable": True, "deletable": None, "nbgrader": "x"}, "", set()),
+    ],
+)
+def test_protected_cells_are_left_alone(
+    op: str, metadata: dict[str, Any], named: str, forbidden: set[str]
+) -> None:
+    cell = replace(code_cell("x = 1", id="dddd4444"), metadata=metadata)
+    state = replace(STATE, cells=(*CELLS, cell))
+    known = {**KNOWN, cell.id: cell}
+    given = {"op": op, "id": "dddd4444", **EDITS[op]}
+    if op not in forbidden:
+        assert run(given, state=state, known=known).steps[0].cell_id == "dddd4444"
+        return
+    with pytest.raises(EditRefused) as caught:
+        run({"op": "insert", "after": "end", "source": "1"}, given, state=state, known=known)
+    assert named in caught.value.user_message
+    assert "Nothing was applied." in caught.value.user_message

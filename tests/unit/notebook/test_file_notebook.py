@@ -300,7 +300,7 @@ async def test_half_a_surrogate_pair_can_be_written(file: Path) -> None:
     assert (await document.read()).cells[0].source == "'\ud800'"
 
 
-async def test_attachments_survive_an_edit_and_not_a_change_of_type(file: Path) -> None:
+async def test_attachments_survive_an_edit_and_are_lost_to_code_with_a_word(file: Path) -> None:
     attached = {"a.png": {"image/png": "AAAA"}}
     cell = {
         "cell_type": "markdown",
@@ -312,7 +312,11 @@ async def test_attachments_survive_an_edit_and_not_a_change_of_type(file: Path) 
     document = put(file, made(cell))
     await document.apply([SetSource(id="m", source="y")], [], op_id="1")
     assert json.loads(content(file).decode("utf-8"))["cells"][0]["attachments"] == attached
-    await document.apply([SetCellType(id="m", cell_type="code")], [], op_id="2")
+    kept = await document.apply([SetCellType(id="m", cell_type="raw")], [], op_id="2")
+    assert json.loads(content(file).decode("utf-8"))["cells"][0]["attachments"] == attached
+    assert kept.notes == ()
+    lost = await document.apply([SetCellType(id="m", cell_type="code")], [], op_id="3")
+    assert "a.png" in lost.notes[0]
     nbformat.validate(nbformat.read(file, as_version=4))
 
 

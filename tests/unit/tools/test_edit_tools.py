@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -386,3 +387,17 @@ async def test_a_kernel_that_does_not_start_leaves_the_edit(
     assert called.output.is_error
     assert "the edit is applied, but not run: KERNEL_START_FAILED" in called.text
     assert notebook.cells[-1].source == "x"
+
+
+async def test_protected_cells_are_marked_where_the_model_reads_them(call: CallTool) -> None:
+    locked = replace(
+        code_cell("assert a == 1", id="dddd4444"),
+        metadata={"editable": False, "deletable": False, "nbgrader": {"locked": True}},
+    )
+    workspace = FakeWorkspace(FakeNotebook([locked]))
+    marks = "not-editable not-deletable locked"
+    assert marks in (await call(workspace, "read_cells", ids=["dddd4444"])).text
+    assert marks in (await call(workspace, "notebook_overview")).text
+    edit = {"op": "replace", "id": "dddd4444", "source": "assert True"}
+    refused = await call(workspace, "edit_cells", ops=[edit])
+    assert refused.output.is_error and "protected" in refused.text
