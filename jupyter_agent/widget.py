@@ -7,8 +7,10 @@ front end (`widget_assets/chat.js`) only draws the blocks it is sent, and sends 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from traitlets import Unicode
 
 from .api import Agent
 from .protocol.errors import AgentError
-from .protocol.messages import ImagePart, Message, TextPart, ToolResultPart
-from .protocol.session_events import ApprovalStart, QuestionStart
+from .protocol.messages import ImagePart, Message, TextPart, ToolResultPart, new_id
+from .protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
 from .protocol.tools import PreviewBlock
 from .protocol.transcript import Entry, ToolState, Transcript
+from .runtime.in_shell import find_ipython
+from .runtime.record import mime_bundle
 from .runtime.session import Session
 from .runtime.terminal import preview_lines, unmistakable, visible
 
@@ -29,7 +33,9 @@ ASSETS = Path(__file__).parent / "widget_assets"
 # it by this name and version.
 FRONT_END = "anywidget"
 FRONT_END_VERSION = "~0.11.0"
+VIEW = "application/vnd.jupyter.widget-view+json"
 REDRAW = 0.1  # seconds between two updates of an answer that streams
+KEEP = 1.0  # seconds between two updates of the document beside the view, while a run goes on
 LONGEST_RESULT = 4_000  # characters of a tool's result that a card shows
 # What a browser shows as a picture and nothing else.
 _PICTURES = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))
@@ -39,6 +45,9 @@ Block = dict[str, Any]
 
 class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has no types
     """The chat with an agent.
+
+    Beside the view it displays the conversation as a document: that is what a saved or exported
+    notebook shows, and a front end without widgets. The view hides it.
 
     Code that the agent runs in the kernel without awaiting holds up everything, this chat too:
     interrupt the kernel to stop it.
@@ -56,10 +65,12 @@ class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has n
     _anywidget_id = Unicode(f"{__name__}.AgentChat").tag(sync=True)
     _esm = Unicode().tag(sync=True)
     _css = Unicode().tag(sync=True)
+    _record = Unicode().tag(sync=True)
 
     def __init__(self, agent: Agent) -> None:
         _allow_in_colab()
         super().__init__(
+            _record=new_id("ja-Record"),
             _esm=(ASSETS / "chat.js").read_text(encoding="utf-8"),
             _css=(ASSETS / "chat.css").read_text(encoding="utf-8"),
         )
@@ -71,7 +82,24 @@ class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has n
         self._redraw: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = _running_loop()
+        self._kept: dict[str, str] | None = None
+        self._keeping: asyncio.TimerHandle | None = None
         self.on_msg(self._on_message)
+        if agent.session is not None:
+            self._watch(agent.session)
+        self._unwatch = agent.on_open(self._watch)
+
+    def open(self) -> None:
+        """Open the connection to a view, where one can be drawn."""
+        if _can_be_drawn():
+            super().open()
+
+    def _ipython_display_(self, **more: Any) -> None:
+        if self.comm is not None:
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            _publish({VIEW: view, "text/plain": "Conversation with the agent:"})
+        self._kept = self._bundle()
+        _publish(self._kept, transient={"display_id": self._record})
 
     # -- what the front end sends ----------------------------------------------------------------
 
@@ -102,16 +130,25 @@ class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has n
         self._draw()
 
     async def _opened(self) -> Session:
-        """Return the agent's session, and watch it from now on."""
-        session = await self._agent.open_session()
-        if session is not self._session:
-            self._session = session
-            session.journal.attach(
-                lambda seq, event, data: self._draw_soon(),
-                session.journal.seq,
-                lambda snapshot: self._draw_soon(),
-            )
-        return session
+        """Return the agent's session, which is watched from its beginning."""
+        return await self._agent.open_session()
+
+    def _watch(self, session: Session) -> None:
+        if session is self._session:
+            return
+        self._session = session
+
+        def seen(seq: int, event: SessionEvent, data: bytes) -> None:
+            if session is not self._session:
+                return
+            if event.type == "run_end":
+                # Nothing may come after it: its loop may stand still from now on.
+                self._draw()
+                self._keep()
+            else:
+                self._draw_soon()
+
+        session.journal.attach(seen, session.journal.seq, lambda snapshot: self._draw_soon())
 
     async def _ready(self, content: Block) -> None:
         """A view was made: send it everything."""
@@ -145,8 +182,25 @@ class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has n
     # -- what it is sent -------------------------------------------------------------------------
 
     def _draw_soon(self) -> None:
+        loop = asyncio.get_running_loop()
         if self._redraw is None:
-            self._redraw = asyncio.get_running_loop().call_later(REDRAW, self._draw)
+            self._redraw = loop.call_later(REDRAW, self._draw)
+        if self._keeping is None:
+            self._keeping = loop.call_later(KEEP, self._keep)
+
+    def _bundle(self) -> dict[str, str]:
+        transcript = Transcript() if self._session is None else self._session.journal.transcript
+        return mime_bundle(blocks_of(transcript), name=self._record)
+
+    def _keep(self) -> None:
+        """Bring the document beside the view up to date, where it was displayed."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
+        if self._kept is None or (bundle := self._bundle()) == self._kept:
+            return
+        self._kept = bundle
+        _publish(bundle, transient={"display_id": self._record}, update=True)
 
     def _draw(self) -> None:
         """Send the blocks that changed, and their order."""
@@ -171,8 +225,11 @@ class AgentChat(ipywidgets.DOMWidget):  # type: ignore[misc]  # ipywidgets has n
         """Take the widget away. The conversation stays with the agent."""
         for task in self._tasks:
             task.cancel()
-        if self._redraw is not None:
-            self._redraw.cancel()
+        self._unwatch()
+        self._session = None
+        for timer in (self._redraw, self._keeping):
+            if timer is not None:
+                timer.cancel()
         super().close()
 
 
@@ -183,6 +240,23 @@ _HANDLERS = {
     "approve": AgentChat._approve,
     "answer": AgentChat._answer,
 }
+
+
+def _can_be_drawn() -> bool:
+    """Return whether there may be a front end that draws the view.
+
+    Voila has no front end of ours, and anywidget's only where that package is installed; without
+    it a view would be an error on the page. It shows the document.
+    """
+    voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+    return not voila or find_spec("anywidget") is not None
+
+
+def _publish(data: dict[str, Any], **more: Any) -> None:
+    """Display data; outside IPython there is nowhere to."""
+    shell = find_ipython()
+    if shell is not None:
+        shell.display_pub.publish(data=data, **more)
 
 
 def _allow_in_colab() -> None:

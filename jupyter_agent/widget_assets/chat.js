@@ -223,6 +223,8 @@ function render({ model, el }) {
 
   function update(message) {
     if (message?.type !== "update") return;
+    // The kernel answers: what it displays beside this view for others is hidden.
+    if (!hiding.isConnected) root.append(hiding);
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     for (const block of message.blocks) {
       const node = DRAW[block.kind](block, send);
@@ -261,6 +263,7 @@ function render({ model, el }) {
 
   const bar = make("div", "ja-Row", button("Send", submit, "ja-mod-go"), stop, status);
   const root = make("div", "ja-Chat", log, input, bar);
+  const hiding = make("style", "", `.${model.get("_record")} { display: none; }`);
   // The notebook's own shortcuts (a, b, dd…) must not act on what is typed here.
   root.dataset.lmSuppressShortcuts = "true";
   root.addEventListener("keydown", (event) => event.stopPropagation());

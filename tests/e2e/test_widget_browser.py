@@ -1,6 +1,7 @@
 """The chat widget as a person sees it: in a notebook's output, in a real JupyterLab."""
 
 from playwright.sync_api import Page, expect
+from real_lab import tidy
 
 SETTINGS = '{"JupyterAgent": {"scripts": {"shell": "scripted_models:model_shell"}}}'
 CELL = "from jupyter_agent import Agent\nAgent({model!r}, demo_pace=0).chat()"
@@ -80,3 +81,23 @@ def test_typing_in_the_widget_does_not_reach_the_notebook(lab, context, bench):
     page.keyboard.type("abddx")
     expect(page.locator(".ja-Chat textarea")).to_have_value("abddx")
     expect(cells).to_have_count(before)
+
+
+def test_the_document_for_saved_notebooks_is_hidden_while_the_chat_is_drawn(lab, context, bench):
+    page = open_chat(lab, context, bench, "demo")
+    say(page, "Hello")
+    expect(page.locator(".ja-Markdown")).to_contain_text("I am the demo")
+    document = page.locator("[class^='ja-Record']")
+    expect(document).to_have_count(1)
+    expect(document).to_contain_text("I am the demo")
+    expect(document).to_be_hidden()
+    # Saved, and opened again without its kernel, the notebook shows the document.
+    page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    address = page.url.partition("?")[0]
+    page.goto("about:blank")
+    tidy(lab)
+    page.goto(f"{address}?token={lab.token}&reset")
+    expect(document).to_be_visible()
+    expect(document).to_contain_text("I am the demo")
