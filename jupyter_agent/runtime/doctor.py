@@ -7,6 +7,7 @@ questions that cost a few hundred tokens.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import struct
@@ -21,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ..config import Settings
+from ..context.small_window import SMALL_WINDOW, is_small
 from ..models.discover import LOCAL_SERVERS, listening
 from ..models.resolve import DEMO, SCRIPT_PREFIX
 from ..protocol.errors import (
@@ -31,7 +33,7 @@ from ..protocol.errors import (
     error_from_info,
 )
 from ..protocol.messages import ImagePart, Part, user_message
-from ..protocol.models import Request, ToolDefinition
+from ..protocol.models import ModelInfo, Request, ToolDefinition
 from ..providers.base import Provider
 from .access import Access, ModelAccess
 
@@ -48,6 +50,10 @@ SLOW = 1.5
 AT_ONCE = 0.05
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _ANY_MODEL = "any"
+# Seconds for one question; a model that does not stop is cut off then. All take at most twice that.
+QUESTION_SECONDS = 25.0
+# Room for a model that thinks before it counts or calls.
+_MAX_TOKENS = 2_000
 # Certificates and signed requests forgive a clock that is wrong by this many seconds.
 CLOCK = 300
 COLOUR = "Which colour fills this picture? Answer with one English word."
@@ -150,12 +156,15 @@ def _certificates(settings: Settings, environment: Mapping[str, str]) -> list[Ch
 # -- one provider -----------------------------------------------------------------------------------
 
 
-async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Check]:
+async def check_provider(
+    access: ModelAccess, target: str, *, question_seconds: float = QUESTION_SECONDS
+) -> AsyncIterator[Check]:
     """Ask a provider, and yield what was found step by step; ends at the first that fails.
 
     Args:
         access: opens models.
         target: `openai`, `openai/gpt-5`, `http://host/v1`, `http://host/v1#model`, or `demo`.
+        question_seconds: bound of each question to the model; all together take twice as long.
 
     Raises:
         UnknownModel: there is no such provider.
@@ -174,7 +183,7 @@ async def check_provider(access: ModelAccess, target: str) -> AsyncIterator[Chec
         return
     yield Check(name="setup", outcome="ok", message=f"{place} can be asked: {_key_words(opened)}.")
     try:
-        async for check in _ask(access, opened, place, model):
+        async for check in _ask(access, opened, place, model, question_seconds):
             yield check
             if check.outcome == "failed":
                 return
@@ -196,7 +205,9 @@ def _key_words(opened: Access) -> str:
     return "its key is there" if needed else "it is not known to need a key"
 
 
-async def _ask(access: ModelAccess, opened: Access, place: str, model: str) -> AsyncIterator[Check]:
+async def _ask(
+    access: ModelAccess, opened: Access, place: str, model: str, question_seconds: float
+) -> AsyncIterator[Check]:
     models = await _models(opened.provider, place, model)
     # A wrong clock may be why the list was refused, so it is told before.
     if (clock := _clock(opened.provider, place)) is not None:
@@ -207,9 +218,27 @@ async def _ask(access: ModelAccess, opened: Access, place: str, model: str) -> A
         yield Check(name="answer", outcome="skipped", message=message)
         return
     opened = await access.refine(opened)  # a server on this machine knows its models best
-    yield await _streaming(opened)
-    yield await _tools(opened)
-    yield await _images(opened)
+    yield Check(name="model", outcome="ok", message=_facts(opened.model))
+    questions = _Questions(opened, question_seconds, left=2 * question_seconds)
+    yield await _streaming(questions)
+    yield await _tools(questions)
+    yield await _images(questions)
+
+
+def _facts(model: ModelInfo) -> str:
+    """Return what is known of a model before it is asked."""
+    if model.context_window is None:
+        return (
+            f"The context window of {model.label} is not known; a request that is too long is "
+            "shortened when the server refuses it."
+        )
+    words = f"{model.label} reads {model.context_window:,} tokens at a time."
+    if is_small(model.context_window):
+        words += (
+            f" That is little: below {SMALL_WINDOW:,} it gets only the most important tools. Start "
+            "its server with a larger window (llama.cpp: `-c 16384`; Ollama: `num_ctx`)."
+        )
+    return words
 
 
 def _clock(provider: Provider, place: str) -> Check | None:
@@ -261,8 +290,9 @@ async def _models(provider: Provider, place: str, model: str) -> Check:
 
 @dataclass(slots=True)
 class _Answer:
-    """How an answer came in; times in seconds after the question."""
+    """How an answer came in; times in seconds after the question. `cut`: it did not end in time."""
 
+    cut: bool = False
     pieces: int = 0
     first: float = 0.0
     last: float = 0.0
@@ -270,33 +300,56 @@ class _Answer:
     calls: list[str] = field(default_factory=list)
 
 
-async def _question(opened: Access, text: str, *attached: Part, **more: Any) -> _Answer:
-    """Ask the model.
+@dataclass(slots=True)
+class _Questions:
+    """Puts questions to one model, bounded in time and length."""
 
-    Raises:
-        AgentError: it failed.
-    """
-    request = Request(model=opened.model.name, messages=(user_message(text, *attached),), **more)
-    answer, started = _Answer(), time.monotonic()
-    async with aclosing(opened.provider.stream(request)) as events:
-        async for event in events:
-            if event.type == "error":
-                raise error_from_info(event.error)
-            if event.type in ("text_delta", "thinking_delta"):
-                answer.last = time.monotonic() - started
-                answer.first = answer.first or answer.last
-                answer.pieces += 1
-                answer.text += event.text if event.type == "text_delta" else ""
-            elif event.type == "tool_call_end":
-                answer.calls.append(event.name)
-    return answer
+    opened: Access
+    seconds: float  # for one
+    left: float  # for all that follow
+
+    async def put(self, text: str, *attached: Part, **more: Any) -> _Answer:
+        """Ask the model; an answer that does not end in time is `cut`.
+
+        Raises:
+            AgentError: it failed.
+        """
+        request = Request(
+            model=self.opened.model.name,
+            messages=(user_message(text, *attached),),
+            max_tokens=_MAX_TOKENS,
+            **more,
+        )
+        answer, started = _Answer(), time.monotonic()
+        try:
+            seconds = min(self.seconds, max(self.left, 0.1))
+            await asyncio.wait_for(self._read(request, answer, started), seconds)
+        except asyncio.TimeoutError:
+            answer.cut = True
+        self.left -= time.monotonic() - started
+        return answer
+
+    async def _read(self, request: Request, answer: _Answer, started: float) -> None:
+        async with aclosing(self.opened.provider.stream(request)) as events:
+            async for event in events:
+                if event.type == "error":
+                    raise error_from_info(event.error)
+                if event.type in ("text_delta", "thinking_delta"):
+                    answer.last = time.monotonic() - started
+                    answer.first = answer.first or answer.last
+                    answer.pieces += 1
+                    answer.text += event.text if event.type == "text_delta" else ""
+                elif event.type == "tool_call_end":
+                    answer.calls.append(event.name)
 
 
-async def _streaming(opened: Access) -> Check:
+async def _streaming(questions: _Questions) -> Check:
     try:
-        answer = await _question(opened, COUNT)
+        answer = await questions.put(COUNT)
     except AgentError as error:
         return _failed("answer", error)
+    if answer.cut:
+        return Check(name="answer", outcome="warning", message=_cut_words(answer))
     if not answer.pieces:
         words = "The model answered with nothing at all."
         return Check(name="answer", outcome="warning", message=words)
@@ -310,21 +363,35 @@ async def _streaming(opened: Access) -> Check:
     return Check(name="answer", outcome="ok", message=words)
 
 
-async def _tools(opened: Access) -> Check:
+def _cut_words(answer: _Answer) -> str:
+    if not answer.pieces:
+        return "The model did not begin to answer in time: it is loading, or slow. Local models are faster with a smaller window or a smaller model."
+    return (
+        f"The model did not stop: after {answer.last:.0f} s and {answer.pieces} pieces it was cut "
+        "off. Small models repeat themselves; its chat template may be wrong for it."
+    )
+
+
+async def _tools(questions: _Questions) -> Check:
     words = "Call the tool `ping` now."
     try:
         try:
-            choice = "required" if opened.model.capabilities.tool_choice else None
-            answer = await _question(opened, words, tools=(PING,), tool_choice=choice)
+            able = questions.opened.model.capabilities.tool_choice
+            choice = "required" if able else None
+            answer = await questions.put(words, tools=(PING,), tool_choice=choice)
         except BadRequest:  # some models take tools, but refuse to be made to call one
-            answer = await _question(opened, words, tools=(PING,))
-    except UnsupportedCapability:
+            answer = await questions.put(words, tools=(PING,))
+    except UnsupportedCapability as error:
+        known = questions.opened.model.capabilities.tools
         words = "This model is not known to take tools: it can talk, but not work on a notebook."
-        return Check(name="tools", outcome="warning", message=words)
+        message = error.user_message if known else words
+        return Check(name="tools", outcome="warning", message=message)
     except AgentError as error:
         return _failed("tools", error)
     if PING.name in answer.calls:
         return Check(name="tools", outcome="ok", message="The model calls tools.")
+    if answer.cut:
+        return Check(name="tools", outcome="warning", message=_cut_words(answer))
     words = (
         "The model did not call the tool it was given: it cannot, or a gateway took the tools "
         "out of the request."
@@ -332,12 +399,12 @@ async def _tools(opened: Access) -> Check:
     return Check(name="tools", outcome="warning", message=words)
 
 
-async def _images(opened: Access) -> Check:
-    if not opened.model.capabilities.vision:
+async def _images(questions: _Questions) -> Check:
+    if not questions.opened.model.capabilities.vision:
         words = "This model is not known to see images, so it was shown none."
         return Check(name="images", outcome="skipped", message=words)
     try:
-        answer = await _question(opened, COLOUR, RED)
+        answer = await questions.put(COLOUR, RED)
     except AgentError as error:
         return _failed("images", error)
     if "red" in answer.text.lower():

@@ -1,5 +1,6 @@
 """`jupyter agent doctor` against a small model server on this machine, well and ill."""
 
+import itertools
 import json
 import ssl
 import threading
@@ -8,6 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
+
+from jupyter_agent.config import Settings
+from jupyter_agent.models.credentials import Credentials
+from jupyter_agent.runtime.access import ModelAccess
+from jupyter_agent.runtime.doctor import check_provider
 
 DONE, USAGE, PROVIDER = 0, 2, 5
 
@@ -73,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
             chunks = self.colour_chunks()
         if held:
             time.sleep(1.7)
-        for chunk in chunks:
+        for chunk in itertools.cycle(chunks) if "endless" in self.server.faults else chunks:
             self.wfile.write(f"data: {json.dumps({'id': 'a', **chunk})}\n\n".encode())
             if not held:
                 self.wfile.flush()
@@ -122,6 +128,7 @@ def test_a_healthy_server_with_a_model_named(command):
         "setup": "ok",
         "clock": "ok",
         "models": "ok",
+        "model": "ok",
         "answer": "ok",
         "tools": "ok",
         "images": "skipped",
@@ -280,3 +287,20 @@ def test_of_a_script_there_is_nothing_to_check(command, target):
     outcome = command.run("doctor", "script/none")
     assert outcome.returncode == 5
     assert "script/says" in outcome.stdout
+
+
+async def checked(folder, server, seconds=0.5):
+    settings = Settings(discover_local_servers=False)
+    nowhere = Credentials(folder, environment={}, find_keyring=lambda: None)
+    found = check_provider(
+        ModelAccess(settings, nowhere), f"{server.url}#tiny", question_seconds=seconds
+    )
+    return {check.name: check async for check in found}
+
+
+async def test_a_model_that_never_stops_is_cut_off_and_told(tmp_path):
+    with ModelServer("endless") as server:
+        found = await checked(tmp_path, server)
+        assert all(question["max_tokens"] for question in server.questions)
+    assert found["answer"].outcome == "warning" and "did not stop" in found["answer"].message
+    assert found["tools"].outcome != "failed" and found["images"].outcome == "skipped"
