@@ -203,7 +203,8 @@ class Executor:
             return _broken(call, error)
         facts = CallFacts(
             tool_name=call.name,
-            permissions=permissions,
+            # What says nothing about itself needs everything, and no less for needing more.
+            permissions=permissions | preview.needs if permissions else permissions,
             always_ask=always_ask,
             notebook_path=dict(preview.bound_to).get("notebook"),
         )

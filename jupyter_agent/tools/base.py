@@ -58,12 +58,14 @@ class Preview:
     """What a call would do: a title in words, the exact content, and what it is bound to.
 
     `bound_to` are facts an approval must hold for (versions of cells, a kernel): the call is
-    refused when they differ at the time it runs.
+    refused when they differ at the time it runs. `needs` are permissions beyond those that the
+    arguments alone tell of.
     """
 
     title: str
     blocks: tuple[PreviewBlock, ...] = ()
     bound_to: tuple[tuple[str, str], ...] = ()
+    needs: frozenset[Permission] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

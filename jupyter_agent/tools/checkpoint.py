@@ -15,6 +15,7 @@ from ..protocol.rpc import CellState
 from ..protocol.session_events import Checkpoint as CheckpointFacts
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
+from .foreign_loads import new_loads, with_loads
 from .workspace import Workspace
 from .workspace_tool import READ, WRITE, WorkspaceTool
 
@@ -72,17 +73,20 @@ class Checkpoint(WorkspaceTool):
             return Preview(title="List the checkpoints")
         since = await self._since(arguments)
         blocks: list[PreviewBlock] = []
+        hosts: dict[str, list[str]] = {}
         facts: list[tuple[str, str]] = []
         for path, cells, target in await self._keeper.plan(since):
             facts.append(("notebook", path))
             facts += [(f"cell {cell.id}", fingerprint(cell)) for cell in cells]
             blocks += _blocks(cells, target)
+            hosts |= new_loads(cells, target.cells)
         prompt = f" “{since[0].prompt}”" if since[0].prompt else ""
-        return Preview(
+        preview = Preview(
             title=f"Put the notebook back to before the prompt{prompt}",
             blocks=tuple(blocks),
             bound_to=tuple(facts),
         )
+        return with_loads(preview, hosts)
 
     async def run(self, arguments: CheckpointArguments, context: ToolCallContext) -> ToolOutput:
         if arguments.action == "list":

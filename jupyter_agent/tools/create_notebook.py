@@ -14,6 +14,7 @@ from ..protocol.rpc import CellState, CellType
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import Folder
+from .foreign_loads import new_loads, with_loads
 from .workspace_tool import WRITE, WorkspaceTool
 
 
@@ -69,7 +70,12 @@ class CreateNotebook(WorkspaceTool):
             )
             for number, cell in enumerate(arguments.cells, 1)
         )
-        return Preview(title=f"Create {path}", blocks=blocks, bound_to=(("file", path),))
+        preview = Preview(title=f"Create {path}", blocks=blocks, bound_to=(("file", path),))
+        cells = [
+            CellState(id=str(number), cell_type=cell.type, source=cell.source, metadata={})
+            for number, cell in enumerate(arguments.cells)
+        ]
+        return with_loads(preview, new_loads((), cells))
 
     async def run(self, arguments: CreateNotebookArguments, context: ToolCallContext) -> ToolOutput:
         path = self._checked(arguments)

@@ -20,6 +20,7 @@ from ..protocol.tools import Permission
 from .base import Preview, ToolCallContext, ToolOutput, as_list
 from .content import Content
 from .edit_words import edited_cells, plan_blocks, plan_title, result_lines, result_references
+from .foreign_loads import new_loads, with_loads
 from .run_cells import LONGEST_WAIT
 from .running import run_and_report
 from .syntax import syntax_warnings
@@ -81,7 +82,9 @@ class EditCells(WorkspaceTool):
         )
         if runs:
             facts.append(("kernel", (await self._kernel(path)).kernel_id or ""))
-        return Preview(title=title, blocks=blocks, bound_to=tuple(facts))
+        preview = Preview(title=title, blocks=blocks, bound_to=tuple(facts))
+        hosts = await asyncio.to_thread(new_loads, state.cells, batch.cells)
+        return with_loads(preview, hosts)
 
     async def run(self, arguments: EditCellsArguments, context: ToolCallContext) -> ToolOutput:
         path, document, state = await self._open(arguments.notebook)

