@@ -127,7 +127,9 @@ class Agent:
             raise TypeError(
                 f"model must be the name of a model or a Provider, not {type(model).__name__}."
             )
-        self.notebook = None if notebook is None else Path(notebook).expanduser().resolve()
+        from .notebook.places import named_file
+
+        self.notebook = None if notebook is None else named_file(notebook)
         # True while a client that shows approvals and questions answers them through the session.
         self.answered_by_events = False
         self._model = model
@@ -338,6 +340,7 @@ class Agent:
     async def _open(self, loop: asyncio.AbstractEventLoop, before: _Core | None) -> _Core:
         """Put the agent together; it goes on with the conversation that it had `before`."""
         from .bridge.surroundings import look_around
+        from .notebook.places import FolderNotebooks
         from .runtime.build import build_manager
 
         settings, around = self._settings, look_around()
@@ -358,9 +361,13 @@ class Agent:
             if self._model is None or isinstance(self._model, str)
             else await given_model(self._model)
         )
+        notebooks = None
+        if self.notebook is not None:
+            notebooks = FolderNotebooks(root, named=self.notebook.name)
         manager = build_manager(
             settings,
             root=root,
+            notebooks=notebooks,
             store_path=None,
             store=None if before is None else await before.manager.store(),
             kernels=kernels,

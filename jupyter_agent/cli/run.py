@@ -21,6 +21,7 @@ from typing import Any
 from ..config import MODES, Settings, load_settings
 from ..kernel.managed import ManagedKernels
 from ..notebook.file import FileNotebook
+from ..notebook.places import FolderNotebooks, named_file
 from ..policy.broker import Answer
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownModel
 from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent, ToolEnd
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the prompt and return the exit code."""
-    path = Path(arguments.notebook).expanduser().resolve()
+    path = named_file(arguments.notebook)
     return asyncio.run(_Run(arguments, path).main())
 
 
@@ -138,6 +139,7 @@ class _Run:
         manager = build_manager(
             settings,
             root=self.path.parent,
+            notebooks=FolderNotebooks(self.path.parent, named=self.path.name),
             store_path=path,
             kernels=kernels,
             ask=self._ask,

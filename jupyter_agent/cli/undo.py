@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Undo the last run."""
-    path = Path(arguments.notebook).expanduser().resolve()
+    from ..notebook.places import named_file
+
+    path = named_file(arguments.notebook)
     if not path.is_file():
         raise NotebookMissing(f"There is no notebook {arguments.notebook}.")
     done = asyncio.run(_undo(path, arguments))
@@ -49,6 +51,7 @@ async def _undo(path: Path, arguments: argparse.Namespace) -> TakenBack:
     from dataclasses import replace
 
     from ..config import load_settings
+    from ..notebook.places import FolderNotebooks
     from ..runtime.build import build_manager
     from ..runtime.open_tabs import refuse_open
 
@@ -59,7 +62,8 @@ async def _undo(path: Path, arguments: argparse.Namespace) -> TakenBack:
     if store is None or not store.exists():
         raise _nothing(path)  # looking must not make a file
     await refuse_open(path)
-    manager = build_manager(settings, root=path.parent, store_path=store)
+    notebooks = FolderNotebooks(path.parent, named=path.name)
+    manager = build_manager(settings, root=path.parent, store_path=store, notebooks=notebooks)
     try:
         session = await _session(manager, path, arguments.session)
         return await session.review.undo_run(force=arguments.force, whole=True)

@@ -10,9 +10,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from ..kernel.languages import kernel_for
 from ..kernel.scratch import ScratchKernel
 from ..notebook.cells import label_of
 from ..notebook.file import FileNotebook
+from ..notebook.places import named_file
 from ..protocol.errors import NotAllowed
 from ..protocol.rpc import CellState, NotebookState
 from ..runtime.terminal import visible
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Check the notebook and return the exit code."""
-    path = Path(arguments.notebook).expanduser().resolve()
+    path = named_file(arguments.notebook)
     return asyncio.run(_until_done(arguments, path))
 
 
@@ -60,7 +62,8 @@ async def _check(arguments: argparse.Namespace, path: Path) -> int:
     if not code_cells(state):
         raise NotAllowed(f"{path.name} has no code cell to run.")
     bounds = Bounds(cell=arguments.cell_timeout, whole=arguments.timeout)
-    async with ScratchKernel(path.parent, path.name, state.kernel_name) as runner:
+    kernel = await kernel_for(state.kernel_name, state.language)
+    async with ScratchKernel(path.parent, path.name, kernel) as runner:
         found = await verify(state, runner, bounds=bounds, on_cell=_show_progress)
     told = report(found, state, bounds=bounds, vision=False)
     if arguments.json:

@@ -34,6 +34,7 @@ from .disk import FULL, READ_ONLY, Disk, NotRegular, TooLarge, read_regular, wri
 from .document import Backend, Outputs
 from .exchange import Overtaken, Version
 from .ipynb import NotebookFile
+from .mistaken import mistaken_for_a_notebook
 from .remembered import give_back_memory, states
 from .rewriting import AppliedOnce, apply_result, change_notebook, notebook_state, put_outputs
 
@@ -165,6 +166,9 @@ class FileNotebook:
             return ipynb.parse(_decoded(data)), version
         except UnicodeDecodeError as error:
             raise NotANotebook("This is not a notebook: it is no UTF-8 text.") from error
+        except NotANotebook as error:
+            words = mistaken_for_a_notebook(data)
+            raise error if words is None else NotANotebook(words, cause=error) from error
 
     def _seen(self, data: bytes) -> Version:
         self._size = len(data)

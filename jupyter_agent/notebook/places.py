@@ -49,17 +49,27 @@ class SaveHooks(Protocol):
 
 
 class FolderNotebooks:
-    """Notebooks as files below a folder."""
+    """Notebooks as files below a folder.
 
-    def __init__(self, root: Path, hooks: SaveHooks | None = None) -> None:
+    Args:
+        root: the folder.
+        hooks: what is done around each save.
+        named: the notebook that the person named, relative to `root`: a link may lead it outside.
+    """
+
+    def __init__(
+        self, root: Path, hooks: SaveHooks | None = None, *, named: str | None = None
+    ) -> None:
         self._root = root
         self._hooks = hooks
+        self._named = named
 
     def document(self, path: str) -> NotebookDocument:
         hooks = self._hooks
+        own = path == self._named
         return FileNotebook(
             path,
-            confined(self._root, path),
+            self._root / path if own else confined(self._root, path),
             before_save=hooks.before(path) if hooks is not None else None,
             after_save=hooks.after(path) if hooks is not None else None,
         )
@@ -86,6 +96,15 @@ class ContentsNotebooks:
         if await self._contents.exists(path):
             raise EditRefused(f"{path} exists already. Edit it with edit_cells.")
         await self._contents.save(path, new_notebook(cells, kernel_name))
+
+
+def named_file(given: str | Path) -> Path:
+    """Return where the notebook is that a person named; a link stays a link.
+
+    Its folder is the one that the notebook's code runs in, as in Jupyter and nbconvert.
+    """
+    path = Path(given).expanduser()
+    return path.parent.resolve() / path.name
 
 
 def confined(root: Path, path: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..kernel.client import KernelClientRunner
 from ..kernel.directory import KernelDirectory, KernelHandle
+from ..kernel.languages import kernel_for
 from ..kernel.observed import ObservedRunner
 from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
 from ..notebook.document import NotebookDocument
@@ -88,7 +89,8 @@ class AnyRunner:
             runner = await self._observer(handle, self._browser)
         elif await self._kernels.find(self._path) is None:
             state = await self._document.read()
-            await self._kernels.start(self._path, state.kernel_name)
+            name = await kernel_for(state.kernel_name, state.language)
+            await self._kernels.start(self._path, name)
         run = await runner.start_run(cells, stop_on_error=stop_on_error, op_id=op_id)
         self._runs[op_id] = run
         while len(self._runs) > _RUNS_KEPT and next(iter(self._runs.values())).finished:

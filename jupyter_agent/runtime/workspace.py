@@ -18,7 +18,7 @@ from ..kernel.runner import KernelRunner
 from ..kernel.scratch import ScratchKernel
 from ..notebook.document import Backend, NotebookDocument, Outputs
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
-from ..notebook.places import FolderNotebooks, Notebooks, confined
+from ..notebook.places import FolderNotebooks, Notebooks
 from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
 from ..protocol.paths import move_keys, moved
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
@@ -271,7 +271,7 @@ class SessionWorkspace:
         """Return a runner of a new kernel in the notebook's folder, which ends with the context."""
         if self._kernels is None:
             raise NoKernel("No kernel may be started here.")
-        confined(self._root, path)
+        self._notebooks.document(path)  # refuses a path that leads outside
         return ScratchKernel(self._root, path, kernel_name)
 
     async def create_notebook(

@@ -18,6 +18,7 @@ from ..protocol.tools import CellAction, CellRef
 from .base import ToolCallContext, ToolOutput
 from .cell_lines import CellFacts, facts_of, record_words, seconds
 from .content import Content
+from .syntax import ends_the_kernel
 from .workspace import RunRecord, Workspace
 from .workspace_tool import join_words
 
@@ -214,6 +215,8 @@ def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellF
     """Say what may mend an error: a package to install, a cell to run first."""
     if record.status == "kernel_died" and record.reason is not None:
         return "its variables are gone: run again what is needed"
+    if record.status == "kernel_died" and ends_the_kernel(record.source):
+        return "the cell ended the kernel itself, and with it all variables"
     if record.status == "kernel_died":
         return "the kernel died (often out of memory); restart it with the kernel tool"
     if record.status == "unknown":

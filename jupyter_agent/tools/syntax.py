@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -44,3 +45,13 @@ def syntax_fault(source: str) -> str | None:
     except (ValueError, RecursionError, MemoryError) as error:
         return str(error) or type(error).__name__
     return None
+
+
+_ENDS_THE_KERNEL = re.compile(
+    r"^[ \t]*(?:exit|quit)[ \t]*(?:\([^\n]*\))?[ \t]*$|\bos\.(?:_exit|abort|kill)\(", re.MULTILINE
+)
+
+
+def ends_the_kernel(source: str) -> bool:
+    """Return whether a cell's code ends the kernel that runs it: `exit()`, `quit`, `os._exit(…)`."""
+    return _ENDS_THE_KERNEL.search(source) is not None

@@ -10,6 +10,7 @@ from ..notebook.cells import label_of, short_ids
 from ..notebook.diff import unified
 from ..protocol.rpc import NotebookState
 from .cell_lines import seconds
+from .syntax import ends_the_kernel
 from .verification import Bounds, Difference, Verification
 
 _DIFF_LINES, _DIFF_WIDTH = 40, 300
@@ -79,7 +80,9 @@ def _what(found: Difference, state: NotebookState, bounds: Bounds) -> str:
         "failed": "failed in a new kernel.",
         "changed": "ran, but its outputs are not those that the notebook shows.",
         "too_long": f"did not end within {bounds.cell:g} s, or {bounds.whole:g} s for all cells.",
-        "kernel_died": "the new kernel died (often out of memory).",
+        "kernel_died": "ended the new kernel itself."
+        if ends_the_kernel(found.cell.source)
+        else "the new kernel died (often out of memory).",
         "asked_for_input": "asks for input, which nobody gives when all cells run.",
     }
     text = f"{name}: {words[found.kind]}"

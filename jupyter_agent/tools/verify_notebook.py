@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from ..kernel.languages import kernel_for
 from ..notebook.cells import fingerprint, label, reference
 from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission
@@ -57,7 +58,8 @@ class VerifyNotebook(WorkspaceTool):
             )
 
         bounds = Bounds(cell=arguments.cell_s, whole=arguments.total_s)
-        async with self._workspace.scratch(path, state.kernel_name) as runner:
+        kernel = await kernel_for(state.kernel_name, state.language)
+        async with self._workspace.scratch(path, kernel) as runner:
             found = await verify(state, runner, bounds=bounds, on_cell=show)
         told = await asyncio.to_thread(
             report, found, state, bounds=bounds, vision=self._workspace.vision

@@ -119,3 +119,11 @@ def leaves(request: Request) -> Iterator[Step]:
     source = next(message.text for message in request.messages if message.role == "user")
     ops = [{"op": "insert", "after": "end", "type": "code", "source": source}]
     yield Call("edit_cells", {"ops": ops, "reason": "test", "run": "changed", "wait_s": 0})
+
+
+def runs(request: Request) -> Iterator[Step]:
+    """Run all cells of the notebook."""
+    if _results(request):
+        yield Say(f"Finished: {_results(request)}")
+    else:
+        yield Call("run_cells", {"scope": "all"})

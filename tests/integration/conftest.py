@@ -26,6 +26,7 @@ SCRIPTS = (
     "asks",
     "leaks",
     "leaves",
+    "runs",
 )
 
 

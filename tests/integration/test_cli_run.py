@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 
+import nbformat
 import pytest
 
 DONE, FAILED, USAGE, DENIED, LIMIT, PROVIDER = 0, 1, 2, 3, 4, 5
@@ -321,3 +322,36 @@ def test_a_store_that_cannot_be_used_does_not_keep_the_work_from_being_done(comm
     outcome = run(command, "says", "--store", "file/sessions.db")
     assert outcome.returncode == DONE
     assert "cannot be resumed" in outcome.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are POSIX's")
+@pytest.mark.parametrize("how", ["run", "verify"])
+def test_a_notebook_behind_a_link_runs_in_the_links_folder(command, tmp_path, how):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command.write_notebook("open('here.txt', 'x').close()")
+    real = elsewhere / "real.ipynb"
+    command.notebook.rename(real)
+    command.notebook.symlink_to(real)
+    verify = how == "verify"
+    outcome = command.run("verify", "work.ipynb") if verify else run(command, "runs", "--yes")
+    assert outcome.returncode == DONE, outcome.stdout + outcome.stderr
+    assert (command.folder / "here.txt").exists()
+    assert not (elsewhere / "here.txt").exists()
+    assert command.notebook.is_symlink()
+    if not verify:
+        assert '"execution_count": 1' in real.read_text()
+
+
+@pytest.mark.parametrize("how", ["run", "verify"])
+def test_a_language_without_a_kernel_is_not_run_in_python(command, how):
+    command.write_notebook("open('here.txt', 'x').close()")
+    notebook = command.read_notebook()
+    notebook.metadata = {"language_info": {"name": "klingon"}}
+    nbformat.write(notebook, command.notebook)
+    if how == "run":
+        outcome = run(command, "runs", "--yes", "--json")
+    else:
+        outcome = command.run("verify", "work.ipynb")
+    assert "no kernel for klingon is installed here" in outcome.stdout + outcome.stderr
+    assert not (command.folder / "here.txt").exists()

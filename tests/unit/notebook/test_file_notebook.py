@@ -34,6 +34,16 @@ from jupyter_agent.protocol.rpc import (
 )
 from jupyter_agent.testing import stream
 
+MERGING = """{
+<<<<<<< HEAD
+ "cells": [],
+=======
+ "cells": [1],
+>>>>>>> other
+ "nbformat": 4
+}
+"""
+
 
 def made(*cells: dict[str, Any], minor: int = 5, **more: Any) -> dict[str, Any]:
     return {"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": minor, **more}
@@ -227,14 +237,19 @@ async def test_doubled_and_missing_ids_are_repaired_where_touched(file: Path) ->
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "damaged"),
         ("hello", "damaged"),
         ("{", "damaged"),
         ('{"cells": []', "damaged"),
         ('{"cells": [], "nbformat": 4} x', "damaged"),
         ('{"cells": [], "cells": [], "nbformat": 4}', "damaged"),
-        ("[]", "damaged"),
         ("{}", "which format"),
+        ("", "empty"),
+        (" \n", "empty"),
+        ("[]", "JSON list"),
+        ('"text"', "JSON string"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+        (MERGING, "merge markers .* line 2"),
+        ('{"nbformat": 4, "cells": [}', "damaged"),
         ('{"nbformat": "4", "cells": []}', "which format"),
         ('{"nbformat": true, "cells": []}', "which format"),
         ('{"nbformat": 5, "cells": []}', "newer"),
