@@ -69,7 +69,7 @@ class TabRuns(Protocol):
 class ObservedRunner:
     """Lets a browser tab run cells and watches the kernel. Times in seconds.
 
-    Whether `input()` waits is not to be seen from here while the tab is there: its box shows it.
+    Whether `input()` waits is told by the tab, where its box is.
 
     Args:
         handle: The notebook's kernel, which runs already.

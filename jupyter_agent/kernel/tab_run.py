@@ -44,6 +44,11 @@ class TabRun:
             self.not_run.add(cell.cell_id)
         elif isinstance(message_id := progress.get("message_id"), str):
             self.claim(cell, message_id)
+            watch = self.watches[cell.cell_id]
+            if progress.get("state") == "input":
+                watch.set_status("awaiting_input", prompt=str(progress.get("prompt") or ""))
+            elif cell.status == "awaiting_input":
+                watch.set_status("running")
 
     def claim(self, cell: CellRecord, message_id: str) -> None:
         """Note that a request is this cell's."""

@@ -7,6 +7,7 @@ notebook is the truth while it is open: nothing here touches the file.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
@@ -35,6 +36,8 @@ APPLY_DEADLINE = 30.0
 _PIECE = 500
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 def _is_large(data: Any) -> bool:
@@ -146,6 +149,15 @@ class FrontendNotebook:
             to_data(SetOutputsParams, params),
             deadline=self._apply_deadline,
         )
+
+    async def refresh(self) -> None:
+        """Have the tab read the file anew that was just written, if nothing was done there since."""
+        params = to_data(PathParams, PathParams(path=self.path))
+        try:
+            await self._call("notebook.refresh", params, deadline=self._read_deadline)
+        except NotebookError as error:
+            # Then the tab asks the person before it saves.
+            log.info("The tab did not read %s anew: %s", self.path, error)
 
     async def save(self) -> None:
         params = to_data(PathParams, PathParams(path=self.path))

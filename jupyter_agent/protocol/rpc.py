@@ -9,6 +9,7 @@
 | `notebook.kernel`      | `PathParams`      | `{"kernel_id"}` once it answers, started if need be |
 | `notebook.select_kernel` | `SelectKernelParams` | `{}` once the new kernel answers            |
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
+| `notebook.refresh`     | `PathParams`      | `{}`; read anew from disk if nothing was done there |
 | `notebook.save`        | `PathParams`      | `{}`                                              |
 | `notebook.open`        | `PathParams`      | `{}` once it is open, its kernel connecting       |
 | `notebook.reveal`      | `RevealParams`    | `{}`                                              |
@@ -207,11 +208,15 @@ class SelectKernelParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
-    """A cell was sent to the kernel as execute request `message_id`, or ended without one."""
+    """A cell was sent to the kernel as execute request `message_id`, or ended without one.
+
+    `input`: it asks for input, with the words of `prompt`; `sent` again: it has got it.
+    """
 
     cell_id: str
-    state: Literal["sent", "ended", "not_run"]
+    state: Literal["sent", "input", "ended", "not_run"]
     message_id: str | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

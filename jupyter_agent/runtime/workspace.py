@@ -8,10 +8,11 @@ the middle, the work goes on without it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
@@ -28,6 +29,10 @@ from .runners import AnyRunner
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
 MayWrite = Callable[[str], Awaitable[None]]
+# Pages that have a notebook one after another, as when one is reloaded.
+_TABS_TRIED = 3
+
+T = TypeVar("T")
 OnChange = Callable[[str, ApplyResult, Sequence[Change]], None]
 
 
@@ -82,12 +87,20 @@ class AnyNotebook:
             return FrontendNotebook(self.path, self._browser)
         return self._kept
 
+    async def _by_best(self, act: Callable[[NotebookDocument], Awaitable[T]]) -> T:
+        """Do something by the best means; when a tab goes away with it, by the next best."""
+        for _ in range(_TABS_TRIED):
+            document = self._best()
+            if document is self._kept:
+                break
+            with contextlib.suppress(TabGone):
+                return await act(document)
+            # A page that is reloaded is another one by now, and may have the notebook.
+        return await act(self._kept)
+
     async def read(self, outputs: Outputs = "none") -> NotebookState:
         """Return the notebook."""
-        try:
-            return await self._best().read(outputs)
-        except TabGone:
-            return await self._kept.read(outputs)
+        return await self._by_best(lambda document: document.read(outputs))
 
     async def apply(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
@@ -118,26 +131,25 @@ class AnyNotebook:
     ) -> ApplyResult:
         """Apply changes that are the person's: nothing of it is noted or up for review."""
         await self._check_write()
-        try:
-            return await self._best().apply(changes, expect, op_id=op_id)
-        except TabGone:
-            return await self._kept.apply(changes, expect, op_id=op_id)
+        return await self._by_best(lambda document: document.apply(changes, expect, op_id=op_id))
 
     async def set_outputs(
         self, cell_id: str, outputs: Sequence[dict[str, Any]], execution_count: int | None
     ) -> None:
         """Replace a cell's outputs."""
-        try:
-            await self._best().set_outputs(cell_id, outputs, execution_count)
-        except TabGone:
-            await self._kept.set_outputs(cell_id, outputs, execution_count)
+
+        async def write(document: NotebookDocument) -> bool:
+            await document.set_outputs(cell_id, outputs, execution_count)
+            return document is self._kept
+
+        kept = await self._by_best(write)
+        if kept and self._browser is not None and self._browser.has_tab(self.path):
+            # A page that was just loaded may have read the file before this was written.
+            await FrontendNotebook(self.path, self._browser).refresh()
 
     async def save(self) -> None:
         """Make it durable."""
-        try:
-            await self._best().save()
-        except TabGone:
-            await self._kept.save()
+        await self._by_best(lambda document: document.save())
 
     async def _check_write(self) -> None:
         # Not at `set_outputs`: what a run has brought meanwhile must not be lost.

@@ -80,7 +80,8 @@ async def run_and_report(
             record.stopping = True
             await _interrupt(runner)
         raise
-    return await report(workspace, run, state.path)
+    # Its notebook may have been renamed meanwhile.
+    return await report(workspace, run, record.path)
 
 
 async def wait_for_run(
@@ -89,16 +90,19 @@ async def wait_for_run(
     """Wait at most `wait` seconds, showing which cell runs."""
     numbers = {cell.id: (cell, number) for number, cell in enumerate(state.cells, 1)}
 
-    shown: set[tuple[str, str]] = set()
+    shown: dict[str, str] = {}
 
     def show(record: CellRecord) -> None:
         # Runners tell of every output; people are told once of every state.
-        if (record.cell_id, record.status) in shown:
+        if shown.get(record.cell_id) == record.status:
             return
-        shown.add((record.cell_id, record.status))
+        shown[record.cell_id] = record.status
         cell, number = numbers.get(record.cell_id, (None, 0))
         name = label(cell, number) if cell else record.cell_id
-        words = {"running": f"Running {name}", "awaiting_input": f"{name} asks for input"}
+        words = {
+            "running": f"Running {name}",
+            "awaiting_input": f"{name} asks for input{_asked(record)}",
+        }
         if record.status in words and cell is not None:
             context.update(words[record.status], (reference(cell, number, "ran", path=state.path),))
 
@@ -109,6 +113,10 @@ async def wait_for_run(
         await run.wait(wait)
     finally:
         stop_watching()
+
+
+def _asked(record: CellRecord) -> str:
+    return f": {record.prompt.strip()}" if record.prompt and record.prompt.strip() else ""
 
 
 async def report(workspace: Workspace, run: Run, path: str) -> RunReport:

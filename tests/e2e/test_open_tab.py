@@ -233,3 +233,79 @@ def test_saved_widgets_of_many_megabytes_do_not_end_the_work(bench):
     assert "too large to be sent" not in words
     wait_until(lambda: notebook.saved().cells[0].source == "x = 100", what="the edit on disk")
     assert len(notebook.saved().cells[2].source) > 10_000_000
+
+
+def test_a_question_of_a_cell_is_told_to_the_panel_and_the_model(bench):
+    notebook = bench(["name = input('who? ')", "print('hello', name)"])
+    page = notebook.open()
+    program(page, [run(ids(notebook), wait_s=4)])
+    card = page.locator(".jp-Agent-message", has_text="asks for input: who?")
+    expect(card).to_be_visible()
+    words = told(page)
+    assert "awaiting_input" in words
+    assert "who? " in words
+    page.locator(".jp-Stdin-input").fill("me")
+    page.keyboard.press("Enter")
+    expect(page.locator(OUTPUT).last).to_have_text("hello me\n")
+
+
+def test_a_page_reloaded_in_mid_run_saves_without_a_question(bench):
+    notebook = bench([PRINTS.format(n=12)])
+    links, held = [], []
+
+    def link(tab):
+        # The page that is loaded anew reaches the server only after the cell has ended.
+        (held if links else links).append(tab)
+        if not held:
+            tab.connect_to_server()
+
+    notebook.context.route_web_socket(lambda url: "/jupyter-agent/api/socket" in url, link)
+    page = notebook.open()
+    program(page, [run(ids(notebook), wait_s=60)])
+    expect(page.locator(OUTPUT)).to_contain_text("tick 1")
+    page.reload()
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    wait_until(lambda: "tick 11" in str(notebook.read().cells[0].outputs), what="the outputs")
+    for tab in held:
+        tab.connect_to_server()
+    expect(page.locator(OUTPUT)).to_contain_text("tick 11")
+    command(page, "docmanager:save")
+    page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    assert "tick 11" in str(notebook.saved().cells[0].outputs)
+
+
+def test_a_folder_renamed_in_mid_run_is_followed(bench, lab):
+    notebook = bench([PRINTS.format(n=10), "print('two')"])
+    page = notebook.open()
+    program(page, [run(ids(notebook), wait_s=60)])
+    expect(page.locator(OUTPUT)).to_contain_text("tick 1")
+    now = f"{notebook.folder}-renamed"
+    page.evaluate(
+        "([old, now]) => jupyterapp.serviceManager.contents.rename(old, now)",
+        [notebook.folder, now],
+    )
+    words = told(page)
+    assert "NOTEBOOK_MISSING" not in words
+    assert "tick 9" in words and "two" in words
+    notebook.file = lab.root / now / "notebook.ipynb"
+    assert "two" in str(notebook.saved().cells[1].outputs)
+
+
+def test_a_file_that_another_program_changed_is_told_at_once(bench):
+    notebook = bench(["x = 1"])
+    page = notebook.open()
+    kernel_ready(page)
+    first = ids(notebook)[0]
+    page.locator(".jp-Notebook .cm-content").first.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" ")
+    made = notebook.read()
+    made.metadata["theirs"] = True
+    nbformat.write(made, notebook.file)
+    edit = {"op": "insert", "after": first, "source": "y = 2"}
+    program(page, [["edit_cells", {"ops": [edit], "run": "none"}]])
+    words = told(page)
+    assert "changed by another program" in words
+    expect(page.locator(".jp-Dialog")).to_contain_text("has changed on disk")
+    assert notebook.read().metadata["theirs"]

@@ -2,6 +2,7 @@
 import type { YCodeCell, YNotebook } from '@jupyter/ydoc';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 
 import type {
   ApplyParams,
@@ -26,7 +27,7 @@ import { kernelReady, selectKernel } from './kernel';
 import { keepingPlace } from './place';
 import type { RunServices } from './run';
 import { runCells } from './run';
-import { isReadOnly, saveNotebook, within } from './saving';
+import { isReadOnly, refreshNotebook, saveNotebook, within } from './saving';
 import { RevisionCounter, Room, cellState, cellStates } from './state';
 import { Typing } from './typing';
 
@@ -43,7 +44,11 @@ const REMEMBERED = 200;
 // Milliseconds to wait for a notebook that is still loading.
 const LOAD_PATIENCE = 30_000;
 
-export interface BridgeServices extends RunServices {
+const CONFLICT =
+  'the file was changed by another program since the tab read it: Lab asks the person which to ' +
+  'keep, and nothing is saved before';
+
+export interface BridgeServices extends Omit<RunServices, 'contents'> {
   readonly tracker: INotebookTracker;
   readonly documents: IDocumentManager;
 }
@@ -118,7 +123,7 @@ export class NotebookBridge {
           await runCells(
             await this.panel((params as RunParams).path),
             params as RunParams,
-            this.services,
+            { ...this.services, contents: this.contents },
             data => progress(asJson(data)),
             stopped
           )
@@ -138,6 +143,9 @@ export class NotebookBridge {
       }
       case 'notebook.set_outputs':
         return this.setOutputs(params as SetOutputsParams);
+      case 'notebook.refresh':
+        await this.refresh((params as PathParams).path);
+        return {};
       case 'notebook.save':
         return this.save(params as PathParams);
       case 'notebook.open':
@@ -150,6 +158,21 @@ export class NotebookBridge {
           message: `This tab does not know ${call.method}.`,
           retryable: false
         });
+    }
+  }
+
+  /** Read notebooks anew whose files have changed, where the person has changed nothing. */
+  async refresh(path?: string): Promise<void> {
+    const panels: NotebookPanel[] = [];
+    this.services.tracker.forEach(panel => {
+      if (path === undefined || panel.context.localPath === path) {
+        panels.push(panel);
+      }
+    });
+    for (const panel of panels) {
+      if (panel.context.isReady) {
+        await refreshNotebook(panel, this.contents).catch(() => undefined);
+      }
     }
   }
 
@@ -209,15 +232,16 @@ export class NotebookBridge {
       cells: notebook.cells
         .filter(cell => touched.has(cell.getId()))
         .map(cell => cellState(cell, false, room)),
-      order: notebook.cells.map(cell => cell.getId()),
-      notes: []
+      order: notebook.cells.map(cell => cell.getId())
     };
     highlightCells(panel, touched);
     const last = [...touched].pop();
     if (last !== undefined) {
       void this.services.follower?.follow(panel, last);
     }
-    return { ...result, saved: await saveNotebook(panel) };
+    const saved = await saveNotebook(panel, this.contents);
+    const notes = saved === 'conflict' ? [CONFLICT] : [];
+    return { ...result, saved: saved === 'saved', notes };
   }
 
   private async setOutputs(params: SetOutputsParams): Promise<JsonValue> {
@@ -232,7 +256,7 @@ export class NotebookBridge {
       code.execution_count = params.execution_count ?? null;
       code.executionState = 'idle';
     }, false);
-    await saveNotebook(panel);
+    await saveNotebook(panel, this.contents);
     return {};
   }
 
@@ -241,7 +265,7 @@ export class NotebookBridge {
     if (isReadOnly(panel)) {
       throw readOnly(path);
     }
-    await saveNotebook(panel);
+    await saveNotebook(panel, this.contents);
     return {};
   }
 
@@ -260,6 +284,10 @@ export class NotebookBridge {
       await within(LOAD_PATIENCE, widget.context.ready, undefined);
     }
     return {};
+  }
+
+  private get contents(): Contents.IManager {
+    return this.services.documents.services.contents;
   }
 
   private find(path: string): NotebookPanel | undefined {

@@ -1,6 +1,9 @@
 // What may befall a kernel while cells run in it: it is lost, or others keep it busy.
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel } from '@jupyterlab/services';
+import { KernelMessage } from '@jupyterlab/services';
 
+import type { RunProgress } from '../protocol/types';
 import { within } from './saving';
 
 const LOST = new Set(['dead', 'restarting', 'autorestarting', 'terminating']);
@@ -75,6 +78,32 @@ export async function untilFree(
       return;
     }
   }
+}
+
+/** Tell when a request asks for input, and when it has got it; returns a function that ends it. */
+export function watchInput(
+  panel: NotebookPanel,
+  cellId: string,
+  messageId: string | null,
+  tell: (progress: RunProgress) => void
+): () => void {
+  const kernel = panel.sessionContext.session?.kernel;
+  let asked = false;
+  const hear = (_: unknown, { msg, direction }: Kernel.IAnyMessageArgs): void => {
+    const progress = { cell_id: cellId, message_id: messageId };
+    if (direction === 'recv' && KernelMessage.isInputRequestMsg(msg)) {
+      const parent = msg.parent_header as { msg_id?: string };
+      if (messageId !== null && parent.msg_id === messageId) {
+        asked = true;
+        tell({ ...progress, state: 'input', prompt: msg.content.prompt });
+      }
+    } else if (asked && direction === 'send' && KernelMessage.isInputReplyMsg(msg)) {
+      asked = false;
+      tell({ ...progress, state: 'sent' });
+    }
+  };
+  kernel?.anyMessage.connect(hear);
+  return () => void kernel?.anyMessage.disconnect(hear);
 }
 
 /** A promise that settles when a signal is aborted. */

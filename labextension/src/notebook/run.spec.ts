@@ -55,7 +55,13 @@ function panel(): NotebookPanel {
       ready: Promise.resolve(),
       hasNoKernel: false,
       pendingInput: false,
-      session: { kernel: { info: Promise.resolve({}), requestKernelInfo: async () => ({}) } },
+      session: {
+        kernel: {
+          info: Promise.resolve({}),
+          requestKernelInfo: async () => ({}),
+          anyMessage: new Signal(owner)
+        }
+      },
       statusChanged: new Signal(owner),
       kernelChanged: new Signal(owner)
     }
@@ -71,7 +77,13 @@ function run(stop = new AbortController(), stopOnError = false): Promise<RunResu
     ),
     stop_on_error: stopOnError
   };
-  return runCells(panel(), params, {}, told => void news.push(told), stop.signal);
+  return runCells(
+    panel(),
+    params,
+    { contents: {} as never },
+    told => void news.push(told),
+    stop.signal
+  );
 }
 
 describe('running cells', () => {

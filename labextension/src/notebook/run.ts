@@ -3,6 +3,7 @@ import type { ISessionContextDialogs } from '@jupyterlab/apputils';
 import type { Cell, CodeCell } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 import type { ITranslator } from '@jupyterlab/translation';
 
 import type { CellRun, RunParams, RunProgress, RunResult } from '../protocol/types';
@@ -11,13 +12,14 @@ import type { CellFollower } from './follow';
 import { showCells } from './headings';
 import { kernelReady } from './kernel';
 import type { KernelWatch } from './kernel-watch';
-import { untilFree, watchKernel } from './kernel-watch';
+import { untilFree, watchInput, watchKernel } from './kernel-watch';
 import { saveNotebook } from './saving';
 
 /** What Lab's own run needs beside the notebook. */
 export interface RunServices {
   /** Absent: nothing is followed. */
   readonly follower?: CellFollower;
+  readonly contents: Contents.IManager;
   readonly dialogs?: ISessionContextDialogs;
   readonly translator?: ITranslator;
 }
@@ -41,7 +43,7 @@ export async function runCells(
   stopped: AbortSignal
 ): Promise<RunResult> {
   params.cell_ids.forEach(id => findCell(panel, id));
-  await saveNotebook(panel);
+  await saveNotebook(panel, services.contents);
   await kernelReady(panel);
   if (panel.sessionContext.pendingInput) {
     throw kernelBusy('The kernel waits for an answer to input() in the notebook.');
@@ -77,7 +79,7 @@ export async function runCells(
   } finally {
     kernel.dispose();
   }
-  await saveNotebook(panel);
+  await saveNotebook(panel, services.contents);
   return { cells };
 }
 
@@ -154,7 +156,12 @@ async function runCell(
   const messageId = await sentAs(cell, future, () => settled || kernel.lost);
   report({ cell_id: id, message_id: messageId, state: messageId ? 'sent' : 'ended' });
   void services.follower?.follow(panel, id);
-  const ok = await Promise.race([run, kernel.whenLost]);
+  const input = watchInput(panel, id, messageId, progress => {
+    report(progress);
+    showCells(panel, new Set([id]));
+    void services.follower?.follow(panel, id, true);
+  });
+  const ok = await Promise.race([run, kernel.whenLost]).finally(input);
   void services.follower?.follow(panel, id, true);
   const count = cell.isDisposed ? null : executionCount(cell);
   // Whoever runs cells here may send it later.

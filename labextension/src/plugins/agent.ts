@@ -11,6 +11,7 @@ import { AgentSocket } from '../client/socket';
 import { AgentModel } from '../model/agent';
 import { NotebookBridge } from '../notebook/bridge';
 import { OpenNotebooks } from '../notebook/open-notebooks';
+import { watchTouches } from '../notebook/saving';
 import type { CellFollower } from '../notebook/follow';
 import { IAgent, IFollowing } from '../tokens';
 
@@ -50,6 +51,18 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
     };
     notebooks.changed.connect(follow);
     follow();
+    // A cell that went on while the page was reloaded has changed the file since it was read.
+    socket.stateChanged.connect((_, state) => {
+      if (state === 'open') {
+        void bridge.refresh();
+      }
+    });
+    tracker.widgetAdded.connect((_, panel) => {
+      void panel.context.ready.then(() => {
+        watchTouches(panel);
+        return bridge.refresh(panel.context.localPath);
+      });
+    });
     const { contents } = app.serviceManager;
     contents.fileChanged.connect((_, { type, oldValue, newValue }) => {
       if (type === 'rename' && oldValue?.path && newValue?.path && newValue.type !== 'file') {

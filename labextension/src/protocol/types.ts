@@ -826,11 +826,16 @@ export interface RunParams {
   readonly stop_on_error: boolean;
 }
 
-/** A cell was sent to the kernel as execute request `message_id`, or ended without one. */
+/**
+ * A cell was sent to the kernel as execute request `message_id`, or ended without one.
+ *
+ * `input`: it asks for input, with the words of `prompt`; `sent` again: it has got it.
+ */
 export interface RunProgress {
   readonly cell_id: string;
-  readonly state: 'sent' | 'ended' | 'not_run';
+  readonly state: 'sent' | 'input' | 'ended' | 'not_run';
   readonly message_id?: string | null;
+  readonly prompt?: string | null;
 }
 
 /** All cells of a run. */
