@@ -22,6 +22,7 @@ from .document import Backend, Outputs
 from .ipynb import NotebookFile
 from .lines import join_texts
 from .rewriting import AppliedOnce, apply_result, change_notebook, notebook_state, put_outputs
+from .stable_ids import StableIds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +62,23 @@ class ContentsNotebook:
         path: the path as the contents manager knows it.
         contents: the manager.
         lock: what all documents of this notebook share; None: there is no other.
+        ids: gives cells their ids where the notebook's format keeps none, shared as `lock` is;
+            None: the format keeps them.
     """
 
     backend: Backend = "contents"
 
-    def __init__(self, path: str, contents: Contents, lock: asyncio.Lock | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        contents: Contents,
+        lock: asyncio.Lock | None = None,
+        ids: StableIds | None = None,
+    ) -> None:
         self.path = path
         self._contents = contents
         self._lock = lock or asyncio.Lock()
+        self._ids = ids
         self._revision = 0
         self._digest = ""
         self._applied = AppliedOnce()
@@ -126,6 +136,8 @@ class ContentsNotebook:
                     f"{self.path} was saved by someone else at this very moment. "
                     "Nothing was applied."
                 )
+            if self._ids is not None:
+                self._ids.note(content["cells"])
             try:
                 await self._contents.save(self.path, content)
             except NotebookError as error:
@@ -155,14 +167,24 @@ class ContentsNotebook:
 
     async def _load(self) -> tuple[NotebookFile, Kept]:
         kept = await self._contents.get(self.path)
-        notebook, digest = await asyncio.to_thread(_parsed, kept.content)
+        notebook, digest = await asyncio.to_thread(_parsed, kept.content, self._ids)
         if digest != self._digest:
             self._digest = digest
             self._revision += 1
         return notebook, kept
 
 
-def _parsed(content: dict[str, Any]) -> tuple[NotebookFile, str]:
+def _give_ids(content: dict[str, Any], ids: StableIds) -> None:
+    cells = content.get("cells")
+    if isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells):
+        ids.give(cells)
+        if content.get("nbformat") == 4:
+            content["nbformat_minor"] = ipynb.MINOR_WITH_IDS
+
+
+def _parsed(content: dict[str, Any], ids: StableIds | None) -> tuple[NotebookFile, str]:
+    if ids is not None:
+        _give_ids(content, ids)
     try:
         text = json.dumps(content, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:

@@ -17,6 +17,7 @@ from .contents import Contents, ContentsNotebook
 from .creation import create_notebook_file, new_notebook
 from .document import NotebookDocument
 from .file import AfterSave, BeforeSave, FileNotebook
+from .stable_ids import StableIds
 
 
 class Notebooks(Protocol):
@@ -85,10 +86,13 @@ class ContentsNotebooks:
         self._contents = contents
         # Weakly kept: a lock goes when nobody edits its notebook.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Kept for good: an id that the model has read must still be known in its next call.
+        self._ids: dict[str, StableIds] = {}
 
     def document(self, path: str) -> NotebookDocument:
         lock = self._locks.setdefault(_inside(path), asyncio.Lock())
-        return ContentsNotebook(path, self._contents, lock)
+        ids = None if keeps_ids(path) else self._ids.setdefault(path, StableIds())
+        return ContentsNotebook(path, self._contents, lock, ids)
 
     async def create(self, path: str, cells: Sequence[CellState], kernel_name: str | None) -> None:
         if not _inside(path).endswith(".ipynb"):
@@ -96,6 +100,15 @@ class ContentsNotebooks:
         if await self._contents.exists(path):
             raise EditRefused(f"{path} exists already. Edit it with edit_cells.")
         await self._contents.save(path, new_notebook(cells, kernel_name))
+
+
+def keeps_ids(path: str) -> bool:
+    """Return whether a notebook's format keeps its cells' ids and metadata out of its text.
+
+    A script or a Markdown file that is opened as a notebook does not: what is in a cell's metadata
+    stands in the line that begins the cell.
+    """
+    return path.lower().endswith(".ipynb")
 
 
 def named_file(given: str | Path) -> Path:

@@ -14,6 +14,7 @@ from ..notebook.changes import unconfirmed_ids
 from ..notebook.document import NotebookDocument
 from ..notebook.edits import Plan, plan
 from ..notebook.operations import EditOp
+from ..notebook.places import keeps_ids
 from ..protocol.errors import AgentError, NotebookReadOnly, StaleCells, Unconfirmed
 from ..protocol.rpc import ApplyResult, CellState, NotebookState
 from ..protocol.tools import Permission
@@ -131,7 +132,9 @@ class EditCells(WorkspaceTool):
             raise NotebookReadOnly(f"{path} is read-only. Nothing was applied.")
         memory = self._workspace.memory
         known: Mapping[str, CellState] = dict(memory.cells.get(path, {}))
-        provenance = cast("dict[str, JsonValue] | None", _provenance(self._workspace.provenance()))
+        provenance = cast(
+            "dict[str, JsonValue] | None", _provenance(path, self._workspace.provenance())
+        )
         try:
             # In a large notebook this takes a while, in which the server must answer others.
             return await asyncio.to_thread(plan, arguments.ops, state, known, provenance=provenance)
@@ -190,8 +193,9 @@ class EditCells(WorkspaceTool):
         return await syntax_warnings([(cell_id, cell.source) for cell_id, cell in written.items()])
 
 
-def _provenance(noted: dict[str, str] | None) -> dict[str, Any] | None:
-    return {"jupyter_agent": noted} if noted else None
+def _provenance(path: str, noted: dict[str, str] | None) -> dict[str, Any] | None:
+    """Return the metadata that tell who wrote a cell, where they do not stand in the text itself."""
+    return {"jupyter_agent": noted} if noted and keeps_ids(path) else None
 
 
 def _told(

@@ -442,3 +442,15 @@ async def test_protected_cells_are_marked_where_the_model_reads_them(call: CallT
     edit = {"op": "replace", "id": "dddd4444", "source": "assert True"}
     refused = await call(workspace, "edit_cells", ops=[edit])
     assert refused.output.is_error and "protected" in refused.text
+
+
+@pytest.mark.parametrize(("path", "noted"), [("n.ipynb", True), ("n.py", False), ("n.md", False)])
+async def test_text_formats_get_no_provenance(call: CallTool, path: str, noted: bool) -> None:
+    notebook = FakeNotebook([code_cell("x = 1", id="dddd4444")], path=path)
+    workspace = FakeWorkspace(notebook, provenance={"session": "s"})
+    await call(workspace, "read_cells", ids=["dddd4444"])
+    ops = [{"op": "replace", "id": "dddd4444", "source": "x = 2"}]
+    ops.append({"op": "insert", "after": "end", "source": "y = 2"})
+    await call(workspace, "edit_cells", ops=ops)
+    cells = (await notebook.read()).cells
+    assert ["jupyter_agent" in (cell.metadata or {}) for cell in cells] == [noted, noted]
