@@ -167,16 +167,27 @@ class Executor:
         confirmation: Confirmation | None,
         results: dict[str, ToolResultPart],
     ) -> ToolResultPart:
+        preview: Preview | None = None
+        started: float | None = None
         try:
             prepared = await self._prepare(call)
             if isinstance(prepared, ToolOutput):
                 return self._finalise(call, prepared)
+            preview = prepared.preview
             refusal = await self._gate(prepared, confirmation)
             if refusal is not None:
-                return self._finalise(call, refusal, rejected=True, title=prepared.preview.title)
+                return self._finalise(call, refusal, rejected=True, title=preview.title)
+            started = time.monotonic()
             return await self._run(prepared)
         except asyncio.CancelledError:
-            results[call.id] = self._finalise(call, interrupted_output())
+            results[call.id] = self._finalise(
+                call,
+                interrupted_output(),
+                title=preview.title if preview else None,
+                duration=None if started is None else time.monotonic() - started,
+                preview=preview,
+                stopped=True,
+            )
             raise
 
     async def _prepare(self, call: ToolCallPart) -> _Prepared | ToolOutput:
@@ -327,6 +338,7 @@ class Executor:
         title: str | None = None,
         duration: float | None = None,
         preview: Preview | None = None,
+        stopped: bool = False,
     ) -> ToolResultPart:
         output = printable_output(redacted_output(output, self._redact))
         result = _result(call, output, rejected=rejected)
@@ -341,6 +353,7 @@ class Executor:
                 cells=output.cells,
                 preview=shown,
                 duration=duration,
+                stopped=stopped,
             )
         )
         return result
@@ -351,7 +364,7 @@ def refused_output(reason: str | None) -> ToolOutput:
     text = "REJECTED: this call was not allowed and did not run."
     if reason:
         text += f"\nReason: {reason}"
-    return text_output(text, is_error=True, summary=reason or "not allowed")
+    return text_output(text, is_error=True, summary=reason or "")
 
 
 def interrupted_output() -> ToolOutput:
@@ -360,7 +373,7 @@ def interrupted_output() -> ToolOutput:
         "INTERRUPTED: this call was stopped before it ended; it may have had part of its effect. "
         "Look at the notebook before you repeat it.",
         is_error=True,
-        summary="interrupted",
+        summary="stopped",
     )
 
 

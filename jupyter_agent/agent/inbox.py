@@ -16,7 +16,7 @@ class Waiting:
     """A prompt that waits for its turn."""
 
     message: Message
-    delivery: Literal["steer", "queue"]
+    delivery: Literal["steer", "queue", "held"]
 
 
 class Inbox:
@@ -49,7 +49,16 @@ class Inbox:
     @property
     def first(self) -> Message | None:
         """The prompt that would start the next run; it waits until it is removed."""
-        return self._waiting[0].message if self._waiting else None
+        return next((item.message for item in self._waiting if item.delivery != "held"), None)
+
+    def hold(self) -> None:
+        """Send nothing of what waits by itself: it was said to a run that ended early.
+
+        A later run would answer it behind a prompt that the person wrote after it.
+        """
+        if any(item.delivery != "held" for item in self._waiting):
+            self._waiting = deque(replace(item, delivery="held") for item in self._waiting)
+            self._changed()
 
     def remove(self, message_id: str) -> bool:
         """Take a prompt back; returns whether it still waited."""
@@ -72,10 +81,10 @@ class Inbox:
 
 
 def _queue(item: Waiting) -> Waiting:
-    return replace(item, delivery="queue")
+    return replace(item, delivery="queue") if item.delivery == "steer" else item
 
 
-def _queued(message: Message, delivery: Literal["steer", "queue"]) -> QueuedPrompt:
+def _queued(message: Message, delivery: Literal["steer", "queue", "held"]) -> QueuedPrompt:
     return QueuedPrompt(
         id=message.id,
         text=message.text,

@@ -234,11 +234,11 @@ def check_url(url: str) -> None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"The base URL cannot be read: {error}.", cause=error) from error
+        raise ConfigError(f"The address cannot be read: {error}.", cause=error) from error
     if parts.scheme.lower() not in ("http", "https") or not host:
-        raise ConfigError("A base URL begins with https:// or http:// and names a host.")
+        raise ConfigError("An address begins with https:// or http:// and names a host.")
     if parts.username or parts.password:
-        raise ConfigError("A base URL must not contain a name or a password.")
+        raise ConfigError("An address must not contain a name or a password.")
 
 
 def _user(provider: str, url: str) -> str:

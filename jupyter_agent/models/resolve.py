@@ -208,7 +208,7 @@ def find_endpoint(
     elif entered:
         base_url, trusted = entered, False
     if not base_url:
-        raise ConfigError(f"{record.label} has no address of its own: enter its base URL first.")
+        raise ConfigError(f"{record.label} has no address of its own: enter its address first.")
     api = record.api if base_url == record.base_url else record.custom_api or record.api
     variables = tuple(record.key_variables)
     if override is not None and override.key_variable:

@@ -230,7 +230,8 @@ class ToolUpdate:
 class ToolEnd:
     """A tool call has its result. `summary` and `cells` are for people, `result` for the model.
 
-    `duration` in seconds, None when it never ran (refused, unknown tool, bad arguments).
+    `duration` in seconds, None when it never ran (refused, unknown tool, bad arguments). `stopped`:
+    the call was cut short by Stop.
     """
 
     call_id: str
@@ -241,6 +242,7 @@ class ToolEnd:
     cells: tuple[CellRef, ...] = ()
     preview: tuple[PreviewBlock, ...] = ()
     duration: float | None = None
+    stopped: bool = False
     type: Literal["tool_end"] = "tool_end"
 
 
@@ -357,12 +359,13 @@ class Budget:
 class QueuedPrompt:
     """A prompt that waits: `steer` enters the current run at its next step, `queue` after it.
 
-    It is told whole, so that it can be taken back and written on.
+    `held`: the run ended otherwise (Stop, an error) before it was delivered; it is not sent until
+    the person sends it again. It is told whole, so that it can be taken back and written on.
     """
 
     id: str
     text: str
-    delivery: Literal["steer", "queue"]
+    delivery: Literal["steer", "queue", "held"]
     mentions: tuple[Mention, ...] = ()
     images: tuple[ImagePart, ...] = ()
 

@@ -268,7 +268,9 @@ class TranscriptBuilder:
 
     def _on_tool_end(self, event: Any) -> None:
         status: ToolStatus = "ok"
-        if event.result.rejected:
+        if event.stopped:
+            status = "interrupted"
+        elif event.result.rejected:
             status = "denied"
         elif event.result.is_error:
             status = "error"
@@ -279,7 +281,8 @@ class TranscriptBuilder:
             title=event.title,
             summary=event.summary,
             text="",
-            cells=event.cells,
+            # A call that was stopped names no cells; the card keeps those that it reported.
+            cells=event.cells or (tool.cells if event.stopped else ()),
             preview=event.preview or tool.preview,
             result=event.result,
             duration=event.duration,
@@ -292,8 +295,17 @@ class TranscriptBuilder:
 
     def _on_retry(self, event: Any) -> None:
         text = f"{event.error.message} Trying again in {event.delay:.0f} s."
-        values: dict[str, str | float] = {"message": event.error.message, "delay": event.delay}
-        self._entries.append(NoticeEntry(level="warning", text=text, code="retry", values=values))
+        values: dict[str, str | float] = {
+            "message": event.error.message,
+            "delay": event.delay,
+            "attempt": event.attempt,
+        }
+        entry = NoticeEntry(level="warning", text=text, code="retry", values=values)
+        last = self._entries[-1] if self._entries else None
+        if isinstance(last, NoticeEntry) and last.code == "retry":
+            self._entries[-1] = entry  # one line for all attempts of a request
+        else:
+            self._entries.append(entry)
 
     def _on_context_compacted(self, event: Any) -> None:
         text = f"Older turns were summarised for the model: {event.before} → {event.after} tokens."

@@ -131,7 +131,7 @@ class Body:
                 if size > limit:
                     if cut:
                         break
-                    raise ParseFailed("The answer is too large. Check the base URL.")
+                    raise ParseFailed("The answer is too large. Check the address.")
         except ProviderError:
             if not cut:
                 raise

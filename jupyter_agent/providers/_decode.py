@@ -71,7 +71,7 @@ class Decoder(ABC):
         if not isinstance(error, ProviderError):
             error = ParseFailed(
                 f"{self.provider} sent something that is not part of its API. Try again; if it "
-                "happens each time, check the base URL and the kind of server.",
+                "happens each time, check the address and the kind of server.",
                 cause=error,
             )
         self.assembler.fail(error)
@@ -174,7 +174,7 @@ def _not_a_stream(body: bytes, provider: str, model: str) -> ProviderError:
     page = body[:1] == b"<"
     what = "with a web page" if page else "with something that is not a model's answer"
     return ParseFailed(
-        f"The address answered {what}. Check the base URL of {provider}.",
+        f"The address answered {what}. Check the address of {provider}.",
         provider=provider,
         model=model,
         body=body[:2000].decode("utf-8", errors="replace"),

@@ -322,7 +322,7 @@ _RULES = (
     ),
     _Rule(
         BadRequest,
-        "{provider} found nothing at this address{words}. Check the base URL (most servers want `/v1` at its end) and the model's name.",
+        "{provider} found nothing at this address{words}. Check the address (most servers want `/v1` at its end) and the model's name.",
         statuses=_of(404),
     ),
     _Rule(

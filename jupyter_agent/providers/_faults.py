@@ -35,7 +35,7 @@ _CERTIFICATES = (
     ),
     (
         "mismatch",
-        "was made for another name. Check the base URL: it must have the name that stands in the "
+        "was made for another name. Check the address: it must have the name that stands in the "
         "certificate.",
     ),
     (
@@ -79,7 +79,7 @@ def translate(
         through = f" through the proxy {shown(proxy)}" if proxy else ""
         return ConnectionFailed(
             f"Could not connect to {whom}{through} in time. Check the network, the proxy and the "
-            "base URL.",
+            "address.",
             details={"fault": "proxy"} if proxy else None,
         )
     if isinstance(error, httpx.TimeoutException):
@@ -168,11 +168,11 @@ def _not_connected(words: str, whom: str, proxy: str | None) -> ProviderError:
     if _NO_HOST.search(words):
         return ConnectionFailed(
             f"There is no host of the name in the address of {whom}, or the network is down. Check "
-            "the base URL and the connection; inside a company a proxy may be needed.",
+            "the address and the connection; inside a company a proxy may be needed.",
             details={"fault": "address"},
         )
     return ConnectionFailed(
-        f"Could not connect to {whom}. Is the server running, and the base URL right?",
+        f"Could not connect to {whom}. Is the server running, and its address right?",
         details={"fault": "address"},
     )
 

@@ -142,7 +142,7 @@ class HttpClient:
             return parse_json(content)
         except ValueError as error:
             raise ParseFailed(
-                f"{self._whom(call.url)} did not answer with JSON. Check the base URL.",
+                f"{self._whom(call.url)} did not answer with JSON. Check the address.",
                 provider=self._provider,
             ) from error
 

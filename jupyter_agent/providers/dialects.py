@@ -285,7 +285,7 @@ _ALL = (
     ),
     Dialect(
         name="openai-compatible",
-        label="Another OpenAI-compatible server",
+        label="OpenAI-compatible server",
         key_env=("OPENAI_COMPATIBLE_API_KEY",),
         own_facts=("llamacpp", "lmstudio"),
         think_tags=True,

@@ -231,7 +231,7 @@ class OllamaDecoder(Decoder):
             payload = parse_json(line)
         except ValueError as error:
             raise ParseFailed(
-                "The address answered with something that is not Ollama's API. Check the base URL.",
+                "The address answered with something that is not Ollama's API. Check the address.",
                 cause=error,
             ) from error
         if payload.get("error"):

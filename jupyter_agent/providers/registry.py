@@ -235,9 +235,9 @@ def make_provider(spec: ProviderSpec) -> Provider:
         base_url = _azure_url(base_url)
     region = _region(spec)
     if not base_url:
-        raise ConfigError(f"{entry.label} needs its address. Set the base URL in the settings.")
+        raise ConfigError(f"{entry.label} needs its address. Enter it in the settings.")
     if not base_url.startswith(("https://", "http://")):
-        raise ConfigError(f"The base URL of {entry.label} must begin with https:// or http://.")
+        raise ConfigError(f"The address of {entry.label} must begin with https:// or http://.")
     other_address = bool(spec.base_url) and spec.base_url != entry.base_url
     api = spec.api or (other_address and entry.custom_api) or entry.api
     if api not in _MAKERS:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 # Seconds until a model on this machine must begin to answer, unless the setting says otherwise.
 LOOPBACK_FIRST_EVENT = 600.0
-NO_ADDRESS = "Enter its base URL first."
+NO_ADDRESS = "Enter its address first."
 
 OnRetry = Callable[[int, float, ErrorInfo], None]
 

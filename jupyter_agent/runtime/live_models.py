@@ -68,6 +68,20 @@ class LiveModels:
             return None
         return next((live for live in kept.listing.models if live.info.name == model), None)
 
+    def answered(self, provider: str) -> bool | None:
+        """Say whether a provider gave its models when it was last asked; None: it was not asked."""
+        kept = self._kept.get(provider)
+        return None if kept is None else kept.listing.failure is None
+
+    async def try_key(self, name: str, key: str) -> Listing:
+        """Ask a provider with a key that is not stored; nothing of it is kept.
+
+        Raises:
+            ConfigError: it is not allowed, or has no address.
+        """
+        target = await asyncio.to_thread(self._endpoints.to_list, name)
+        return await self._question(name, replace(target, key=key))
+
     def forget(self) -> None:
         """Drop what is kept: keys or addresses have changed."""
         self._kept.clear()

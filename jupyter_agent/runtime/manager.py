@@ -200,6 +200,11 @@ class SessionManager:
         rows = await store.list_sessions(self._kept_for(owner), notebook_path)
         return [self._summary(row) for row in rows]
 
+    async def search(self, query: str, *, owner: str) -> dict[str, str]:
+        """Return the owner's sessions in which all words were said, with the words around them."""
+        found = await (await self.store()).search(self._kept_for(owner), query)
+        return {said.session_id: said.excerpt for said in found}
+
     async def get(self, session_id: str, *, owner: str) -> Session:
         """Return a session, loaded.
 
@@ -316,9 +321,9 @@ class SessionManager:
         """Remove what is stored for a provider."""
         await self.access.keys.remove(name)
 
-    async def test_provider(self, name: str, model: str | None = None) -> dict[str, Any]:
-        """Ask a provider for its models, and say in words how that went."""
-        return await self.access.keys.test(name, model)
+    async def test_provider(self, name: str, **tried: str | None) -> dict[str, Any]:
+        """Ask a provider for its models, and say how that went; see `ProviderKeys.test`."""
+        return await self.access.keys.test(name, **tried)
 
     async def variables(self, notebook_path: str) -> VariableList:
         """Return the variables of a notebook's kernel that a prompt could mention."""

@@ -61,6 +61,7 @@ class ProviderKeys:
             "own": own,
             "stored": name in endpoints.credentials.names(),
             "locked": endpoints.locked_url(name) is not None,
+            "tested": self._live.answered(name),
             "ready": reason is None,
             "reason": reason,
             "capabilities": to_data(Capabilities, _able(name, default)),
@@ -140,18 +141,31 @@ class ProviderKeys:
         self._changed()
         return there
 
-    async def test(self, name: str, model: str | None = None) -> dict[str, Any]:
-        """Ask a provider for its models, and say in words how that went.
+    async def test(
+        self, name: str, model: str | None = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """Ask a provider for its models, and say in words how that went. Nothing is stored.
+
+        Args:
+            name: a provider, or an address of one's own, stored or not.
+            model: one that it should have.
+            key: what to try instead of the stored key, for an address of one's own.
 
         Raises:
             UnknownModel: no provider of that name; names the nearest.
+            NotAllowed: a key for a provider with a known address.
         """
         name = self._endpoints.canonical(name)
+        if key is not None and "://" not in name:
+            raise NotAllowed(f"Store the key of {name} first, then test it.")
         try:
             label = self._endpoints.find(name).label
         except AgentError as error:
             return {"ok": False, "message": error.user_message}
-        listing = (await self._live.ask([name], again=True))[name]
+        if key is None:
+            listing = (await self._live.ask([name], again=True))[name]
+        else:
+            listing = await self._live.try_key(name, key)
         if listing.failure is not None:
             return {"ok": False, "message": listing.failure}
         names = [live.info.name for live in listing.models]

@@ -47,6 +47,7 @@ from .session_parts import (
     changed_cells,
     last_end,
     last_prompt,
+    left_over,
     title_of,
 )
 from .stopping import KernelStop
@@ -347,7 +348,8 @@ class Session:
     async def unqueue(self, prompt_id: str) -> None:
         """Take a waiting prompt back; raises `NotAllowed` when it waits no longer."""
         if not self._inbox.remove(prompt_id):
-            raise NotAllowed("This prompt waits no longer: the agent has it.")
+            at_work = self.running or self.runs_elsewhere
+            self.journal.emit(left_over(self.journal.transcript, prompt_id, at_work=at_work))
 
     async def wait(self) -> None:
         """Wait until no run goes on."""
@@ -443,6 +445,8 @@ class Session:
     async def ended(self, run_id: str, outcome: Outcome) -> None:
         """Show how a run ended, then write it."""
         self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
+        if outcome.status != "done":
+            self._inbox.hold()
         if self._terms.end():
             self.journal.emit(SessionChange(mode=self.settled.mode))
         self.on_change()

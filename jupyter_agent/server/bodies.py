@@ -42,6 +42,11 @@ class SaveProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestProvider:
-    """A model that the provider should have."""
+    """A model that the provider should have, and a key to try that is not stored.
+
+    A key is taken only with an address of one's own as the provider: to any other the stored one is
+    sent.
+    """
 
     model: str | None = None
+    key: str | None = None

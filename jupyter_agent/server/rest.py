@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .extension import JupyterAgentApp
 
 AUTH_RESOURCE = "jupyter_agent"
+MOST_QUERY = 500
 
 
 class AgentHandler(APIHandler):
@@ -174,6 +175,20 @@ class SessionsHandler(AgentHandler):
             raise NotAllowed(f"In mode {mode} tools run unasked. {reason}")
 
 
+class SearchHandler(AgentHandler):
+    """The owner's sessions by what was said in them."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return `{found: {session id: words around}}` for a `query`."""
+        query = self.get_query_argument("query", "")
+        if len(query) > MOST_QUERY:
+            raise web.HTTPError(400, f"A query has at most {MOST_QUERY} characters.")
+        found = await (await self.manager()).search(query, owner=self.owner)
+        self.finish({"found": found})
+
+
 class SessionHandler(AgentHandler):
     """One session."""
 
@@ -299,8 +314,9 @@ class ProviderTestHandler(AgentHandler):
     @web.authenticated
     @authorized
     async def post(self, name: str) -> None:
-        """Return `{ok, message}`."""
+        """Return `{ok, message}`; nothing is stored."""
         from .bodies import TestProvider
 
-        model = self.body(TestProvider).model
-        self.finish(await (await self.manager()).test_provider(name, model))
+        given = self.body(TestProvider)
+        manager = await self.manager()
+        self.finish(await manager.test_provider(name, model=given.model, key=given.key))

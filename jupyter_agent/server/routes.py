@@ -22,6 +22,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     # One segment: a model's name has slashes, and comes encoded.
     (rf"{API}/models/([^/]+)", rest.ModelHandler),
     (rf"{API}/sessions", rest.SessionsHandler),
+    (rf"{API}/search", rest.SearchHandler),
     (_SESSION, rest.SessionHandler),
     (rf"{_SESSION}/fork", rest.ForkHandler),
     (rf"{_SESSION}/export", rest.ExportHandler),

@@ -17,6 +17,7 @@ from .journal import Journal
 from .leases import unknown_session
 from .ledger import Ledger
 from .rows import SessionRow
+from .search import Said, search_messages
 
 _COLUMNS = tuple(field.name for field in fields(SessionRow) if field.name != "messages")
 _CHANGEABLE = frozenset(_COLUMNS) - {"id", "owner", "created_at"}
@@ -70,6 +71,10 @@ class SessionStore(Journal, Ledger):
             return [_row(row) for row in rows]
 
         return await self._database.read(query)
+
+    async def search(self, owner: str, query: str) -> list[Said]:
+        """Return an owner's sessions in which all words of a query were said, the latest first."""
+        return await search_messages(self._database, owner, query)
 
     async def sessions_at(self, owner: str, path: str) -> list[SessionRow]:
         """Return an owner's sessions that belong to a notebook, or to one in a folder of that

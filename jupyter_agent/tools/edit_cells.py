@@ -20,7 +20,14 @@ from ..protocol.rpc import ApplyResult, CellState, NotebookState
 from ..protocol.tools import Permission
 from .base import Preview, ToolCallContext, ToolOutput, as_list
 from .content import Content
-from .edit_words import edited_cells, plan_blocks, plan_title, result_lines, result_references
+from .edit_words import (
+    edited_cells,
+    plan_blocks,
+    plan_title,
+    result_lines,
+    result_references,
+    result_title,
+)
 from .foreign_loads import new_loads, with_loads
 from .run_cells import LONGEST_WAIT
 from .running import run_and_report
@@ -76,10 +83,7 @@ class EditCells(WorkspaceTool):
         facts += [(f"cell {item.id}", fingerprint(item)) for item in batch.expect]
         runs = arguments.run == "changed"
         title, blocks = await asyncio.to_thread(
-            lambda: (
-                plan_title(batch, state, then="run them" if runs else ""),
-                plan_blocks(batch, state),
-            )
+            lambda: (plan_title(batch, state, runs=runs), plan_blocks(batch, state))
         )
         if runs:
             facts.append(("kernel", (await self._kernel(path)).kernel_id or ""))
@@ -95,8 +99,11 @@ class EditCells(WorkspaceTool):
         if batch.changes:
             warned = await self._syntax(batch, state)
             result = await self._apply(document, batch, state, context)
-        after, changed, output = await asyncio.to_thread(_told, batch, state, result, warned)
-        if arguments.run != "changed" or not changed:
+        runs = arguments.run == "changed"
+        after, changed, output = await asyncio.to_thread(
+            _told, batch, state, result, warned, runs=runs
+        )
+        if not runs or not changed:
             return output
         return await self._run_changed(output, after, changed, arguments, context)
 
@@ -199,9 +206,17 @@ def _provenance(path: str, noted: dict[str, str] | None) -> dict[str, Any] | Non
 
 
 def _told(
-    batch: Plan, state: NotebookState, result: ApplyResult | None, warned: Sequence[str]
+    batch: Plan,
+    state: NotebookState,
+    result: ApplyResult | None,
+    warned: Sequence[str],
+    *,
+    runs: bool,
 ) -> tuple[NotebookState, list[CellState], ToolOutput]:
-    """Return the notebook after the edit, the cells that were written, and what is told of it."""
+    """Return the notebook after the edit, the cells that were written, and what is told of it.
+
+    `runs`: the cells are run afterwards, and named by that.
+    """
     content = Content()
     if result is None:
         content.add("nothing to change: the cells are so already")
@@ -210,14 +225,15 @@ def _told(
     for warning in warned:
         content.add(f"warning: syntax error in {warning}")
     after = _merged(state, result)
+    changed = edited_cells(batch, after)
     output = ToolOutput(
         content=content.parts,
-        title=plan_title(batch, state, past=True),
+        title=result_title(batch, state, after, name_new=not (runs and changed)),
         summary=_summary(batch),
         cells=result_references(batch, state, after),
         preview=plan_blocks(batch, state),
     )
-    return after, edited_cells(batch, after), output
+    return after, changed, output
 
 
 def _merged(state: NotebookState, result: ApplyResult | None) -> NotebookState:

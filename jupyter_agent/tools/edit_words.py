@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..notebook.cells import label, line_count, position, reference, short_ids, version
 from ..notebook.diff import counts
@@ -31,24 +32,69 @@ _ACTIONS: dict[str, CellAction] = {
 }
 
 
-def plan_title(batch: Plan, state: NotebookState, *, past: bool = False, then: str = "") -> str:
-    """Return what a batch does in one sentence: `Edit [4] and insert a cell`."""
+def plan_title(batch: Plan, state: NotebookState, *, runs: bool = False) -> str:
+    """Return what a batch would do in one sentence: `Edit [4] and insert a cell`.
+
+    Args:
+        batch: the edits.
+        state: the notebook before them, whose numbers the sentence uses.
+        runs: the code cells that the batch writes are run afterwards.
+    """
+    words = _phrases(batch, past=False, name=lambda step: _name(step, state))
+    many = len(edited_cells(batch, replace(state, cells=tuple(batch.cells)))) if runs else 0
+    if many == 1 and len(batch.steps) == 1:
+        words.append("run it")
+    title = join_words(words)
+    if many and len(batch.steps) > 1:
+        title += f", then run {many} {'cell' if many == 1 else 'cells'}"
+    return title[:1].upper() + title[1:]
+
+
+def result_title(
+    batch: Plan, before: NotebookState, after: NotebookState, *, name_new: bool = True
+) -> str:
+    """Return what a batch did in one sentence: `Edited [4] and inserted cell 5`.
+
+    The numbers are those that people see now. A deleted cell has none: it is named by its old
+    number unless another cell has that number now.
+
+    Args:
+        batch: the edits.
+        before: the notebook before them.
+        after: the notebook as it is now.
+        name_new: give the number of an inserted cell, if it is the only one.
+    """
+    labels = {cell.id: label(cell, number) for number, cell in enumerate(after.cells, 1)}
+    # Only the cells of this call are linked: their numbers must not be taken for another's.
+    taken = {labels.get(step.cell_id) for step in batch.steps}
+
+    name_new = name_new and sum(step.op.op == "insert" for step in batch.steps) == 1
+
+    def name(step: Step) -> str:
+        if step.cell_id in labels:
+            return labels[step.cell_id] if name_new or step.op.op != "insert" else ""
+        old = _name(step, before)
+        return "" if step.op.op == "insert" or old in taken else old
+
+    title = join_words(_phrases(batch, past=True, name=name))
+    return title[:1].upper() + title[1:]
+
+
+def _phrases(batch: Plan, *, past: bool, name: Callable[[Step], str]) -> list[str]:
+    """Return one phrase a verb; a cell whose name is empty is counted."""
     groups: dict[str, list[str]] = {}
     for step in batch.steps:
         names = groups.setdefault(_WORDS[step.op.op][past], [])
-        name = "" if step.op.op == "insert" else _name(step, state)
-        if name not in names or not name:
-            names.append(name)
-    words = []
+        found = name(step)
+        if found not in names or not found:
+            names.append(found)
+    phrases = []
     for verb, names in groups.items():
-        if not names[0]:
-            words.append(f"{verb} {'a cell' if len(names) == 1 else f'{len(names)} cells'}")
-        elif len(names) > 4:
-            words.append(f"{verb} {len(names)} cells")
+        if len(names) > 4 or (len(names) > 1 and not all(names)):
+            phrases.append(f"{verb} {len(names)} cells")
         else:
-            words.append(f"{verb} {join_words(names)}")
-    title = join_words([*words, then] if then else words)
-    return title[:1].upper() + title[1:]
+            phrases.append(f"{verb} {join_words(names) if names[0] else 'a cell'}")
+    return phrases
 
 
 def plan_blocks(batch: Plan, state: NotebookState) -> tuple[PreviewBlock, ...]:
@@ -118,6 +164,9 @@ def result_references(
 
 
 def _name(step: Step, state: NotebookState) -> str:
+    """Return what people call a step's cell, empty for one that the step inserts."""
+    if step.op.op == "insert":
+        return ""
     for number, cell in enumerate(state.cells, 1):
         if cell.id == step.cell_id:
             return label(cell, number)

@@ -35,14 +35,15 @@ class ListFiles(WorkspaceTool):
     arguments = ListFilesArguments
 
     async def preview(self, arguments: ListFilesArguments) -> Preview:
-        return Preview(title=f"List files in {arguments.path}")
+        target = Folder(self._workspace.root).target(arguments.path)
+        return Preview(title=f"List {_words(target)}")
 
     async def run(self, arguments: ListFilesArguments, context: ToolCallContext) -> ToolOutput:
         folder = Folder(self._workspace.root)
         target = folder.target(arguments.path)
         lines = await asyncio.to_thread(_list, folder, target, arguments)
         text = "\n".join(lines) or "nothing found"
-        return text_output(text, title=f"Listed {target.shown}", summary=_count(len(lines)))
+        return text_output(text, title=f"Listed {_words(target)}", summary=_count(len(lines)))
 
 
 def walk(
@@ -72,6 +73,10 @@ def _list(folder: Folder, target: Target, arguments: ListFilesArguments) -> list
         if fnmatch.fnmatch(found.parts[-1], pattern) or fnmatch.fnmatch(shown, pattern):
             lines.append(f"{shown}/" if is_folder else f"{shown}  {size:,} bytes")
     return lines
+
+
+def _words(target: Target) -> str:
+    return f"the files in {target.shown}" if target.parts else "the files in the top folder"
 
 
 def _count(entries: int) -> str:

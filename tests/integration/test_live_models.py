@@ -112,6 +112,41 @@ async def test_another_key_or_address_is_asked_anew(tmp_path: Path) -> None:
         assert second.keys == ["Bearer sk-3", "Bearer sk-4"]
 
 
+async def test_a_server_of_ones_own_is_tested_before_it_is_stored(tmp_path: Path) -> None:
+    with serving(row("qwen"), key="sk-right") as own:
+        access = access_to(tmp_path)
+        host = own.url.split("/")[2]
+        wrong = await access.keys.test(own.url, key="sk-wrong")
+        assert not wrong["ok"] and host in wrong["message"], wrong
+        right = await access.keys.test(own.url, key="sk-right")
+        assert right == {"ok": True, "message": f"{host} answers: 1 model."}
+        assert not [r for r in await access.keys.rows() if r["own"]], "a test stores nothing"
+        # What is listed as tested was asked with the key that is stored.
+        await access.keys.store(own.url, key="sk-wrong")
+        [kept] = [r for r in await access.keys.rows() if r["own"]]
+        assert kept["tested"] is None
+        await access.keys.test(own.url)
+        [kept] = [r for r in await access.keys.rows() if r["own"]]
+        assert kept["has_key"] and kept["tested"] is False
+        await access.keys.store(own.url, key="sk-right")
+        await access.keys.test(own.url)
+        [kept] = [r for r in await access.keys.rows() if r["own"]]
+        assert kept["tested"] is True
+        with pytest.raises(NotAllowed):
+            await access.keys.test("openai", key="sk-other")
+
+
+async def test_a_server_that_is_not_there_is_named_by_its_address(tmp_path: Path) -> None:
+    access = access_to(tmp_path)
+    with serving(row("qwen")) as own:
+        url = own.url
+    told = await access.keys.test(url)
+    assert not told["ok"]
+    assert told["message"] == (
+        f"Could not connect to {url.split('/')[2]}. Is the server running, and its address right?"
+    )
+
+
 async def test_a_server_of_ones_own_is_listed_and_its_models_open(tmp_path: Path) -> None:
     with serving(row("qwen/3", max_model_len=9_000), row("bge-m3")) as own:
         access = access_to(tmp_path, environment={"OPENAI_API_KEY": ""})

@@ -17,6 +17,7 @@ class Listing:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
+    key: str | None = None  # what it wants to be asked with; None: it does not care
     hangs: bool = False
     keys: list[str | None] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -33,18 +34,22 @@ class Handler(BaseHTTPRequestHandler):
         if listing.hangs:
             listing.released.wait(30)
         refusal = {"error": {"message": "Wrong key."}}
-        body = json.dumps({"data": listing.rows} if listing.status == 200 else refusal).encode()
-        self.send_response(listing.status)
+        wrong = listing.key is not None and listing.keys[-1] != f"Bearer {listing.key}"
+        status = 401 if wrong else listing.status
+        body = json.dumps({"data": listing.rows} if status == 200 else refusal).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
 
 @contextmanager
-def serving(*rows: dict[str, Any], status: int = 200, hangs: bool = False) -> Iterator[Listing]:
+def serving(
+    *rows: dict[str, Any], status: int = 200, key: str | None = None, hangs: bool = False
+) -> Iterator[Listing]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    listing = Listing(list(rows), status=status, hangs=hangs)
+    listing = Listing(list(rows), status=status, key=key, hangs=hangs)
     listing.url = f"http://127.0.0.1:{server.server_port}/v1"
     server.listing = listing  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()

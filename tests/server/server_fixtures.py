@@ -161,6 +161,9 @@ class FakeManager:
         self.called.append(("sessions", notebook_path))
         return [summary(session) for session in self.kept.values() if session.owner == owner]
 
+    async def search(self, query: str, *, owner: str) -> dict[str, str]:
+        return {one.id: query for one in self.kept.values() if one.owner == owner}
+
     async def get(self, session_id: str, *, owner: str) -> FakeSession:
         session = self.kept.get(session_id)
         if session is None or session.owner != owner:
@@ -233,8 +236,10 @@ class FakeManager:
     async def remove_provider(self, name: str) -> None:
         self.called.append(("remove_provider", name))
 
-    async def test_provider(self, name: str, model: str | None) -> dict[str, Any]:
-        return {"ok": True, "message": f"{name} {model}"}
+    async def test_provider(
+        self, name: str, *, model: str | None, key: str | None
+    ) -> dict[str, Any]:
+        return {"ok": True, "message": f"{name} {model} {bool(key)}"}
 
 
 def summary(session: FakeSession) -> SessionSummary:

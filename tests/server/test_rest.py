@@ -37,6 +37,13 @@ async def test_a_session_is_created_listed_renamed_and_deleted(manager: Any, bro
     assert body(await browser.fetch("sessions"))["sessions"] == []
 
 
+async def test_sessions_are_searched(manager: Any, browser: Any) -> None:
+    manager.add("s1")
+    found = await browser.fetch("search?query=bill%20depth")
+    assert body(found) == {"found": {"s1": "bill depth"}}
+    assert (await browser.fetch(f"search?query={'x' * 501}")).code == 400
+
+
 async def test_a_session_is_forked_and_exported(manager: Any, browser: Any) -> None:
     manager.add("s1")
     forked = await browser.fetch("sessions/s1/fork", "POST", {"message_id": "m1"})
@@ -99,12 +106,15 @@ async def test_a_key_goes_in_and_never_comes_out(manager: Any, browser: Any) -> 
         assert b"sk-canary" not in (await browser.fetch(path)).body
     assert (await browser.fetch("providers/openai", "DELETE")).code == 204
     tested = await browser.fetch("providers/openai/test", "POST", {"model": "m"})
-    assert body(tested) == {"ok": True, "message": "openai m"}
+    assert body(tested) == {"ok": True, "message": "openai m False"}
 
 
 async def test_a_providers_name_may_be_an_address(manager: Any, browser: Any) -> None:
     await browser.fetch("providers/https%3A%2F%2Fhost%2Fv1", "PUT", {"key": "k"})
     assert manager.called == [("set_provider", ("https://host/v1", "k", None))]
+    path = "providers/https%3A%2F%2Fhost%2Fv1/test"
+    tested = body(await browser.fetch(path, "POST", {"key": "sk-canary"}))
+    assert tested == {"ok": True, "message": "https://host/v1 None True"}
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,14 @@ export class AgentApi {
     return this.json<SessionSummary>(path, 'POST', { message_id: messageId, before });
   }
 
-  async exportSession(id: string): Promise<string> {
-    const path = `sessions/${encodeURIComponent(id)}/export?format=markdown`;
+  /** The words around what was found, by the id of the session in which all words were said. */
+  async searchSessions(query: string): Promise<Readonly<Record<string, string>>> {
+    const path = `search?query=${encodeURIComponent(query.slice(0, 500))}`;
+    return (await this.json<{ found: Record<string, string> }>(path)).found;
+  }
+
+  async exportSession(id: string, format: 'markdown' | 'notebook'): Promise<string> {
+    const path = `sessions/${encodeURIComponent(id)}/export?format=${format}`;
     return (await this.send(path, 'GET')).text();
   }
 
@@ -96,9 +102,9 @@ export class AgentApi {
     await this.send(`providers/${encodeURIComponent(name)}`, 'DELETE');
   }
 
-  testProvider(name: string, model?: string): Promise<ProviderTest> {
-    const path = `providers/${encodeURIComponent(name)}/test`;
-    return this.json<ProviderTest>(path, 'POST', model ? { model } : {});
+  /** Ask a provider for its models; `key` is tried at an address of one's own, and not stored. */
+  testProvider(name: string, tried: { key?: string } = {}): Promise<ProviderTest> {
+    return this.json<ProviderTest>(`providers/${encodeURIComponent(name)}/test`, 'POST', tried);
   }
 
   private async json<T>(path: string, method = 'GET', body?: object): Promise<T> {

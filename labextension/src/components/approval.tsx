@@ -14,13 +14,16 @@ import { useSignal } from './signals';
 // on its way when the request appeared, must not allow anything.
 const GRACE = 400;
 
+/** The keys that allow, while the focus is on the request; no letter: `n` would be taken for “no”. */
+const KEYS: Readonly<Record<GrantScope, string>> = { once: '1', session: '2', notebook: '3' };
+
 export function Approval(props: { session: SessionModel; approval: ApprovalStart }): JSX.Element {
   const { session, approval } = props;
   const { trans, model } = useServices();
   useSignal(model.connection.stateChanged);
   const welcome = model.connection.welcome;
   const id = React.useId();
-  const attributes = useRequest(session);
+  const [reason, setReason] = React.useState('');
   const [problem, setProblem] = React.useState('');
   const [sending, setSending] = React.useState(false);
   const [ready, setReady] = React.useState(false);
@@ -39,6 +42,22 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
     }
   };
   const refused = welcome?.can_approve === false ? (welcome.reason ?? '') : null;
+  const disabled = sending || !welcome;
+  const allow = (scope: GrantScope): void => {
+    if (ready && !disabled && refused === null && approval.scopes.includes(scope)) {
+      void settle(true, scope);
+    }
+  };
+  const deny = (): void => {
+    if (!disabled && refused === null) {
+      void settle(false, 'once', reason.trim() || undefined);
+    }
+  };
+  const attributes = useRequest(deny, {
+    [KEYS.once]: () => allow('once'),
+    [KEYS.session]: () => allow('session'),
+    [KEYS.notebook]: () => allow('notebook')
+  });
   return (
     <div
       {...attributes}
@@ -63,9 +82,12 @@ export function Approval(props: { session: SessionModel; approval: ApprovalStart
       {refused === null ? (
         <Answers
           scopes={approval.scopes}
-          disabled={sending || !welcome}
+          disabled={disabled}
           tooEarly={!ready}
-          settle={settle}
+          reason={reason}
+          setReason={setReason}
+          allow={allow}
+          deny={deny}
         />
       ) : (
         <p className="jp-Agent-warning">
@@ -95,12 +117,13 @@ function Answers(props: {
   scopes: readonly GrantScope[];
   disabled: boolean;
   tooEarly: boolean;
-  settle: (allow: boolean, scope: GrantScope, reason?: string) => Promise<void>;
+  reason: string;
+  setReason: (reason: string) => void;
+  allow: (scope: GrantScope) => void;
+  deny: () => void;
 }): JSX.Element {
-  const { scopes, disabled, tooEarly, settle } = props;
+  const { scopes, disabled, tooEarly, reason, setReason, allow, deny } = props;
   const { trans } = useServices();
-  const [reason, setReason] = React.useState('');
-  const deny = (): void => void settle(false, 'once', reason.trim() || undefined);
   const labels: Record<GrantScope, string> = {
     once: trans.__('Allow once'),
     session: trans.__('Allow for this session'),
@@ -116,9 +139,10 @@ function Answers(props: {
           className={`jp-Agent-button ${scope === 'once' ? 'jp-mod-accept' : ''}`}
           data-action={`allow-${scope}`}
           disabled={disabled || tooEarly}
-          onClick={() => void settle(true, scope)}
+          aria-keyshortcuts={KEYS[scope]}
+          onClick={() => allow(scope)}
         >
-          {labels[scope]}
+          {labels[scope]} <kbd aria-hidden="true">{KEYS[scope]}</kbd>
         </button>
       ))}
       <span className="jp-Agent-deny">
@@ -140,9 +164,10 @@ function Answers(props: {
           className="jp-Agent-button"
           data-action="deny"
           disabled={disabled}
+          aria-keyshortcuts="Escape"
           onClick={deny}
         >
-          {trans.__('Deny')}
+          {trans.__('Deny')} <kbd aria-hidden="true">Esc</kbd>
         </button>
       </span>
     </div>

@@ -18,7 +18,7 @@ export function Banners({ transcript }: { transcript: Transcript }): JSX.Element
     <>
       {lost && (
         <div className="jp-Agent-banner" data-kind="disconnected" role="status">
-          {trans.__('Reconnecting to the server… A run goes on meanwhile.')}
+          {trans.__('No connection to the server. Reconnecting…')}
         </div>
       )}
       <Failed />
@@ -26,7 +26,7 @@ export function Banners({ transcript }: { transcript: Transcript }): JSX.Element
       <Elsewhere />
       {mode === 'auto' && (
         <div className="jp-Agent-banner" data-kind="auto">
-          {trans.__('Auto mode: the agent edits and runs without asking.')}
+          {trans.__('Auto: edits and runs without asking.')}
         </div>
       )}
       {welcome?.can_approve === false && (
@@ -47,7 +47,7 @@ function Failed(): JSX.Element | null {
   }
   return (
     <div className="jp-Agent-banner" data-kind="failed" role="alert">
-      {session.error.message}
+      <span className="jp-Agent-bannerText">{session.error.message}</span>
       <button type="button" className="jp-Agent-button" onClick={() => session.reopen()}>
         {trans.__('Try again')}
       </button>
@@ -79,7 +79,7 @@ function Waiting(): JSX.Element | null {
   };
   return (
     <div className="jp-Agent-banner" data-kind="waiting" role="status">
-      {waitingText(waiting, trans)}
+      <span className="jp-Agent-bannerText">{waitingText(waiting, trans)}</span>
       <span className="jp-Agent-actions">
         <button type="button" className="jp-Agent-button" onClick={show}>
           {trans.__('Show')}
@@ -105,9 +105,11 @@ function Elsewhere(): JSX.Element | null {
   const name = (path: string): string => (alike ? path : PathExt.basename(path));
   return (
     <div className="jp-Agent-banner" data-kind="elsewhere">
-      {place === null
-        ? trans.__('This session belongs to no notebook; %1 is in front.', name(notebook))
-        : trans.__('This session works on %1; %2 is in front.', name(place), name(notebook))}
+      <span className="jp-Agent-bannerText">
+        {place === null
+          ? trans.__('This session belongs to no notebook; %1 is in front.', name(notebook))
+          : trans.__('This session works on %1; %2 is in front.', name(place), name(notebook))}
+      </span>
       <button type="button" className="jp-Agent-button" onClick={() => model.turnTo(notebook)}>
         {trans.__('Switch to %1', name(notebook))}
       </button>

@@ -4,6 +4,7 @@ import { addBelowIcon, checkIcon, copyIcon, pasteIcon } from '@jupyterlab/ui-com
 import * as React from 'react';
 
 import { copyText } from './clipboard';
+import { CodeLines, canColour } from './code-lines';
 import { useServices } from './services';
 
 export const CodeBlock = React.memo(function CodeBlock(props: {
@@ -43,13 +44,15 @@ export function HighlightedCode(props: {
   const { code, language, closed } = props;
   const { highlight } = useServices();
   const host = React.useRef<HTMLElement>(null);
+  const lines = React.useRef<CodeLines | null>(null);
   React.useEffect(() => {
-    const target = host.current;
-    if (!target) {
+    if (!host.current) {
       return;
     }
-    target.textContent = code;
-    if (!closed || !language || !highlight) {
+    lines.current ??= new CodeLines(host.current);
+    const target = lines.current;
+    target.show(code);
+    if (!closed || !language || !highlight || !canColour(code)) {
       return;
     }
     let wanted = true;
@@ -58,7 +61,7 @@ export function HighlightedCode(props: {
       () => {
         // Only colours may come of it.
         if (wanted && made.textContent === code) {
-          target.replaceChildren(...Array.from(made.childNodes));
+          void target.paint(made);
         }
       },
       () => undefined

@@ -84,7 +84,7 @@ async function open(transcript: Partial<Transcript> = {}): Promise<RenderResult>
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
       restartKernel: vi.fn(),
-      promptAbout: verb => ({ text: `${verb} cell [1]`, notebook: 'a.ipynb' })
+      promptAbout: verb => ({ text: `${verb} cell [1]`, notebook: 'a.ipynb', mentions: [] })
     },
     draft,
     mentions: {

@@ -11,7 +11,7 @@ import type { Delivery, PromptOptions } from '../model/session';
 import type { Transcript } from '../protocol/types';
 import { IconButton } from './code-block';
 import { ComposerNote } from './composer-note';
-import { pictureIcon } from './icons';
+import { pictureIcon, queueIcon, sendIcon } from './icons';
 import { ACCEPTED_IMAGES, isImage, readImages } from './images';
 import { DraftMentions } from './mention-chips';
 import { Meter } from './meter';
@@ -22,13 +22,14 @@ import { commandsNow, runCommand } from './run-command';
 import { useServices } from './services';
 import { useSignal } from './signals';
 import { ToolImage } from './tool-card';
-import { KeptPrompts, QueuedPrompts } from './waiting-prompts';
+import { KeptPrompts, QueuedPrompts, useHeldPrompts } from './waiting-prompts';
 
 export function Composer(props: { transcript: Transcript; disabled: boolean }): JSX.Element {
   const { transcript, disabled } = props;
   const services = useServices();
   const { model, trans, draft, complain } = services;
   useSignal(draft.changed);
+  useHeldPrompts(transcript);
   const { running } = transcript;
 
   const prompt = (
@@ -102,25 +103,54 @@ export function Composer(props: { transcript: Transcript; disabled: boolean }): 
         recall={() => lastPrompt(transcript)}
       />
       <div className="jp-Agent-controls">
-        <ModelPicker />
-        <ModePicker />
-        <EffortPicker />
-        <ImageButton add={add} />
-        <span className="jp-Agent-actions">
+        <span className="jp-Agent-pickers">
+          <ModelPicker />
+          <ModePicker />
+          <EffortPicker />
+          <ImageButton add={add} />
+        </span>
+        <span className="jp-Agent-actions" data-running={running}>
           {running && (
-            <button type="button" className="jp-Agent-button jp-Agent-stopButton" onClick={stop}>
+            <button
+              type="button"
+              className="jp-Agent-button jp-Agent-stopButton"
+              aria-label={trans.__('Stop')}
+              title={trans.__('Stop the agent (Esc)')}
+              onClick={stop}
+            >
               <stopIcon.react tag="span" elementSize="normal" />
-              {trans.__('Stop')}
+              <span className="jp-Agent-buttonWord">{trans.__('Stop')}</span>
+            </button>
+          )}
+          {running && !draft.isEmpty && (
+            <button
+              type="button"
+              className="jp-Agent-button jp-Agent-queueButton"
+              aria-label={trans.__('Queue')}
+              title={trans.__('Send this when the agent has finished (Alt+Enter)')}
+              disabled={disabled}
+              onClick={() => send('queue')}
+            >
+              <queueIcon.react tag="span" elementSize="normal" />
+              <span className="jp-Agent-buttonWord">{trans.__('Queue')}</span>
             </button>
           )}
           <button
             type="button"
             className="jp-Agent-button jp-mod-accept jp-Agent-sendButton"
+            aria-label={running ? trans.__('Steer') : trans.__('Send')}
             disabled={draft.isEmpty || disabled}
-            title={running ? trans.__('Steer the run now; Alt+Enter queues for later') : undefined}
+            title={
+              running
+                ? trans.__('Tell the agent at its next step (Enter)')
+                : trans.__('Send (Enter)')
+            }
             onClick={() => send('steer')}
           >
-            {running ? trans.__('Steer') : trans.__('Send')}
+            <sendIcon.react tag="span" elementSize="normal" />
+            <span className="jp-Agent-buttonWord">
+              {running ? trans.__('Steer') : trans.__('Send')}
+            </span>
           </button>
         </span>
       </div>

@@ -9,6 +9,7 @@ import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Draft } from '../model/draft';
+import type { SessionModel } from '../model/session';
 import type { Budget, NoticeEntry, ToolCallPart, ToolState, Usage } from '../protocol/types';
 import { builtinCards } from './cards';
 import { CopyButton } from './code-block';
@@ -178,7 +179,9 @@ it.each([
   trans = { __: (text: string, ...args: unknown[]) => `!${text} ${args.join()}` } as never;
   const text = 'As the server said it.';
   const entry: NoticeEntry = { type: 'notice', level: 'info', text, code, values };
-  expect(show(<Notice entry={entry} />).textContent).toBe(words);
+  const session = {} as SessionModel;
+  const notice = <Notice entry={entry} session={session} live={true} last={false} />;
+  expect(show(notice).textContent).toBe(words);
 });
 
 it('the prompt’s field is measured again once the panel is shown', () => {

@@ -143,7 +143,7 @@ describe('the focus', () => {
     await show({ running: true, approvals: [approval('three')] });
     expect(focused()).toContain('Run three');
     fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
-    expect(requests.at(-1)).toMatchObject({ type: 'stop' });
+    expect(requests.at(-1)).toMatchObject({ type: 'approve', allow: false });
   });
 
   it('goes to where one writes after an answer, a stop, and a look at other sessions', async () => {

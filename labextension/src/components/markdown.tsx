@@ -6,9 +6,11 @@ import * as React from 'react';
 
 import { CodeBlock } from './code-block';
 import { disarmFormulas } from './formulas';
+import { GrowingTable, readTable } from './growing-table';
 import type { Block } from './markdown-blocks';
 import { BlockSplitter } from './markdown-blocks';
 import { safeHtml, scrub } from './safe-html';
+import { markScrollers } from './scrollers';
 import { useServices } from './services';
 
 // Blocks that React compares as one, so that a long answer costs no more per word than a short one.
@@ -56,9 +58,11 @@ const BlockGroup = React.memo(
 );
 
 const MarkdownBlock = React.memo(function MarkdownBlock({ text }: { text: string }): JSX.Element {
-  const { rendermime } = useServices();
+  const { rendermime, trans } = useServices();
   const host = React.useRef<HTMLDivElement>(null);
-  const [renderer] = React.useState(() => new BlockRenderer(rendermime));
+  const [renderer] = React.useState(
+    () => new BlockRenderer(rendermime, trans.__('Scrolls sideways'))
+  );
   React.useEffect(() => {
     if (host.current) {
       renderer.show(text, host.current);
@@ -70,7 +74,10 @@ const MarkdownBlock = React.memo(function MarkdownBlock({ text }: { text: string
 
 /** Renders the latest text into an element, waiting longer the longer rendering takes. */
 class BlockRenderer {
-  constructor(private readonly rendermime: IRenderMimeRegistry) {}
+  constructor(
+    private readonly rendermime: IRenderMimeRegistry,
+    private readonly scrollLabel: string
+  ) {}
 
   show(text: string, host: HTMLElement): void {
     this.wanted = text;
@@ -93,9 +100,21 @@ class BlockRenderer {
       while (this.wanted !== this.shown && !this.stopped) {
         const text = this.wanted;
         const begun = performance.now();
-        const made = await renderSafely(this.rendermime, text);
-        host.replaceChildren(...Array.from(made.childNodes));
-        this.shown = text;
+        const table = readTable(text);
+        if (table) {
+          this.table ??= new GrowingTable(
+            source => renderSafely(this.rendermime, source),
+            host,
+            made => markScrollers(made, this.scrollLabel)
+          );
+          this.shown = (await this.table.advance(table)) ? text : null;
+        } else {
+          this.table = null;
+          const made = await renderSafely(this.rendermime, text);
+          markScrollers(made, this.scrollLabel);
+          host.replaceChildren(...Array.from(made.childNodes));
+          this.shown = text;
+        }
         const pause = Math.min(1000, 3 * (performance.now() - begun));
         await new Promise(resolve => setTimeout(resolve, pause));
       }
@@ -104,6 +123,7 @@ class BlockRenderer {
     }
   }
 
+  private table: GrowingTable | null = null;
   private wanted = '';
   private shown: string | null = null;
   private busy = false;

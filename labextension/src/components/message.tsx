@@ -1,11 +1,13 @@
 // One message: a person's words as they wrote them; a model's as text, thinking and tool calls.
-import { caretDownIcon, caretRightIcon, shareIcon } from '@jupyterlab/ui-components';
+import { caretDownIcon, caretRightIcon, refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { SessionModel } from '../model/session';
 import type { MessageEntry, Part, ToolState, Transcript } from '../protocol/types';
 import { Approval } from './approval';
 import { CopyButton, IconButton } from './code-block';
+import { EditPrompt, tryAgain } from './edit-prompt';
+import { branchIcon } from './icons';
 import { Markdown } from './markdown';
 import { MentionedList } from './mention-chips';
 import { Question } from './question';
@@ -27,8 +29,7 @@ export const MessageView = React.memo(function MessageView(props: MessageProps):
   const name = role === 'user' ? trans.__('You') : trans.__('Agent');
   return (
     <article className="jp-Agent-message" data-role={role} aria-label={name}>
-      {role === 'user' ? <UserParts entry={entry} /> : <AssistantParts {...props} />}
-      {role === 'user' && <Restore session={props.session} message={entry.message} />}
+      {role === 'user' ? <UserMessage {...props} /> : <AssistantParts {...props} />}
     </article>
   );
 }, isSameMessage);
@@ -48,6 +49,25 @@ function isSameMessage(before: MessageProps, after: MessageProps): boolean {
     [...calls].every(id => was.tools[id] === is.tools[id]) &&
     asked.length === asks.length &&
     asked.every((one, at) => one === asks[at])
+  );
+}
+
+/** The prompt, with what can be done about it beside it. */
+function UserMessage({ entry, session }: MessageProps): JSX.Element {
+  return (
+    <Restore session={session} message={entry.message}>
+      {toggle => (
+        <div className="jp-Agent-userRow">
+          <span className="jp-Agent-promptActions">
+            {toggle}
+            <EditPrompt session={session} message={entry.message} />
+          </span>
+          <div className="jp-Agent-userParts">
+            <UserParts entry={entry} />
+          </div>
+        </div>
+      )}
+    </Restore>
   );
 }
 
@@ -99,7 +119,13 @@ function AssistantParts({ entry, transcript, session }: MessageProps): JSX.Eleme
         <div className="jp-Agent-messageActions">
           <CopyButton text={text} />
           <IconButton
-            icon={shareIcon}
+            icon={refreshIcon}
+            className="jp-Agent-tryAgain"
+            label={trans.__('Try again: ask the same in a new session')}
+            onClick={() => void tryAgain(model, session, message, trans).catch(complain)}
+          />
+          <IconButton
+            icon={branchIcon}
             label={trans.__('Branch: go on from here in a new session')}
             onClick={() => void model.fork(message.id).catch(complain)}
           />

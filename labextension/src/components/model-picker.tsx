@@ -13,6 +13,16 @@ export function ModelPicker(): JSX.Element {
   const { model, trans, complain } = useServices();
   const [open, setOpen] = React.useState(false);
   const button = React.useRef<HTMLButtonElement>(null);
+  React.useEffect(() => {
+    const show = (): void => {
+      setOpen(true);
+      void model.refreshModels().catch(complain);
+    };
+    model.view.modelWanted.connect(show);
+    return () => {
+      model.view.modelWanted.disconnect(show);
+    };
+  }, [model, complain]);
   const { model: chosen } = model.choice;
   const label = model.model?.label ?? chosen ?? trans.__('Choose a model');
   const close = (): void => {

@@ -153,7 +153,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
       restartKernel,
-      promptAbout: verb => ({ text: `${verb} cell [4]`, notebook: 'a.ipynb' })
+      promptAbout: verb => ({ text: `${verb} cell [4]`, notebook: 'a.ipynb', mentions: [] })
     },
     draft: new Draft(),
     mentions: {

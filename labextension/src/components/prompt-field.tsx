@@ -67,7 +67,7 @@ export function PromptField(props: FieldProps): JSX.Element {
         ref={field}
         {...FOCUS_HOME}
         className="jp-Agent-field"
-        rows={2}
+        rows={1}
         value={text}
         dir="auto"
         // A combobox only while there is a list: otherwise it is a text like any other.

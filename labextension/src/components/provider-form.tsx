@@ -135,12 +135,24 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
   const [key, setKey] = React.useState('');
   const [busy, setBusy] = React.useState(false);
   const [problem, setProblem] = React.useState<string | null>(null);
+  // Whether it was asked and did not answer: it may be started later.
+  const [failed, setFailed] = React.useState(false);
 
-  const add = async (): Promise<void> => {
+  /** Ask the server before anything is stored; `untested`: store it as it is. */
+  const add = async (untested = false): Promise<void> => {
     setBusy(true);
     setProblem(null);
     const before = new Set(model.providers.map(one => one.name));
     try {
+      if (!untested) {
+        const found = await model.server.testProvider(url.trim(), key ? { key } : {});
+        if (!found.ok) {
+          setProblem(found.message);
+          setFailed(true);
+          setBusy(false);
+          return;
+        }
+      }
       await model.server.saveProvider(url.trim(), key ? { key } : {});
       await model.setupChanged();
       const name = model.providers.find(one => one.own && !before.has(one.name))?.name;
@@ -170,7 +182,10 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
           spellCheck={false}
           value={url}
           placeholder="http://localhost:8000/v1"
-          onChange={event => setUrl(event.target.value)}
+          onChange={event => {
+            setUrl(event.target.value);
+            setFailed(false);
+          }}
         />
       </label>
       <label className="jp-Agent-fieldLabel">
@@ -190,8 +205,23 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
           className="jp-Agent-button jp-mod-accept"
           disabled={busy || !url.trim()}
         >
-          {busy ? trans.__('Adding…') : trans.__('Add this server')}
+          {busy
+            ? trans.__('Testing…')
+            : failed
+              ? trans.__('Test again')
+              : trans.__('Add this server')}
         </button>
+        {failed && (
+          <button
+            type="button"
+            className="jp-Agent-button"
+            data-action="add-untested"
+            disabled={busy || !url.trim()}
+            onClick={() => void add(true)}
+          >
+            {trans.__('Add it untested')}
+          </button>
+        )}
       </div>
       {problem && (
         <p className="jp-Agent-testResult" data-ok={false} role="status">

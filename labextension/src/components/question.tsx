@@ -4,14 +4,13 @@ import * as React from 'react';
 import { failureText } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { QuestionStart } from '../protocol/types';
-import { VisibleText } from './code-text';
+import { Markdown } from './markdown';
 import { useRequest } from './request';
 import { useServices } from './services';
 
 export function Question(props: { session: SessionModel; question: QuestionStart }): JSX.Element {
   const { session, question } = props;
   const { trans } = useServices();
-  const attributes = useRequest(session);
   const id = React.useId();
   const [text, setText] = React.useState('');
   const [problem, setProblem] = React.useState('');
@@ -22,11 +21,12 @@ export function Question(props: { session: SessionModel; question: QuestionStart
       setProblem(failureText(error, trans));
     }
   };
+  const attributes = useRequest(() => void answer(null));
   return (
     <div {...attributes} className="jp-Agent-question" aria-labelledby={id}>
-      <p id={id}>
-        <VisibleText text={question.question} />
-      </p>
+      <div id={id}>
+        <Markdown text={question.question} streaming={false} />
+      </div>
       <div className="jp-Agent-answers">
         {question.options.map(option => (
           <button
@@ -35,7 +35,7 @@ export function Question(props: { session: SessionModel; question: QuestionStart
             className="jp-Agent-button"
             onClick={() => void answer(option)}
           >
-            {option}
+            {plainWords(option)}
           </button>
         ))}
       </div>
@@ -59,7 +59,7 @@ export function Question(props: { session: SessionModel; question: QuestionStart
           {trans.__('Answer')}
         </button>
         <button type="button" className="jp-Agent-button" onClick={() => void answer(null)}>
-          {trans.__('Decline')}
+          {trans.__('Decline')} <kbd>Esc</kbd>
         </button>
       </form>
       {problem && (
@@ -69,4 +69,9 @@ export function Question(props: { session: SessionModel; question: QuestionStart
       )}
     </div>
   );
+}
+
+/** An option without the marks of Markdown, which a button does not render. */
+function plainWords(option: string): string {
+  return option.replace(/(\*\*|__|`)(.+?)\1/g, '$2');
 }

@@ -1,9 +1,5 @@
-// What approvals and questions have in common: they come into focus, politely, and Esc stops the run
-// there as it does in the composer.
+// What approvals and questions have in common: they come into focus, politely, and keys answer them.
 import * as React from 'react';
-
-import type { SessionModel } from '../model/session';
-import { useServices } from './services';
 
 /** Attributes of the element that holds a request. */
 export interface RequestAttributes {
@@ -13,15 +9,27 @@ export interface RequestAttributes {
   onKeyDown(event: React.KeyboardEvent): void;
 }
 
-export function useRequest(session: SessionModel): RequestAttributes {
-  const { complain } = useServices();
+/**
+ * Attributes of a request. `refuse` is called on Esc, and `keys` on single characters typed while the
+ * focus is in the request but in no field. A held-down key answers nothing.
+ */
+export function useRequest(
+  refuse: () => void,
+  keys: Readonly<Record<string, () => void>> = {}
+): RequestAttributes {
   const ref = React.useRef<HTMLDivElement>(null);
   React.useEffect(() => focusPolitely(ref.current), []);
   const onKeyDown = (event: React.KeyboardEvent): void => {
-    if (event.key === 'Escape' && !event.nativeEvent.isComposing) {
+    if (event.nativeEvent.isComposing || event.repeat) {
+      return;
+    }
+    const writing = event.target instanceof HTMLInputElement;
+    const modified = event.ctrlKey || event.metaKey || event.altKey;
+    const act = event.key === 'Escape' ? refuse : writing || modified ? undefined : keys[event.key];
+    if (act) {
       event.preventDefault();
       event.stopPropagation();
-      session.stop().catch(complain);
+      act();
     }
   };
   return { ref, role: 'group', tabIndex: -1, onKeyDown };

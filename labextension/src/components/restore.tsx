@@ -13,7 +13,12 @@ import { useSession } from './signals';
 
 type What = 'notebook' | 'conversation' | 'both';
 
-export function Restore(props: { session: SessionModel; message: Message }): JSX.Element {
+/** `children` draws the prompt, with the button that opens the form below it. */
+export function Restore(props: {
+  session: SessionModel;
+  message: Message;
+  children: (toggle: JSX.Element) => JSX.Element;
+}): JSX.Element {
   const { trans } = useServices();
   const [open, setOpen] = React.useState(false);
   const box = React.useRef<HTMLDivElement>(null);
@@ -23,13 +28,15 @@ export function Restore(props: { session: SessionModel; message: Message }): JSX
   };
   return (
     <div ref={box} className="jp-Agent-restore">
-      <IconButton
-        icon={undoIcon}
-        className="jp-Agent-restoreButton"
-        label={trans.__('Restore to before this prompt…')}
-        expanded={open}
-        onClick={() => setOpen(!open)}
-      />
+      {props.children(
+        <IconButton
+          icon={undoIcon}
+          className="jp-Agent-restoreButton"
+          label={trans.__('Restore to before this prompt…')}
+          expanded={open}
+          onClick={() => setOpen(!open)}
+        />
+      )}
       {open && <RestoreForm {...props} close={close} />}
     </div>
   );

@@ -34,7 +34,12 @@ export function ReviewBar(props: { session: SessionModel; transcript: Transcript
           onClick={() => setOpen(!open)}
         >
           <Caret.react tag="span" elementSize="normal" />
-          {trans._n('%1 cell changed', '%1 cells changed', count)}
+          <span className="jp-Agent-wideWords">
+            {trans._n('%1 cell changed', '%1 cells changed', count)}
+          </span>
+          <span className="jp-Agent-narrowWords" aria-hidden="true">
+            {trans._n('%1 changed', '%1 changed', count)}
+          </span>
         </button>
         <span className="jp-Agent-actions">
           <button

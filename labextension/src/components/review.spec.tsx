@@ -173,7 +173,11 @@ describe('restoring to before a prompt', () => {
   const entries: Transcript['entries'] = [
     { type: 'message', message: MESSAGE, streaming: false, thinking_durations: [] }
   ];
-  const form = (one: SessionModel): JSX.Element => <Restore session={one} message={MESSAGE} />;
+  const form = (one: SessionModel): JSX.Element => (
+    <Restore session={one} message={MESSAGE}>
+      {toggle => toggle}
+    </Restore>
+  );
   const open = async (): Promise<void> => {
     await click('Restore to before this prompt…');
     await act(async () => {

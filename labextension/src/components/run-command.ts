@@ -86,7 +86,8 @@ function aboutCell(
     return problem(trans.__('Choose a cell first.'));
   }
   model.turnTo(prompt.notebook);
-  send(more ? `${prompt.text}\n\n${more}` : prompt.text);
+  const text = more ? `${prompt.text}\n\n${more}` : prompt.text;
+  send(text, { mentions: prompt.mentions });
   return null;
 }
 

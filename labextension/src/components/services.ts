@@ -6,7 +6,7 @@ import * as React from 'react';
 import type { AgentModel } from '../model/agent';
 import type { Draft } from '../model/draft';
 import type { MentionSources } from '../model/mentions';
-import type { CellRef } from '../protocol/types';
+import type { CellRef, Mention } from '../protocol/types';
 import type { IToolCards } from '../tokens';
 
 /** What the panel can do to the notebook in front. */
@@ -27,6 +27,7 @@ export interface NotebookActions {
 export interface CellPrompt {
   readonly text: string;
   readonly notebook: string;
+  readonly mentions: readonly Mention[];
 }
 
 export interface PanelServices {

@@ -3,8 +3,10 @@ import { deleteIcon, downloadIcon, editIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { searchSessions } from '../model/session-list';
+import { ageOf, groupByAge } from './ages';
 import type { SessionSummary } from '../protocol/types';
 import { IconButton } from './code-block';
+import { notebookFileIcon } from './icons';
 import { FOCUS_HOME } from './kept-focus';
 import { useServices } from './services';
 
@@ -22,7 +24,9 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
   const listed = model.sessions.sessions.filter(
     one => !here || isHere(one) || one.status === 'waiting'
   );
-  const found = searchSessions(listed, query);
+  const excerpts = useExcerpts(query);
+  const found = searchSessions(listed, query, excerpts);
+  const now = new Date();
   return (
     <section className="jp-Agent-sessions" aria-label={trans.__('Sessions')}>
       <input
@@ -46,19 +50,64 @@ export function Sessions({ close }: { close: () => void }): JSX.Element {
           {trans.__('Only this notebook')}
         </label>
       )}
-      <ul className="jp-Agent-sessionList">
-        {found.map(session => (
-          <SessionRow
-            key={session.id}
-            session={session}
-            close={close}
-            withPlace={!here || !isHere(session)}
-          />
-        ))}
-      </ul>
-      {found.length === 0 && <p className="jp-Agent-dim">{trans.__('No sessions.')}</p>}
+      {groupByAge(found, now, trans).map(({ title, sessions }) => (
+        <section key={title} aria-label={title}>
+          <h3 className="jp-Agent-age">{title}</h3>
+          <ul className="jp-Agent-sessionList">
+            {sessions.map(session => (
+              <SessionRow
+                key={session.id}
+                session={session}
+                close={close}
+                withPlace={!here || !isHere(session)}
+                excerpt={excerpts[session.id]}
+                now={now}
+              />
+            ))}
+          </ul>
+        </section>
+      ))}
+      {found.length === 0 && (
+        <p className="jp-Agent-dim">
+          {query.trim() ? trans.__('Nothing matches.') : trans.__('No sessions yet.')}
+        </p>
+      )}
     </section>
   );
+}
+
+/** Milliseconds of rest before the sessions' texts are searched. */
+const PAUSE = 200;
+
+type Excerpts = Readonly<Record<string, string>>;
+const NO_EXCERPTS: Excerpts = {};
+
+/** The words around what was found in the sessions' texts, by session. */
+function useExcerpts(query: string): Excerpts {
+  const { model, complain } = useServices();
+  const [found, setFound] = React.useState<Excerpts>(NO_EXCERPTS);
+  const [searched, setSearched] = React.useState('');
+  const wanted = query.trim();
+  React.useEffect(() => {
+    if (wanted.length < 2) {
+      return undefined;
+    }
+    let current = true;
+    const timer = setTimeout(() => {
+      model.server.searchSessions(wanted).then(answer => {
+        if (current) {
+          setFound(answer);
+          setSearched(wanted);
+        }
+      }, complain);
+    }, PAUSE);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [wanted, model, complain]);
+  // What was found for the words before is of no use for these, unless they only go on.
+  return searched !== '' && wanted.startsWith(searched) ? found : NO_EXCERPTS;
 }
 
 type Doing = 'nothing' | 'renaming' | 'deleting';
@@ -67,13 +116,16 @@ function SessionRow(props: {
   session: SessionSummary;
   close: () => void;
   withPlace: boolean;
+  excerpt: string | undefined;
+  now: Date;
 }): JSX.Element {
-  const { session, close, withPlace } = props;
+  const { session, close, withPlace, excerpt, now } = props;
   const { model, trans, complain, download } = useServices();
   const [doing, setDoing] = React.useState<Doing>('nothing');
   const title = session.title || trans.__('Untitled session');
-  const save = async (): Promise<void> => {
-    download(`${title}.md`, await model.server.exportSession(session.id));
+  const save = async (format: 'markdown' | 'notebook'): Promise<void> => {
+    const ending = format === 'markdown' ? 'md' : 'ipynb';
+    download(`${title}.${ending}`, await model.server.exportSession(session.id, format));
   };
   if (doing === 'renaming') {
     return <RenameRow session={session} done={() => setDoing('nothing')} />;
@@ -92,9 +144,10 @@ function SessionRow(props: {
         <span>
           {title} <StatusBadge status={session.status} />
         </span>
-        <span className="jp-Agent-dim">
+        {excerpt && <span className="jp-Agent-excerpt">{excerpt}</span>}
+        <span className="jp-Agent-dim" title={new Date(session.updated_at).toLocaleString()}>
           {withPlace && session.notebook_path ? `${session.notebook_path} · ` : ''}
-          {new Date(session.updated_at).toLocaleString()}
+          {ageOf(session.updated_at, now, trans)}
         </span>
       </button>
       {doing === 'deleting' ? (
@@ -122,7 +175,12 @@ function SessionRow(props: {
           <IconButton
             icon={downloadIcon}
             label={trans.__('Save %1 as Markdown', title)}
-            onClick={() => void save().catch(complain)}
+            onClick={() => void save('markdown').catch(complain)}
+          />
+          <IconButton
+            icon={notebookFileIcon}
+            label={trans.__('Save %1 as a notebook', title)}
+            onClick={() => void save('notebook').catch(complain)}
           />
           <IconButton
             icon={deleteIcon}

@@ -61,7 +61,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
           {providers.map(one => (
             <option key={one.name} value={one.name}>
               {one.label}
-              {one.has_key ? ' ✓' : ''}
+              {one.tested ? ' ✓' : one.tested === false ? ' ✗' : ''}
             </option>
           ))}
           <option value={OWN}>{trans.__('A server of your own…')}</option>

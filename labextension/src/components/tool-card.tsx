@@ -1,4 +1,5 @@
 // One tool call: what it does to which cell, how it stands, and, expanded, everything about it.
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import {
   caretDownIcon,
@@ -8,7 +9,6 @@ import {
   ellipsesIcon,
   errorIcon,
   infoIcon,
-  runningIcon,
   stopIcon
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -22,6 +22,8 @@ import type {
   ToolStatus
 } from '../protocol/types';
 import { ExactText, VisibleText } from './code-text';
+import { busyIcon } from './icons';
+import { seconds } from './numbers';
 import { Preview } from './preview';
 import { useServices } from './services';
 import { cellLabel, shownTitle, statusWord, titleParts, unnamedCells } from './tool-title';
@@ -29,7 +31,7 @@ import { cellLabel, shownTitle, statusWord, titleParts, unnamedCells } from './t
 const ICONS: Record<ToolStatus, LabIcon> = {
   waiting: ellipsesIcon,
   approval: infoIcon,
-  running: runningIcon,
+  running: busyIcon,
   ok: checkIcon,
   error: errorIcon,
   denied: closeIcon,
@@ -91,7 +93,12 @@ function ToolTitle({ tool, fallback }: { tool: ToolState; fallback?: string }): 
   const { trans } = useServices();
   const title = shownTitle(tool, fallback);
   const others = unnamedCells(title, tool.cells);
-  const word = tool.status === 'denied' || tool.status === 'interrupted';
+  const stopped = tool.status === 'interrupted';
+  const word = stopped
+    ? stoppedWords(tool, trans)
+    : tool.status === 'denied'
+      ? statusWord(tool.status, trans)
+      : null;
   return (
     <span className="jp-Agent-toolTitle">
       {titleParts(title, tool.cells).map((part, at) =>
@@ -101,17 +108,18 @@ function ToolTitle({ tool, fallback }: { tool: ToolState; fallback?: string }): 
           <VisibleText key={at} text={part.text} />
         )
       )}
-      {others.slice(0, MOST_CELLS).map(cell => (
+      {others.slice(0, MOST_CELLS).map((cell, at) => (
         <React.Fragment key={cell.cell_id}>
-          {' '}
-          <CellLink cell={cell} label={cellLabel(cell, trans)} />
+          {at === 0 ? ' · ' : ' '}
+          <span className="jp-Agent-unbroken">
+            <CellLink cell={cell} label={cellLabel(cell, trans)} />
+            {at + 1 < Math.min(others.length, MOST_CELLS) && ','}
+          </span>
         </React.Fragment>
       ))}
       {others.length > MOST_CELLS && <span>{` +${others.length - MOST_CELLS}`}</span>}
-      {word && (
-        <span className="jp-Agent-toolSummary">{` · ${statusWord(tool.status, trans)}`}</span>
-      )}
-      {tool.summary && (
+      {word && <span className="jp-Agent-toolSummary">{` · ${word}`}</span>}
+      {tool.summary && !stopped && (
         <span className="jp-Agent-toolSummary">
           {' · '}
           <VisibleText text={tool.summary} />
@@ -119,6 +127,12 @@ function ToolTitle({ tool, fallback }: { tool: ToolState; fallback?: string }): 
       )}
     </span>
   );
+}
+
+function stoppedWords({ duration }: ToolState, trans: TranslationBundle): string {
+  return duration == null
+    ? trans.__('Stopped')
+    : trans.__('Stopped after %1', seconds(duration, trans));
 }
 
 function CellLink({ cell, label }: { cell: CellRef; label: string }): JSX.Element {
@@ -149,7 +163,7 @@ function ToolDetails({ call, tool }: { call: ToolCallPart; tool: ToolState }): J
         {call.parse_error && <p className="jp-Agent-warning">{call.parse_error}</p>}
       </details>
       {text && (
-        <details open>
+        <details>
           <summary>{trans.__('What the model was told')}</summary>
           <ExactText text={text} />
         </details>

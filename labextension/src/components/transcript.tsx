@@ -12,8 +12,10 @@ import { useServices } from './services';
 
 // Pixels from the end within which the reader counts as being there.
 const NEAR = 48;
-// Entries from which on those out of sight are not laid out.
+// Entries from which on those out of sight are not drawn, and the milliseconds of rest before that:
+// their sizes have to be known, or the view would jump.
 const LONG = 60;
+const REST = 400;
 
 export function TranscriptView(props: {
   session: SessionModel;
@@ -25,6 +27,7 @@ export function TranscriptView(props: {
   const { trans } = useServices();
   const { scroller, content, atEnd, toEnd } = useFollowing(sent.length);
   const strays = strayRequests(transcript);
+  const isLong = useRest(content, transcript.entries.length > LONG);
   return (
     <div className="jp-Agent-transcriptBox">
       <div
@@ -35,10 +38,7 @@ export function TranscriptView(props: {
         aria-label={trans.__('Conversation')}
         tabIndex={0}
       >
-        <div
-          ref={content}
-          className={`jp-Agent-entries ${transcript.entries.length > LONG ? 'jp-mod-long' : ''}`}
-        >
+        <div ref={content} className={`jp-Agent-entries ${isLong ? 'jp-mod-long' : ''}`}>
           {transcript.entries.map((entry, at) => (
             <EntryView
               key={keyOf(entry, at)}
@@ -110,7 +110,14 @@ function EntryView(props: {
         />
       );
     case 'notice':
-      return <Notice entry={entry} />;
+      return (
+        <Notice
+          entry={entry}
+          session={session}
+          live={last && transcript.running}
+          last={last && !transcript.running}
+        />
+      );
   }
 }
 
@@ -154,6 +161,28 @@ function Working({ transcript }: { transcript: Transcript }): JSX.Element {
       {waiting ? trans.__('Waiting for you') : trans.__('Working · %1 s', seconds)}
     </div>
   );
+}
+
+/** Whether something is wanted, and the content has once kept its size for a while since. */
+function useRest(content: React.RefObject<HTMLElement>, wanted: boolean): boolean {
+  const [rested, setRested] = React.useState(false);
+  React.useEffect(() => {
+    const box = content.current;
+    if (!wanted || rested || !box) {
+      return undefined;
+    }
+    let timer = 0;
+    const observer = new ResizeObserver(() => {
+      window.clearTimeout(timer);
+      timer = window.setTimeout(() => setRested(true), REST);
+    });
+    observer.observe(box);
+    return () => {
+      window.clearTimeout(timer);
+      observer.disconnect();
+    };
+  }, [content, wanted, rested]);
+  return rested;
 }
 
 /** Keep the end in view as long as the reader is there; `sent` prompts bring them back. */

@@ -47,7 +47,11 @@ beforeEach(async () => {
       insertBelow: vi.fn(),
       replaceActive: vi.fn(),
       restartKernel: vi.fn(),
-      promptAbout: verb => ({ text: `${verb} cell [4] of b.ipynb`, notebook: 'b.ipynb' })
+      promptAbout: verb => ({
+        text: `${verb} cell [4] of b.ipynb`,
+        notebook: 'b.ipynb',
+        mentions: []
+      })
     },
     draft: new Draft(),
     mentions: {

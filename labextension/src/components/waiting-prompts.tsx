@@ -18,16 +18,19 @@ export function QueuedPrompts({ transcript }: { transcript: Transcript }): JSX.E
     await model.session?.unqueue(prompt.id);
     draft.offer(prompt);
   };
+  const words = {
+    steer: trans.__('next step'),
+    queue: trans.__('queued'),
+    held: trans.__('not sent')
+  };
   return (
     <ul className="jp-Agent-queue" aria-label={trans.__('Waiting prompts')}>
       {transcript.queued.map(prompt => (
         <li key={prompt.id} className="jp-Agent-chip" data-delivery={prompt.delivery}>
-          <span className="jp-Agent-chipKind">
-            {prompt.delivery === 'steer' ? trans.__('next step') : trans.__('queued')}
-          </span>
+          <span className="jp-Agent-chipKind">{words[prompt.delivery]}</span>
           <PromptWords content={prompt} />
           <IconButton
-            icon={closeIcon}
+            icon={editIcon}
             label={trans.__('Take this prompt back')}
             onClick={() => void takeBack(prompt).catch(complain)}
           />
@@ -35,6 +38,31 @@ export function QueuedPrompts({ transcript }: { transcript: Transcript }): JSX.E
       ))}
     </ul>
   );
+}
+
+/**
+ * Take what a run left undelivered back into the composer. Of several windows the first has it: the
+ * server gives each prompt back once.
+ */
+export function useHeldPrompts(transcript: Transcript): void {
+  const { model, draft } = useServices();
+  const { session } = model;
+  const asked = React.useRef(new Set<string>());
+  const { queued, running } = transcript;
+  React.useEffect(() => {
+    if (running || session === null || document.visibilityState === 'hidden') {
+      return;
+    }
+    for (const prompt of queued) {
+      if (prompt.delivery === 'held' && !asked.current.has(prompt.id)) {
+        asked.current.add(prompt.id);
+        session.unqueue(prompt.id).then(
+          () => draft.offer(prompt),
+          () => undefined // it stays where it is shown, or another window has it
+        );
+      }
+    }
+  }, [queued, running, session, draft]);
 }
 
 export function KeptPrompts({ draft }: { draft: Draft }): JSX.Element | null {

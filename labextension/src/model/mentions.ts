@@ -35,7 +35,10 @@ export const KINDS: readonly MentionKind[] = [
 
 const NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
-export function cellMention(cell: CellChoice, kind: 'cell' | 'output' = 'cell'): Mention {
+export function cellMention(
+  cell: Pick<CellChoice, 'id' | 'path' | 'place'>,
+  kind: 'cell' | 'output' = 'cell'
+): Mention {
   return { kind, label: `@${kind}:${cell.place}`, path: cell.path, cell_id: cell.id };
 }
 

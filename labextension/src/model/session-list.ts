@@ -75,14 +75,15 @@ export class SessionList {
   private readonly _changed = new Signal<this, void>(this);
 }
 
-/** Sessions whose title or notebook contains all words of a query. */
+/** Sessions whose title or notebook contains all words of a query, or that were found by their text. */
 export function searchSessions(
   sessions: readonly SessionSummary[],
-  query: string
+  query: string,
+  found: Readonly<Record<string, string>> = {}
 ): readonly SessionSummary[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return sessions.filter(session => {
     const text = `${session.title} ${session.notebook_path ?? ''}`.toLowerCase();
-    return words.every(word => text.includes(word));
+    return words.every(word => text.includes(word)) || session.id in found;
   });
 }

@@ -29,6 +29,17 @@ export class PanelView {
     this._changed.emit();
   }
 
+  /** Emitted when the list of models is to open. */
+  get modelWanted(): ISignal<this, void> {
+    return this._modelWanted;
+  }
+
+  /** Have the person choose a model. */
+  pickModel(): void {
+    this.show('chat');
+    this._modelWanted.emit();
+  }
+
   /** Show a view, or the conversation again. */
   toggle(view: View): void {
     this.show(this._shown === view ? 'chat' : view);
@@ -36,5 +47,6 @@ export class PanelView {
 
   private _shown: View = 'chat';
   private _visible = false;
+  private readonly _modelWanted = new Signal<this, void>(this);
   private readonly _changed = new Signal<this, void>(this);
 }

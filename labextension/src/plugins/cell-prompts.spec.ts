@@ -33,14 +33,16 @@ it('a cell is found in the notebook that is named, else in the one in front, els
   expect(findCell(tracker, {})?.cell).toBe(tracker.activeCell);
 });
 
-it('a prompt says which notebook the cell is in', () => {
+it('a prompt names the cell as people do, and mentions the one that is meant', () => {
   const found = findCell(tracker, { id: 'two', path: 'a.ipynb' });
   expect(found && aboutCell('fix', found, trans)).toEqual({
-    text: 'Fix cell [7] of a.ipynb (id=two): find out why it fails, repair it, and run it again.',
-    notebook: 'a.ipynb'
+    text: 'Fix @cell:[7]: find out why it fails, repair it, and run it again.',
+    notebook: 'a.ipynb',
+    mentions: [{ kind: 'cell', label: '@cell:[7]', path: 'a.ipynb', cell_id: 'two' }]
   });
   const active = findCell(tracker, {});
-  expect(active && aboutCell('explain', active, trans).text).toContain(
-    'the cell at position 1 of copy.ipynb (id=one)'
-  );
+  expect(active && aboutCell('explain', active, trans)).toMatchObject({
+    text: 'Explain @cell:#1: what it does, and what its output shows.',
+    mentions: [{ path: 'copy.ipynb', cell_id: 'one' }]
+  });
 });

@@ -4,6 +4,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { CellPrompt } from '../components/services';
+import { cellMention } from '../model/mentions';
 
 /** A cell and the notebook it is in. */
 export interface CellPlace {
@@ -36,7 +37,7 @@ export function findCell(
   return front && tracker.activeCell ? { cell: tracker.activeCell, panel: front } : null;
 }
 
-/** Ask about a cell by the number people see and the id the agent works with. */
+/** Ask about a cell by the number people see; the mention carries the id the agent works with. */
 export function aboutCell(
   verb: 'fix' | 'explain',
   { cell, panel }: CellPlace,
@@ -45,13 +46,11 @@ export function aboutCell(
   const count = cell.model.type === 'code' ? (cell as CodeCell).model.executionCount : null;
   const position = panel.content.widgets.indexOf(cell) + 1;
   const notebook = panel.context.localPath;
-  const place =
-    count === null
-      ? trans.__('the cell at position %1 of %2 (id=%3)', position, notebook, cell.model.id)
-      : trans.__('cell [%1] of %2 (id=%3)', count, notebook, cell.model.id);
+  const place = count === null ? `#${position}` : `[${count}]`;
+  const mention = cellMention({ id: cell.model.id, path: notebook, place });
   const text =
     verb === 'fix'
-      ? trans.__('Fix %1: find out why it fails, repair it, and run it again.', place)
-      : trans.__('Explain %1: what it does, and what its output shows.', place);
-  return { text, notebook };
+      ? trans.__('Fix %1: find out why it fails, repair it, and run it again.', mention.label)
+      : trans.__('Explain %1: what it does, and what its output shows.', mention.label);
+  return { text, notebook, mentions: [mention] };
 }

@@ -65,11 +65,11 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       (args: ReadonlyPartialJSONObject): void => {
         const place = cellOf(args);
         if (place) {
-          const { text, notebook } = aboutCell(verb, place, trans);
+          const { text, notebook, mentions } = aboutCell(verb, place, trans);
           model.turnTo(notebook);
           model.view.show('chat');
           panel.open();
-          model.prompt(text).catch(complain);
+          model.prompt(text, [], 'steer', { mentions }).catch(complain);
         }
       };
     const hasCell = (): boolean => tracker.activeCell !== null;

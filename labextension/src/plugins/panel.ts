@@ -92,7 +92,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
 
 function download(name: string, text: string): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: 'text/markdown' }));
+  link.href = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }));
   link.download = name.replace(/[\\/:*?"<>|]/g, '_');
   link.click();
   URL.revokeObjectURL(link.href);

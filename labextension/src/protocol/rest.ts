@@ -13,6 +13,8 @@ export interface ProviderInfo {
   readonly own?: boolean;
   /** Something was entered for it: a key, an address, or both. */
   readonly stored?: boolean;
+  /** Whether it gave its models when it was last asked; null: it was not asked yet. */
+  readonly tested?: boolean | null;
   /** An administrator has set the address. */
   readonly locked?: boolean;
 }

@@ -93,10 +93,17 @@ export class TranscriptBuilder {
       case 'retry': {
         const { delay, error } = event;
         const text = `${error.message} Trying again in ${roundHalfEven(delay)} s.`;
-        return this.addNotice('warning', text, 'retry', undefined, {
-          message: error.message,
-          delay
+        // One line for all attempts of a request.
+        const last = this.entries.at(-1);
+        const again = last?.type === 'notice' && last.code === 'retry';
+        this.setEntry(this.entries.length - (again ? 1 : 0), {
+          type: 'notice',
+          level: 'warning',
+          text,
+          code: 'retry',
+          values: { message: error.message, delay, attempt: event.attempt }
         });
+        return undefined;
       }
       case 'context_compacted': {
         const { before, after } = event;
@@ -239,9 +246,11 @@ export class TranscriptBuilder {
       const cells = event.cells.length > 0 ? event.cells : tool.cells;
       this.setTool({ ...tool, text: event.text, cells });
     } else {
-      const { title, summary, cells, result, duration } = event;
+      const { title, summary, result, duration, stopped } = event;
       const failed = result.is_error ? 'error' : 'ok';
-      const status = result.rejected ? 'denied' : failed;
+      const status = stopped ? 'interrupted' : result.rejected ? 'denied' : failed;
+      // A call that was stopped names no cells; the card keeps those that it reported.
+      const cells = stopped && event.cells.length === 0 ? tool.cells : event.cells;
       const preview = event.preview.length > 0 ? event.preview : tool.preview;
       this.setTool({ ...tool, status, title, summary, text: '', cells, preview, result, duration });
     }

@@ -692,12 +692,13 @@ export interface QueueChange {
 /**
  * A prompt that waits: `steer` enters the current run at its next step, `queue` after it.
  *
- * It is told whole, so that it can be taken back and written on.
+ * `held`: the run ended otherwise (Stop, an error) before it was delivered; it is not sent until
+ * the person sends it again. It is told whole, so that it can be taken back and written on.
  */
 export interface QueuedPrompt {
   readonly id: string;
   readonly text: string;
-  readonly delivery: 'steer' | 'queue';
+  readonly delivery: 'steer' | 'queue' | 'held';
   readonly mentions: readonly Mention[];
   readonly images: readonly ImagePart[];
 }
@@ -979,7 +980,8 @@ export interface ToolCallPart {
 /**
  * A tool call has its result. `summary` and `cells` are for people, `result` for the model.
  *
- * `duration` in seconds, None when it never ran (refused, unknown tool, bad arguments).
+ * `duration` in seconds, None when it never ran (refused, unknown tool, bad arguments). `stopped`:
+ * the call was cut short by Stop.
  */
 export interface ToolEnd {
   readonly call_id: string;
@@ -990,6 +992,7 @@ export interface ToolEnd {
   readonly cells: readonly CellRef[];
   readonly preview: readonly PreviewBlock[];
   readonly duration?: number | null;
+  readonly stopped: boolean;
   readonly type: 'tool_end';
 }
 

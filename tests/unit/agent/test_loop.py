@@ -455,6 +455,9 @@ async def test_stop_while_a_tool_runs_leaves_a_history_that_can_go_on():
     ]
     assert all("INTERRUPTED" in result.text for result in rig.results())
     assert rig.intents.log[-1][0] == "end"
+    (end,) = [event for event in rig.events if event.type == "tool_end"]
+    begun = next(event for event in rig.events if event.type == "tool_start")
+    assert end.stopped and end.title == begun.title and end.duration is not None
 
 
 async def test_stop_while_an_answer_streams_keeps_its_text_and_runs_nothing():

@@ -192,7 +192,7 @@ def test_another_address_may_speak_another_api(tmp_path: Path) -> None:
 
 
 def test_a_provider_without_an_address_asks_for_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="base URL"):
+    with pytest.raises(ConfigError, match="enter its address"):
         found(tmp_path, "azure/gpt-5.4")
 
 

@@ -230,6 +230,44 @@ async def test_stop_before_a_run_has_begun_leaves_nothing_behind(tmp_path):
         assert of(events, "run_end")[-1].status == "done"
 
 
+async def test_what_stop_left_undelivered_is_held_and_never_answered_behind_the_next_prompt(
+    tmp_path,
+):
+    going = asyncio.Event()
+
+    def script(request):
+        going.set()
+        return [Say("ok"), Wait(30)] if len(model.requests) == 1 else [Say("ok")]
+
+    model = Model(script)
+    async with manager_of(tmp_path, first=model) as manager:
+        session, events = await start(manager)
+        await session.prompt("draw it")
+        await asyncio.wait_for(going.wait(), 5)
+        await session.prompt("use fewer ticks")
+        await session.prompt("then save it", delivery="queue")
+        await session.stop()
+        held = of(events, "queue_change")[-1].queued
+        assert [(one.text, one.delivery) for one in held] == [
+            ("use fewer ticks", "held"),
+            ("then save it", "held"),
+        ]
+        await say(session, "draw something else")
+        assert [message.text for message in session.history if message.role == "user"] == [
+            "draw it",
+            "draw something else",
+        ]
+        await session.unqueue(held[0].id)
+        assert [one.text for one in of(events, "queue_change")[-1].queued] == ["then save it"]
+        kept = session.id
+    async with manager_of(tmp_path, first=model) as manager:
+        session = await manager.get(kept, owner="me")
+        await session.unqueue(held[1].id)  # also when the server has restarted meanwhile
+        assert session.journal.transcript.queued == ()
+        with pytest.raises(NotAllowed):
+            await session.unqueue(held[1].id)
+
+
 async def test_a_prompt_that_another_process_keeps_from_running_is_refused(tmp_path):
     async with manager_of(tmp_path, first=Model([Say("ok")])) as manager:
         session, events = await start(manager)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -53,6 +54,33 @@ async def test_a_session_comes_back_as_it_was_stored(store: SessionStore) -> Non
     await store.create_session(row)
     assert await store.session("s1") == row
     assert await store.session("other") is None
+
+
+async def test_sessions_are_found_by_what_was_said_in_them(store: SessionStore) -> None:
+    def message(role: str, text: str) -> bytes:
+        part = {"type": "text", "text": text}
+        return json.dumps({"role": role, "parts": [part]}, ensure_ascii=False).encode()
+
+    await store.create_session(a_session("old", updated_at="2026-01-01T00:00:00+00:00"))
+    await store.create_session(a_session("new"))
+    await store.create_session(a_session("hers", owner="eve"))
+    said = "x " * 100 + 'The Größe of a Gentoo\'s "bill" is text of ' + "y " * 100
+    await store.put_message("old", 0, "m0", message("user", said))
+    await store.put_message("new", 0, "m0", message("assistant", "a gentoo"))
+    await store.put_message("new", 1, "m1", b"not a message, but gentoo")
+    await store.put_message("new", 2, "m2", message("tool", "size 4 gentoo secret"))
+    await store.put_message("hers", 0, "m0", message("user", "Gentoo, her own"))
+
+    async def ids(query: str) -> list[str]:
+        return [found.session_id for found in await store.search("ada", query)]
+
+    assert await ids("GENTOO") == ["new", "old"]
+    assert await ids("gentoo größe") == ["old"]
+    assert await ids('gentoo\'s "bill"') == ["old"]
+    assert await ids("role") == await ids("secret") == await ids("adelie") == await ids(" ") == []
+    (found,) = await store.search("ada", "größe")
+    assert found.excerpt.startswith("…x x") and "The Größe of a Gentoo" in found.excerpt
+    assert len(found.excerpt) <= 122
 
 
 async def test_sessions_are_listed_by_owner_and_notebook_latest_first(store: SessionStore) -> None:

@@ -370,6 +370,56 @@ async def test_provenance_is_noted_on_what_the_agent_writes(call: CallTool) -> N
     assert notebook.cells[1].metadata == {}
 
 
+@pytest.mark.parametrize(
+    ("ops", "title"),
+    [
+        ([{"op": "insert", "after": "end", "source": "new"}], "Inserted cell 5"),
+        (
+            [
+                {"op": "insert", "before": "aaaa1111", "source": "new"},
+                {"op": "delete", "id": "01234567"},
+            ],
+            "Inserted cell 1 and deleted cell 4",
+        ),
+        (
+            [
+                {"op": "delete", "id": "cccc2222"},
+                {"op": "insert", "after": "aaaa1111", "source": "new"},
+            ],
+            "Deleted a cell and inserted cell 2",
+        ),
+    ],
+)
+async def test_a_title_names_cells_by_the_numbers_they_have_now(
+    workspace: FakeWorkspace, call: CallTool, ops: list[dict[str, object]], title: str
+) -> None:
+    await call(workspace, "read_cells", ids=["aaaa1111", "cccc2222", "01234567"])
+    called = await call(workspace, "edit_cells", ops=ops)
+    assert called.output.title == title
+
+
+@pytest.mark.parametrize(
+    ("ops", "title"),
+    [
+        ([{"op": "insert", "after": "end", "source": "new"}], "Insert a cell and run it"),
+        ([{"op": "insert", "after": "end", "type": "markdown", "source": "x"}], "Insert a cell"),
+        (
+            [
+                {"op": "insert", "after": "end", "source": "new"},
+                {"op": "delete", "id": "01234567"},
+            ],
+            "Insert a cell and delete cell 4, then run 1 cell",
+        ),
+    ],
+)
+async def test_a_title_says_how_many_cells_would_run(
+    workspace: FakeWorkspace, call: CallTool, ops: list[dict[str, object]], title: str
+) -> None:
+    await call(workspace, "read_cells", ids=["aaaa1111", "cccc2222", "01234567"])
+    called = await call(workspace, "edit_cells", run="changed", ops=ops)
+    assert called.preview is not None and called.preview.title == title
+
+
 # ---- edit and run --------------------------------------------------------------------------------
 
 
@@ -387,7 +437,7 @@ async def test_run_changed_runs_written_code_in_order_and_shows_outputs(
         ],
     )
     assert called.permissions == {"write", "exec"}
-    assert called.preview.title == "Insert 3 cells and run them"
+    assert called.preview.title == "Insert 3 cells, then run 2 cells"
     assert kernel.executed == ["first = 1", "y = 2"]
     assert "result:\n2" in called.text
     assert called.output.title == "Inserted 3 cells, ran [1] and [2]"

@@ -136,6 +136,7 @@ async def test_bad_syntax_names_the_line(source: str, line: int) -> None:
 
 async def test_list_files(workspace: FakeWorkspace, call: CallTool) -> None:
     top = await call(workspace, "list_files")
+    assert top.output.title == "Listed the files in the top folder"
     assert "data/" in top.lines and "note.txt  391 bytes" in top.lines
     deep = await call(workspace, "list_files", recursive=True, glob="*.csv")
     assert deep.lines == ["data/a.csv  8 bytes"]
