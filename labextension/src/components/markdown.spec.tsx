@@ -4,7 +4,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { cleanup, render, waitFor } from '@testing-library/react';
 import { marked } from 'marked';
 import * as React from 'react';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { Markdown } from './markdown';
 import type { PanelServices } from './services';
@@ -23,8 +23,8 @@ const typesetter = {
   }
 };
 
-function show(text: string, streaming = false): HTMLElement {
-  const services = {
+function servicesWith(): PanelServices {
+  return {
     trans: nullTranslator.load('jupyter_agent'),
     rendermime: new RenderMimeRegistry({
       initialFactories: standardRendererFactories,
@@ -33,8 +33,11 @@ function show(text: string, streaming = false): HTMLElement {
     }),
     highlight: null
   } as unknown as PanelServices;
+}
+
+function show(text: string, streaming = false): HTMLElement {
   return render(
-    <ServicesContext.Provider value={services}>
+    <ServicesContext.Provider value={servicesWith()}>
       <Markdown text={text} streaming={streaming} />
     </ServicesContext.Provider>
   ).container;
@@ -78,4 +81,46 @@ it('turns pictures into links, and diagrams into their text', async () => {
 
 it('shows words before they are rendered', () => {
   expect(show('Some *words*', true).textContent).toBe('Some *words*');
+});
+
+describe('a table that grows', () => {
+  const SLOWLY = { timeout: 20_000 };
+  const row = (number: number): string => `| **a${number}** | ${number} |`;
+  const table = (rows: number): string =>
+    ['| name | n |', '|---|--:|', ...Array.from({ length: rows }, (_, at) => row(at))].join('\n');
+
+  it(
+    'has every row once, and those that are there stay the same elements',
+    { timeout: 45_000 },
+    async () => {
+      const services = servicesWith();
+      const view = (text: string, streaming: boolean): JSX.Element => (
+        <ServicesContext.Provider value={services}>
+          <Markdown text={text} streaming={streaming} />
+        </ServicesContext.Provider>
+      );
+      const { container, rerender } = render(view(`${table(90)}\n| **a9`, true));
+      const rows = (): HTMLTableRowElement[] => [...container.querySelectorAll('tr')];
+      await waitFor(() => expect(rows()).toHaveLength(92), SLOWLY);
+      const [, first] = rows();
+      rerender(view(table(130), false));
+      await waitFor(() => expect(rows()).toHaveLength(131), SLOWLY);
+      expect(rows().map(one => one.lastElementChild?.textContent?.trim())).toEqual([
+        'n',
+        ...Array.from({ length: 130 }, (_, at) => String(at))
+      ]);
+      expect(rows()[1]).toBe(first);
+      expect(container.querySelectorAll('table')).toHaveLength(1);
+      expect(container.querySelectorAll('td strong')).toHaveLength(130);
+    }
+  );
+
+  it('is checked row by row', { timeout: 45_000 }, async () => {
+    const shown = show(
+      `${table(50)}\n| <img src=x onerror=alert(1)> | ![c](https://evil.example/c.png) |`
+    );
+    await waitFor(() => expect(shown.querySelectorAll('tr')).toHaveLength(52), SLOWLY);
+    expect(shown.querySelector('img')).toBeNull();
+    expect(shown.innerHTML).not.toContain('onerror');
+  });
 });
