@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..protocol.messages import ImagePart, MentionPart, Message
-from ..protocol.session_events import QueueChange, QueuedPrompt
+from ..protocol.session_events import QueueChange, QueuedPrompt, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,12 @@ class Inbox:
         """The prompt that would start the next run; it waits until it is removed."""
         return next((item.message for item in self._waiting if item.delivery != "held"), None)
 
-    def hold(self) -> None:
-        """Send nothing of what waits by itself: it was said to a run that ended early.
+    def run_ended(self, status: RunStatus) -> None:
+        """Hold what waits, unless the run is done: it was said to a run that ended early.
 
         A later run would answer it behind a prompt that the person wrote after it.
         """
-        if any(item.delivery != "held" for item in self._waiting):
+        if status != "done" and any(item.delivery != "held" for item in self._waiting):
             self._waiting = deque(replace(item, delivery="held") for item in self._waiting)
             self._changed()
 

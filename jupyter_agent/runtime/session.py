@@ -37,6 +37,7 @@ from .checkpoints import Checkpoints
 from .elsewhere import Elsewhere
 from .journal import OnReset, Watcher
 from .lease import Lease, Quiet
+from .left_over import left_over
 from .mentions import MentionReader, waiting
 from .recovery import load_history, recover
 from .reviewing import Review
@@ -47,7 +48,6 @@ from .session_parts import (
     changed_cells,
     last_end,
     last_prompt,
-    left_over,
     title_of,
 )
 from .stopping import KernelStop
@@ -302,11 +302,7 @@ class Session:
         )
 
     async def answer(self, question_id: str, answer: str | None) -> None:
-        """Answer a question of the model.
-
-        Raises:
-            NotAllowed: it is answered already.
-        """
+        """Answer a question of the model; raises `NotAllowed` when it is answered already."""
         self._broker.reply(question_id, answer)
 
     async def configure(
@@ -348,8 +344,7 @@ class Session:
     async def unqueue(self, prompt_id: str) -> None:
         """Take a waiting prompt back; raises `NotAllowed` when it waits no longer."""
         if not self._inbox.remove(prompt_id):
-            at_work = self.running or self.runs_elsewhere
-            self.journal.emit(left_over(self.journal.transcript, prompt_id, at_work=at_work))
+            self.journal.emit(left_over(self.journal.transcript, prompt_id))
 
     async def wait(self) -> None:
         """Wait until no run goes on."""
@@ -445,8 +440,7 @@ class Session:
     async def ended(self, run_id: str, outcome: Outcome) -> None:
         """Show how a run ended, then write it."""
         self.journal.emit(RunEnd(run_id=run_id, status=outcome.status, error=outcome.error))
-        if outcome.status != "done":
-            self._inbox.hold()
+        self._inbox.run_ended(outcome.status)
         if self._terms.end():
             self.journal.emit(SessionChange(mode=self.settled.mode))
         self.on_change()

@@ -11,10 +11,9 @@ from ..policy.broker import Answer
 from ..policy.grants import Grant
 from ..policy.rules import Rule
 from ..protocol.codec import to_json
-from ..protocol.errors import NotAllowed
 from ..protocol.messages import Effort, Message, ToolCallPart, ToolResultPart
 from ..protocol.rpc import ApplyResult, Change
-from ..protocol.session_events import ApprovalStart, QueueChange, RunStatus
+from ..protocol.session_events import ApprovalStart, RunStatus
 from ..protocol.tools import CellAction, CellRef, Mode
 from ..protocol.transcript import Transcript
 from ..tools.base import Tool
@@ -122,18 +121,6 @@ def last_end(shown: Transcript) -> RunStatus | None:
 def last_prompt(history: Sequence[Message]) -> Message | None:
     """Return what a person said last."""
     return next((said for said in reversed(history) if said.role == "user"), None)
-
-
-def left_over(transcript: Transcript, prompt_id: str, *, at_work: bool) -> QueueChange:
-    """Return how a waiting prompt is taken out that only the record has: the server ended since.
-
-    Raises:
-        NotAllowed: a run that goes on has it.
-    """
-    rest = tuple(one for one in transcript.queued if one.id != prompt_id)
-    if at_work or len(rest) == len(transcript.queued):
-        raise NotAllowed("This prompt waits no longer: the agent has it.")
-    return QueueChange(queued=rest)
 
 
 def title_of(message: Message) -> str:

@@ -322,34 +322,6 @@ describe('what was attached or written', () => {
     expect(draft.kept).toEqual([]);
   });
 
-  it('comes back by itself when the run ended before it was delivered', async () => {
-    const held = (id: string, text: string) => ({
-      id,
-      text,
-      delivery: 'held' as const,
-      mentions: [],
-      images: []
-    });
-    await open({ running: false, queued: [held('p1', 'fewer ticks'), held('p2', 'then save')] });
-    await waitFor(() => expect(field().value).toBe('fewer ticks'));
-    expect(draft.kept).toMatchObject([{ text: 'then save' }]);
-    expect(requests).toMatchObject([
-      { type: 'unqueue', prompt_id: 'p1' },
-      { type: 'unqueue', prompt_id: 'p2' }
-    ]);
-  });
-
-  it('is left to the window that has it already', async () => {
-    refusal = new Error('This prompt waits no longer.');
-    const queued = [
-      { id: 'p1', text: 'later', delivery: 'held' as const, mentions: [], images: [] }
-    ];
-    await open({ running: false, queued });
-    await act(async () => undefined);
-    expect(field().value).toBe('');
-    expect(services.complain).not.toHaveBeenCalled();
-  });
-
   it('stays in the queue when the agent has it already', async () => {
     const queued = [
       { id: 'p1', text: 'later', delivery: 'steer' as const, mentions: [], images: [] }

@@ -4,7 +4,6 @@ import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rende
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
-import { marked } from 'marked';
 import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -146,10 +145,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
   const services: PanelServices = {
     model: agent,
     trans: nullTranslator.load('jupyter_agent'),
-    rendermime: new RenderMimeRegistry({
-      initialFactories: standardRendererFactories,
-      markdownParser: { render: async (source: string) => marked.parse(source) }
-    }),
+    rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
     highlight: null,
     cards: builtinCards(),
     notebook: {
@@ -249,31 +245,6 @@ describe('an approval', () => {
     expect(asked('approve')).toMatchObject([{ scope: 'session', allow: true }]);
   });
 
-  it('is given and denied by the keys at its buttons, and Esc does not end the run', async () => {
-    const panel = await open(waiting);
-    const box = panel.querySelector('.jp-Agent-approval') as HTMLElement;
-    fireEvent.keyDown(box, { key: '1' });
-    expect(asked('approve')).toEqual([]); // too early: it was meant for something else
-    await waitFor(() => expect(button(panel, 'allow-once').disabled).toBe(false));
-    expect(button(panel, 'allow-session').textContent).toContain('2');
-    fireEvent.keyDown(panel.querySelector('.jp-Agent-denyReason') as HTMLElement, { key: '1' });
-    fireEvent.keyDown(box, { key: '1', ctrlKey: true });
-    fireEvent.keyDown(box, { key: '1', repeat: true });
-    fireEvent.keyDown(box, { key: '3' }); // a scope that is not offered
-    expect(asked('approve')).toEqual([]);
-    await act(async () => void fireEvent.keyDown(box, { key: '2' }));
-    expect(asked('approve')).toMatchObject([{ allow: true, scope: 'session' }]);
-  });
-
-  it('is denied by Esc, with the reason that was written', async () => {
-    const panel = await open(waiting);
-    const reason = panel.querySelector('.jp-Agent-denyReason') as HTMLElement;
-    fireEvent.change(reason, { target: { value: 'not now' } });
-    fireEvent.keyDown(reason, { key: 'Escape' });
-    expect(asked('approve')).toMatchObject([{ allow: false, reason: 'not now' }]);
-    expect(asked('stop')).toEqual([]);
-  });
-
   it('is denied with a reason, by the keyboard too', async () => {
     const panel = await open(waiting);
     const reason = panel.querySelector('.jp-Agent-denyReason') as HTMLElement;
@@ -323,22 +294,6 @@ describe('a question', () => {
   });
 });
 
-it('a question is rendered, and its options lose their marks', async () => {
-  const question = {
-    type: 'question_start' as const,
-    question_id: 'q',
-    call_id: 'call',
-    question: 'By which should I **group**?',
-    options: ['**species**']
-  };
-  const panel = await open({ running: true, questions: [question] });
-  await waitFor(() =>
-    expect(panel.querySelector('.jp-Agent-question strong')?.textContent).toBe('group')
-  );
-  fireEvent.click(screen.getByText('species'));
-  expect(asked('answer')).toMatchObject([{ answer: '**species**' }]);
-});
-
 describe('the composer', () => {
   it('sends on Enter and breaks the line on Shift+Enter', async () => {
     await open();
@@ -375,16 +330,6 @@ describe('the composer', () => {
     ]);
   });
 
-  it('queues by a button that is there while it runs', async () => {
-    await open({ running: true });
-    expect(screen.queryByLabelText('Queue')).toBeNull();
-    fireEvent.change(field(), { target: { value: 'then plot' } });
-    fireEvent.click(screen.getByLabelText('Queue'));
-    await waitFor(() =>
-      expect(asked('prompt')).toMatchObject([{ text: 'then plot', delivery: 'queue' }])
-    );
-  });
-
   it('brings the last prompt back on ↑ when it is empty', async () => {
     const message = {
       id: 'm',
@@ -411,84 +356,7 @@ describe('the composer', () => {
   });
 });
 
-describe('a call that was stopped', () => {
-  it('keeps its title, its cell and its time, and is no error', async () => {
-    const call = {
-      type: 'tool_call' as const,
-      id: 'call',
-      index: 0,
-      name: 'edit_cells',
-      arguments_raw: '{}',
-      arguments: {}
-    };
-    const parts = [call];
-    const message = { id: 'm', role: 'assistant' as const, parts, created_at: '', metadata: {} };
-    const cell = { cell_id: 'c5', path: 'a.ipynb', number: 5, executed: false };
-    const panel = await open({
-      entries: [{ type: 'message', message, streaming: false, thinking_durations: [] }],
-      tools: {
-        call: {
-          call_id: 'call',
-          tool_name: 'edit_cells',
-          status: 'interrupted',
-          title: 'Insert a cell and run it',
-          summary: 'stopped',
-          text: '',
-          cells: [{ ...cell, action: 'ran', added: 0, removed: 0 }],
-          preview: [],
-          duration: 6.52
-        }
-      }
-    });
-    const card = panel.querySelector('.jp-Agent-toolCard');
-    expect(card?.querySelector('.jp-Agent-toolTitle')?.textContent).toBe(
-      'Insert a cell and run it · cell 5 · Stopped after 6.5 s'
-    );
-    expect(card?.getAttribute('data-status')).toBe('interrupted');
-  });
-});
-
 describe('the end of a run', () => {
-  const failed = (code: string): Partial<Transcript> => ({
-    entries: [
-      {
-        type: 'run',
-        run_id: 'r',
-        status: 'failed',
-        error: { code, message: 'No.', retryable: false }
-      }
-    ]
-  });
-
-  it('makes room where the window is full, and offers no attempt that must fail', async () => {
-    const panel = await open(failed('context_overflow'));
-    expect(button(panel, 'retry')).toBeNull();
-    await act(async () => fireEvent.click(button(panel, 'summarise')));
-    expect(asked('compact')).toHaveLength(1);
-    fireEvent.click(button(panel, 'new-session'));
-    await frame();
-    expect(panel.querySelector('.jp-Agent-runEnd')).toBeNull();
-  });
-
-  it('offers another model where the quota is used up', async () => {
-    Element.prototype.scrollIntoView ??= () => undefined;
-    const panel = await open(failed('rate_limited'));
-    await act(async () => fireEvent.click(button(panel, 'other-model')));
-    expect(panel.querySelector('.jp-Agent-modelList')).not.toBeNull();
-  });
-
-  it('counts down to the next attempt in one line', async () => {
-    const values = { message: 'Too many requests.', delay: 4, attempt: 2 };
-    const notice = { type: 'notice', level: 'warning', text: '', code: 'retry', values } as const;
-    const panel = await open({ running: true, entries: [notice] });
-    const text = (): string => panel.querySelector('.jp-Agent-notice')?.textContent ?? '';
-    expect(text()).toBe('Too many requests. Trying again in 4 s.');
-    await waitFor(() => expect(text()).toContain('in 3 s'), { timeout: 3000 });
-    show({ running: false, entries: [notice] });
-    await frame();
-    expect(text()).toBe('Too many requests. Asked again 2 times.');
-  });
-
   it('offers to resume what was interrupted', async () => {
     const panel = await open({ entries: [{ type: 'run', run_id: 'r', status: 'interrupted' }] });
     fireEvent.click(panel.querySelector('[data-action="resume"]') as HTMLElement);
