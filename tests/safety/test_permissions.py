@@ -65,6 +65,7 @@ ROUTES: dict[tuple[str, str], set[tuple[str, str]]] = {
     ("PATCH", "models/x"): {WRITE},
     ("DELETE", "models/x"): {WRITE},
     ("GET", "sessions"): {READ},
+    ("GET", "search"): {READ},
     ("POST", "sessions"): {WRITE},
     ("PATCH", "sessions/x"): {WRITE},
     ("DELETE", "sessions/x"): {WRITE},
