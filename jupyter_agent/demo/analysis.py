@@ -46,6 +46,17 @@ def analyse(task: Task, setting: Setting) -> Iterator[Step]:
     yield from steps or _read(task, progress, setting) or _work(progress, setting)
 
 
+def has_other_table(progress: Progress) -> bool:
+    """Tell whether the demo's own questions cannot be asked here: of another table, or of none."""
+    if progress.missing_columns():
+        return True
+    cells_read = progress.sources is not None or (
+        progress.overview is not None and not read_cells(progress.overview.text)
+    )
+    none = progress.frame is None and not progress.csv_names()
+    return none and cells_read and progress.files is not None
+
+
 def halted(task: Task, progress: Progress, setting: Setting) -> list[Step]:
     """Return the steps when the work cannot simply go on, none when it can."""
     if task.restarts > MOST_RESTARTS:
@@ -85,25 +96,21 @@ def _read(task: Task, progress: Progress, setting: Setting) -> list[Step]:
 
 def _work(progress: Progress, setting: Setting) -> Iterator[Step]:
     """Yield the next step that changes or runs something, or the end."""
-    if progress.missing_columns():
-        yield Say(narration.columns_missing(progress))
-    elif progress.frame is None and not progress.csv_names():
-        yield Say(narration.no_table(progress))
-    elif setting.mode == "plan":
+    if setting.mode == "plan":
         yield Say(narration.plan(progress))
     elif progress.sources and not progress.ran_all and _has_code(progress):
         yield from narration.before_running_all(progress)
         yield from _show_plan(setting, done=1)
-        yield _run_all("Start from what the notebook holds now")
+        yield run_all("Start from what the notebook holds now")
     elif progress.foreign_failure is not None:
         yield Say(narration.notebook_fails(progress.foreign_failure))
     elif progress.frame is None:
         table = progress.csv_names()[0]
         yield Say(f"No cell reads a table yet. I load `{table}`.")
-        yield _insert(cells.load(table, "df"), {"after": "end"}, "Load the table")
+        yield insert_cell(cells.load(table, "df"), {"after": "end"}, "Load the table")
     elif progress.lost_variables():
         yield Say("The kernel has lost its variables, so I run the notebook from the top.")
-        yield _run_all("The kernel was restarted")
+        yield run_all("The kernel was restarted")
     else:
         yield from _next_cell(progress, progress.frame, setting)
 
@@ -119,7 +126,7 @@ def _next_cell(progress: Progress, frame: str, setting: Setting) -> Iterator[Ste
             return
         if not progress.ok(stage.title):
             yield from stage.before(progress)
-            yield _write_or_run(progress, stage.title, stage.source(frame), place, stage.reason)
+            yield write_or_run(progress, stage.title, stage.source(frame), place, stage.reason)
             return
         place = {"after": progress.ids[stage.title]}
     text = f"{cells.FINDINGS}\n\n" + "\n\n".join(progress.findings.paragraphs())
@@ -146,7 +153,7 @@ def repair(progress: Progress, failed: str, frame: str) -> Iterator[Step]:
     elif cells.WORDS not in progress.results:
         yield from narration.before_words(result.text)
         place = {"before": progress.ids[failed]}
-        yield _write_or_run(
+        yield write_or_run(
             progress, cells.WORDS, cells.words(frame), place, "Find what is not a number"
         )
     elif progress.failed(cells.WORDS) or progress.failed(cells.REPAIR):
@@ -159,7 +166,7 @@ def repair(progress: Progress, failed: str, frame: str) -> Iterator[Step]:
         source = cells.repair(frame, [one.column for one in found], values)
         place = {"after": progress.ids[cells.WORDS]}
         reason = "Turn the words found into missing values"
-        yield _write_or_run(progress, cells.REPAIR, source, place, reason)
+        yield write_or_run(progress, cells.REPAIR, source, place, reason)
     elif progress.order(cells.REPAIR) > progress.order(failed):
         yield from narration.before_rerun(found)
         yield Call("run_cells", {"ids": [progress.ids[failed]], "reason": "Run it again"})
@@ -167,16 +174,17 @@ def repair(progress: Progress, failed: str, frame: str) -> Iterator[Step]:
         yield Say(narration.cell_fails(progress, failed))
 
 
-def _write_or_run(
+def write_or_run(
     progress: Progress, title: str, source: str, place: dict[str, str], reason: str
 ) -> Call:
     """Return the call that brings the cell's result; a cell that is there is not written twice."""
     if title in progress.ids:
         return Call("run_cells", {"ids": [progress.ids[title]], "reason": reason})
-    return _insert(source, place, reason)
+    return insert_cell(source, place, reason)
 
 
-def _insert(source: str, place: dict[str, str], reason: str) -> Call:
+def insert_cell(source: str, place: dict[str, str], reason: str) -> Call:
+    """Return the call that inserts a code cell and runs it."""
     return _edit({"op": "insert", **place, "type": "code", "source": source}, reason, run="changed")
 
 
@@ -184,7 +192,8 @@ def _edit(op: dict[str, str], reason: str, *, run: str) -> Call:
     return Call("edit_cells", {"ops": [op], "reason": reason, "run": run})
 
 
-def _run_all(reason: str) -> Call:
+def run_all(reason: str) -> Call:
+    """Return the call that runs the whole notebook."""
     return Call("run_cells", {"scope": "all", "reason": reason})
 
 

@@ -19,6 +19,7 @@ _CODE = re.compile(r"([A-Z][A-Z_]+): ")
 _MODE = re.compile(r"^Mode (\w+):", re.MULTILINE)
 _GO_ON = re.compile(r"(please |ok,? |yes,? )?(continue|resume|go on|carry on|try again|retry)\b")
 _NOTEBOOK = re.compile(r"^The session's notebook: (.+)$", re.MULTILINE)
+_LANGUAGE = re.compile(r"^Its kernel's language: (.+)$", re.MULTILINE)
 
 # After these the script cannot trust what it knew, and looks at the notebook again.
 # What a call tells that Stop or a crash cut off, or kept from beginning.
@@ -122,20 +123,25 @@ def is_go_on(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the request says of the session: its mode and notebook, and the tools offered."""
+    """What the request says of the session: mode, notebook, its kernel's language ("" where it is
+    not known), and the tools offered.
+    """
 
     mode: str
     notebook: str | None
     tools: frozenset[str]
+    language: str = ""
 
 
 def setting_of(request: Request) -> Setting:
     """Return the setting, as far as the system prompt names it."""
     system = "\n".join(message.text for message in request.messages if message.role == "system")
     mode, notebook = _MODE.search(system), _NOTEBOOK.search(system)
+    language = _LANGUAGE.search(system)
     return Setting(
         mode=mode[1] if mode else "",
         notebook=notebook[1].strip() if notebook else None,
+        language=language[1].strip().lower() if language else "",
         tools=frozenset(tool.name for tool in request.tools),
     )
 

@@ -224,24 +224,6 @@ def notebook_fails(cell: CellText) -> str:
     return text + (hints.get(error[0], "") if error else "") + " I have not changed anything in it."
 
 
-def columns_missing(progress: Progress) -> str:
-    """Say which columns the questions need and the table lacks."""
-    lacking = ", ".join(f"`{name}`" for name in progress.missing_columns())
-    there = ", ".join(f"`{name}`" for name in progress.columns or [])
-    return (
-        f"This demo needs a table of penguins, and the table here lacks {lacking}. It has {there}. "
-        "I am a script and can only analyse that table; a real model can work with any."
-    )
-
-
-def no_table(progress: Progress) -> str:
-    """Say that there is no table to work on."""
-    return (
-        "This demo needs `penguins.csv` beside the notebook, and I see neither a cell that reads a "
-        "table nor a CSV file. `jupyter agent demo` makes a folder with both."
-    )
-
-
 def cell_fails(progress: Progress, title: str) -> str:
     """Say that a cell fails in a way the script does not know how to repair."""
     return (

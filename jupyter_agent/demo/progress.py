@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import cells, facts
+from . import cells, facts, table_cells
 from .conversation import Outcome, Task
 from .findings import Findings
 from .results import NOT_RUN, CellText, find, inserted_ids, read_cells, same_id
@@ -113,7 +113,7 @@ def read_progress(task: Task, failed: Mapping[str, CellText] | None = None) -> P
 def title_of(source: str) -> str | None:
     """Return the title by which a cell of the demo is known, None when it is another's."""
     lines = {line.strip() for line in source.splitlines()}
-    return next((title for title in cells.TITLES if title in lines), None)
+    return next((title for title in (*cells.TITLES, *table_cells.TITLES) if title in lines), None)
 
 
 def beside(notebook: str | None, name: str) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 from ..protocol.models import Request
 from ..providers.replay import Say, Step
-from .analysis import analyse
+from .analysis import analyse, has_other_table
 from .conversation import Setting, Task, current_task, setting_of
 from .explain import explain
+from .explore import explore
 from .fix import fix
+from .progress import read_progress
 from .variables import tell_variables
 
 DEMO_PROMPT = (
@@ -22,10 +24,16 @@ DEMO_PROMPT = (
     "Check the data first, show a plot, and explain what you find."
 )
 
+EXPLORE_PROMPT = (
+    "Explore the table here: what does it hold, what is missing, and how are its numbers "
+    "distributed? Show a plot, and explain what you find."
+)
+
 ABOUT = (
     "I am the demo: a script that drives the real tools, not a language model. I can analyse the "
-    "penguins notebook (“{prompt}”), explain a notebook, list the variables, and fix a cell that "
-    "fails because numbers were read as text. For anything else, choose a model: {choose}. "
+    "penguins notebook (“{prompt}”), explore another table (“Explore the table here”), explain a "
+    "notebook, list the variables, and fix a cell that fails because numbers were read as text. "
+    "For anything else, choose a model: {choose}. "
     "`jupyter agent models` lists what can be reached."
 )
 # The panel, and a command on a notebook; a cell or a program, whose agents have no notebook.
@@ -40,6 +48,9 @@ _FIX = re.compile(_POLITE + r"(fix|repair)\b")
 _EXPLAIN = re.compile(_POLITE + r"(explain|describe|summari[sz]e|what does|what is this)\b")
 _VARIABLES = re.compile(r"\bvariables?\b|\bwhat( is|'s|’s) in\b")
 _STOP = re.compile(r"(please )?(stop|halt|cancel|wait|abort)\b")
+_EXPLORE = re.compile(
+    _POLITE + r"(explore|look at|analy[sz]e) (the|this|my|our) (table|data|csv|frame)"
+)
 _QUESTION = re.compile(r"heav|mass|weigh|bill|penguin", re.IGNORECASE)
 _TABLE_WORK = re.compile(r"compare|which|average|mean|plot|species|analy[sz]e", re.IGNORECASE)
 
@@ -71,8 +82,10 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
         work = fix
     elif _EXPLAIN.match(lowered):
         work = explain
+    elif _EXPLORE.match(lowered):
+        work = explore
     elif _QUESTION.search(prompt) and _TABLE_WORK.search(prompt):
-        work = analyse
+        work = _answer_or_explore
     else:
         yield Say(_about(request))
         return
@@ -81,6 +94,13 @@ def _answer(task: Task, request: Request) -> Iterator[Step]:
         yield Say(f"This conversation has no notebook, and the demo needs one. {about}")
         return
     yield from work(task, setting)
+
+
+def _answer_or_explore(task: Task, setting: Setting) -> Iterator[Step]:
+    """Answer the demo's own questions, or explore the table that is there in their place."""
+    if has_other_table(read_progress(task)):
+        return explore(task, setting)
+    return analyse(task, setting)
 
 
 def _heard(task: Task) -> str:

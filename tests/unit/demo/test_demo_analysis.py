@@ -124,13 +124,6 @@ async def test_words_with_digits_are_pointed_out(bench, table):
     assert "contain digits" in text
 
 
-async def test_without_the_columns_it_says_which_and_writes_nothing(bench):
-    scene = bench("city,rent\nOslo,1500\nRome,1200\n")
-    text = await scene.run()
-    assert "`species`" in text and "`body_mass_g`" in text and "`rent`" in text
-    assert not scene.calls("edit_cells") and not scene.calls("run_cells")
-
-
 async def test_without_the_file_it_says_what_it_needs(bench):
     scene = bench(None)
     text = await scene.run()
