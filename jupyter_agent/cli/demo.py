@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import filecmp
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -25,7 +23,6 @@ the real tools. The notebook is copied into a folder of its own; one that you wo
 it is.
 """
 FOLDER = "jupyter-agent-demo"
-_NEWS = "@jupyterlab/apputils-extension:announcements"
 _NEEDED = ("jupyterlab", "pandas", "matplotlib")
 
 
@@ -110,30 +107,13 @@ def lab_command(folder: Path, *, port: int | None, browser: bool) -> list[str]:
     return command
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """Return the server's environment: as ours, but Lab does not ask about its news.
-
-    Its question would lie over the panel. The person's own settings stay as they are: next time
-    they start JupyterLab it asks as ever.
-    """
-    page = folder / "labconfig" / "page_config.json"
-    page.parent.mkdir(parents=True)
-    page.write_text(json.dumps({"disabledExtensions": {_NEWS: True}}), encoding="utf-8")
-    others = os.environ.get("JUPYTER_CONFIG_PATH")
-    path = os.pathsep.join([str(folder), *([others] if others else [])])
-    return {**os.environ, "JUPYTER_CONFIG_PATH": path}
-
-
 def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _serve(command: list[str]) -> int:
     """Run JupyterLab until it ends; Ctrl-C and SIGTERM end it."""
-    with (
-        tempfile.TemporaryDirectory(prefix="jupyter-agent-") as quiet,
-        subprocess.Popen(command, env=_environment(Path(quiet))) as server,
-    ):
+    with subprocess.Popen(command) as server:
 
         def end(number: int, frame: FrameType | None) -> None:
             server.terminate()

@@ -344,6 +344,7 @@ class ServerStatus:
     modes: tuple[Mode, ...]
     open_panel: OpenPanel
     demo_prompt: str
+    demo_explore_prompt: str
     looked_for: tuple[str, ...]
 
 

@@ -11,6 +11,7 @@
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
 | `notebook.refresh`     | `PathParams`      | `{}`; read anew from disk if nothing was done there |
 | `notebook.save`        | `PathParams`      | `{}`                                              |
+| `notebook.saved_elsewhere` | `PathParams`  | `{}`; another tab has saved it: load it again, or tell the person |
 | `notebook.open`        | `PathParams`      | `{}` once it is open, its kernel connecting       |
 | `notebook.reveal`      | `RevealParams`    | `{}`                                              |
 

@@ -32,7 +32,7 @@ def build_manager(
     store_path: Path | None,
     notebooks: Notebooks | None = None,
     kernels: KernelDirectory | None = None,
-    browser: Callable[[str], BrowserChannel] | None = None,
+    browser: Callable[[str, str], BrowserChannel] | None = None,
     shell: KernelRunner | None = None,
     credentials: Credentials | None = None,
     server: ModelServer | None = None,
@@ -50,7 +50,8 @@ def build_manager(
         store_path: file of the sessions, None to keep them in memory.
         notebooks: where notebooks are that no tab has open, None for files below root.
         kernels: where kernels are found and started, None if none may be.
-        browser: gives an owner's browser tabs, None if there are none.
+        browser: gives an owner's browser tabs to one of their sessions (by id), None if there are
+            none.
         shell: a runner of the shell this process is in, for work without a notebook.
         credentials: where keys are found, None for the person's own.
         server: reaches models for this process, None when there is none.

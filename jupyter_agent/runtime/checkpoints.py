@@ -30,6 +30,12 @@ _PROMPT_LENGTH = 120
 log = logging.getLogger(__name__)
 
 
+def prompt_of(text: str) -> str:
+    """Return a prompt as checkpoints show it: in one line, cut where it is long."""
+    words = " ".join(text.split())
+    return words if len(words) <= _PROMPT_LENGTH else words[: _PROMPT_LENGTH - 1] + "…"
+
+
 @dataclass(slots=True)
 class Record:
     """What one prompt did to one notebook."""
@@ -150,14 +156,13 @@ class Checkpoints:
     def _about(self, path: str) -> Checkpoint:
         assert self._run is not None
         run_id, prompt = self._run
-        words = " ".join(prompt.text.split()) if prompt is not None else ""
         return Checkpoint(
             id=new_id("chk"),
             run_id=run_id,
             path=path,
             created_at=now(),
             message_id=prompt.id if prompt is not None else None,
-            prompt=words if len(words) <= _PROMPT_LENGTH else words[: _PROMPT_LENGTH - 1] + "…",
+            prompt=prompt_of(prompt.text) if prompt is not None else "",
         )
 
     # ---- keeping --------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from ..tools.toolset import build_tools
 from .access import ModelAccess
 from .checkpoints import copy_records
 from .choices import find_files, list_variables
+from .demo_copy import end_demo
 from .export import markdown, notebook
 from .history import transcript_of
 from .journal import Journal, load_journal
@@ -47,22 +48,21 @@ log = logging.getLogger("jupyter_agent")
 
 # Seconds after which a session that nobody uses or watches is read anew when it is asked for.
 UNLOAD_AFTER = 600.0
-# Between an owner and a folder; no name has a line break in it.
-_OF_FOLDER = "\n"
+_OF_FOLDER = "\n"  # between an owner and a folder, which hold none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What sessions of this process can reach.
 
-    `browser` gives an owner's tabs, and only theirs. `may_write` raises where a notebook must not
-    be written that no tab of those has open.
+    `browser` gives a session (owner, id) its owner's tabs alone. `may_write` raises where a
+    notebook must not be written that no tab has open.
     """
 
     root: Path
     notebooks: Notebooks | None = None
     kernels: KernelDirectory | None = None
-    browser: Callable[[str], BrowserChannel] | None = None
+    browser: Callable[[str, str], BrowserChannel] | None = None
     shell: KernelRunner | None = None
     may_write: MayWrite | None = None
 
@@ -102,8 +102,7 @@ class SessionManager:
         self._watchers: list[Callable[[], None]] = []
         self._holder = holder_name()
         self._background: list[asyncio.Task[None]] = []
-        # When each session was asked for last, on the loop's clock.
-        self._used: dict[str, float] = {}
+        self._used: dict[str, float] = {}  # when each was asked for last, on the loop's clock
 
     async def start(self) -> None:
         """Open the store, and begin to put in order what a crash left behind.
@@ -274,6 +273,8 @@ class SessionManager:
                 log.warning("Session %s is at work elsewhere and keeps to %r", row.id, old)
         self._changed()
 
+    end_demo = end_demo
+
     async def export_markdown(self, session_id: str, *, owner: str) -> str:
         """Return the conversation as Markdown."""
         session = await self.get(session_id, owner=owner)
@@ -287,7 +288,7 @@ class SessionManager:
     async def status(self) -> ServerStatus:
         """Return what the panel needs to know when it starts."""
         from .. import __version__
-        from ..demo.script import DEMO_PROMPT
+        from ..demo.script import DEMO_PROMPT, EXPLORE_PROMPT
 
         return ServerStatus(
             version=__version__,
@@ -296,6 +297,7 @@ class SessionManager:
             modes=self.settings.allowed_modes,
             open_panel=self.settings.open_panel,
             demo_prompt=DEMO_PROMPT,
+            demo_explore_prompt=EXPLORE_PROMPT,
             looked_for=self.access.looked_for(),
         )
 
@@ -400,7 +402,7 @@ class SessionManager:
                 Notice(level="warning", text=self._store_problem, code="store_unavailable")
             )
         kernels = self.world.kernels
-        browser = self.world.browser(_owner_of(row)) if self.world.browser else None
+        browser = self.world.browser(_owner_of(row), row.id) if self.world.browser else None
         workspace = SessionWorkspace(
             root=self.world.root,
             notebook=row.notebook_path,

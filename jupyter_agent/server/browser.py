@@ -1,8 +1,9 @@
 """Calls from the core to the browser tabs: who has which notebook open, and what they answer.
 
-`OwnerTabs` implements `notebook.frontend.BrowserChannel` over the connected sockets. Of several tabs
-with a notebook the one focused last is its owner: two tabs without shared editing diverge, so
-only one is ever written to.
+`OwnerTabs` implements `notebook.frontend.BrowserChannel` over the connected sockets. Two tabs
+without shared editing diverge, so a run writes to one of them only: the tab whose prompt it
+carries out, or else, where that one is gone or does not have the notebook, the tab focused last.
+The other tabs that have the notebook open are told to load it again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ OPEN_DEADLINE = 15.0
 # Seconds that a page whose socket was lost may take to come back: its first four attempts are made
 # within them (`client/backoff.ts`).
 RECONNECT_PATIENCE = 8.0
+# Calls after which a notebook on disk may differ from what its other tabs show.
+CHANGING = frozenset({"notebook.apply", "notebook.run", "notebook.save", "notebook.set_outputs"})
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,8 @@ class Tabs:
         # In the order they connected: of two tabs never focused, the later one counts.
         self._pages: list[_Page] = []
         self._calls: dict[str, _Call] = {}
+        # By session: the page that its current or latest run was asked from.
+        self._askers: dict[str, _Page] = {}
         self._arrival = asyncio.Event()
 
     def join(self, tab: Tab) -> None:
@@ -95,6 +100,7 @@ class Tabs:
             page.away_until = asyncio.get_running_loop().time() + self._patience
         else:
             self._pages.remove(page)
+            self._forget_askers()
         self._fail_calls(tab)
 
     def set_notebooks(
@@ -109,6 +115,12 @@ class Tabs:
         page.notebooks = {notebook.path: notebook for notebook in notebooks}
         self._arrival.set()
         self._arrival = asyncio.Event()
+
+    def asked(self, tab: Tab, session_id: str) -> None:
+        """Note that the session's next run is asked from this tab."""
+        page = self._page_of(tab)
+        if page is not None:
+            self._askers[session_id] = page
 
     def answered(self, tab: Tab, result: RpcResult) -> None:
         """Take a tab's answer; late ones, and answers to another tab's calls, are ignored."""
@@ -126,21 +138,32 @@ class Tabs:
         if call is not None and call.tab is tab and call.on_progress is not None:
             call.on_progress(progress.data)
 
-    def for_owner(self, owner: str | None) -> OwnerTabs:
-        """Return the channel to one owner's tabs alone; None: to all."""
-        return OwnerTabs(self, owner)
+    def for_owner(self, owner: str | None, session_id: str | None = None) -> OwnerTabs:
+        """Return the channel to one owner's tabs alone (None: to all), for one of their sessions."""
+        return OwnerTabs(self, owner, session_id)
 
     def owners(self, path: str) -> set[str]:
         """Return who has a notebook open."""
         return {page.owner for page in self._present() if self._name_in(page, path)}
 
-    def find(self, path: str, owner: str | None) -> tuple[_Page, str] | None:
-        """Return the page that owns a notebook, among an owner's or all, and its name for it."""
+    def find(
+        self, path: str, owner: str | None, session_id: str | None = None
+    ) -> tuple[_Page, str] | None:
+        """Return the page that acts on a notebook, among an owner's or all, and its name for it.
+
+        It is the page that asked for the session's run, if it has the notebook, else the one in
+        which the notebook was focused last.
+        """
         found: tuple[_Page, str] | None = None
         focused_at = -1
+        asker = self._asker(session_id)
         for page in self._present():
             name = self._name_in(page, path) if owner in (None, page.owner) else None
-            if name is not None and page.notebooks[name].focused_at >= focused_at:
+            if name is None:
+                continue
+            if page is asker:
+                return page, name
+            if page.notebooks[name].focused_at >= focused_at:
                 found, focused_at = (page, name), page.notebooks[name].focused_at
         return found
 
@@ -148,11 +171,16 @@ class Tabs:
         """Return the notebooks that any page has open."""
         return {path for page in self._present() for path in page.notebooks}
 
-    def latest(self, owner: str | None) -> _Page | None:
-        """Return the page that was focused last, with whatever notebook, or else connected last."""
+    def latest(self, owner: str | None, session_id: str | None = None) -> _Page | None:
+        """Return the page that asked for the session's run, else the one focused last (with any
+        notebook) or connected last.
+        """
         found: _Page | None = None
         focused_at = -1
+        asker = self._asker(session_id)
         for page in self._present():
+            if page is asker and page.tab is not None and owner in (None, page.owner):
+                return page
             seen = max((notebook.focused_at for notebook in page.notebooks.values()), default=0)
             if page.tab is not None and owner in (None, page.owner) and seen >= focused_at:
                 found, focused_at = page, seen
@@ -212,6 +240,22 @@ class Tabs:
         """Note that a page has no longer a notebook, before it says so in its next list."""
         page.notebooks.pop(path, None)
 
+    def refresh_others(self, page: _Page, path: str) -> None:
+        """Tell all other tabs that have a notebook open that it has changed on disk."""
+        for other in self._present():
+            name = self._name_in(other, path) if other is not page else None
+            if name is not None and other.tab is not None:
+                params = to_data(PathParams, PathParams(path=name))
+                frame = Rpc(
+                    id=new_id("rpc"),
+                    op_id=new_id("op"),
+                    method="notebook.saved_elsewhere",
+                    params=params,
+                    deadline=OPEN_DEADLINE,
+                )
+                # Nobody waits for the answer: that tab may do as it sees fit.
+                other.tab.send(to_json(ServerFrame, frame))
+
     def opened(self, page: _Page, path: str) -> None:
         """Note that a page has opened a notebook, before it says so in its next list."""
         page.notebooks.setdefault(path, OpenNotebook(path=path))
@@ -221,11 +265,20 @@ class Tabs:
     def _page_of(self, tab: Tab) -> _Page | None:
         return next((page for page in self._pages if page.tab is tab), None)
 
+    def _asker(self, session_id: str | None) -> _Page | None:
+        return self._askers.get(session_id) if session_id is not None else None
+
     def _present(self) -> list[_Page]:
         """Return the pages that are connected or may come back; others are forgotten."""
         now = asyncio.get_running_loop().time()
-        self._pages = [page for page in self._pages if page.tab or page.away_until > now]
+        present = [page for page in self._pages if page.tab or page.away_until > now]
+        if present != self._pages:
+            self._pages = present
+            self._forget_askers()
         return self._pages
+
+    def _forget_askers(self) -> None:
+        self._askers = {one: page for one, page in self._askers.items() if page in self._pages}
 
     def _identified(self, fresh: _Page, page_id: str) -> _Page:
         """Return the page that a new socket belongs to: one that was here before, or a new one."""
@@ -233,6 +286,9 @@ class Tabs:
         for page in self._pages:
             if page is not fresh and (page.id, page.owner) == (page_id, fresh.owner):
                 self._pages.remove(fresh)
+                for session_id, asker in self._askers.items():
+                    if asker is fresh:
+                        self._askers[session_id] = page
                 lost, page.tab = page.tab, fresh.tab
                 if lost is not None:
                     self._fail_calls(lost)  # and repeat them on the new one
@@ -268,18 +324,19 @@ class Tabs:
 
 @dataclass(frozen=True, slots=True)
 class OwnerTabs:
-    """The tabs of one owner, or of all; implements `BrowserChannel`."""
+    """The tabs of one owner, or of all, as one session uses them; implements `BrowserChannel`."""
 
     tabs: Tabs
     owner: str | None
+    session_id: str | None = None
 
     def has_tab(self, path: str) -> bool:
         """Return whether a tab has this notebook open right now."""
-        return self.tabs.find(path, self.owner) is not None
+        return self.tabs.find(path, self.owner, self.session_id) is not None
 
     def kernel_id(self, path: str) -> str | None:
         """Return the id of the kernel that the notebook's tab says it has; None: of none."""
-        found = self.tabs.find(path, self.owner)
+        found = self.tabs.find(path, self.owner, self.session_id)
         return None if found is None else found[0].notebooks[found[1]].kernel_id
 
     def only_others_have(self, path: str) -> bool:
@@ -298,7 +355,7 @@ class OwnerTabs:
         on_progress: Callable[[Any], None] | None = None,
     ) -> Any:
         """Call a method of the tab that owns the notebook."""
-        found = self.tabs.find(path, self.owner)
+        found = self.tabs.find(path, self.owner, self.session_id)
         if found is None:
             raise _gone()
         page, name = found
@@ -316,10 +373,13 @@ class OwnerTabs:
             # It was closed in its page, which says so before its next list does.
             self.tabs.closed(page, name)
             raise _gone() from error
+        finally:
+            if method in CHANGING:  # also when it failed: it may have changed something
+                self.tabs.refresh_others(page, path)
 
     async def open(self, path: str) -> bool:
-        """Open a notebook in the tab that was focused last; returns False when there is none."""
-        page = self.tabs.latest(self.owner)
+        """Open a notebook in the tab that asked, or was focused last; False when there is none."""
+        page = self.tabs.latest(self.owner, self.session_id)
         if page is None:
             return False
         params = to_data(PathParams, PathParams(path=path))

@@ -80,6 +80,8 @@ class Connection:
         self._close_socket = close
         self._nonce = token_urlsafe(32)
         self._detach: dict[str, Callable[[], None]] = {}
+        # Sessions at work with a prompt of this client in their queue, by id.
+        self._asks_next: dict[str, Session] = {}
         self._waiting: asyncio.Queue[Any] = asyncio.Queue(MAX_WAITING)
         self._bad_frames = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,6 +161,10 @@ class Connection:
         self._outbox.put(to_json(frames.ServerFrame, frame))
 
     def _list_changed(self) -> None:
+        for session in tuple(self._asks_next.values()):
+            if not session.running:  # what was queued from this window is next
+                del self._asks_next[session.id]
+                self._tabs.asked(self, session.id)
         if self._list_timer is None:
             loop = asyncio.get_running_loop()
             self._list_timer = loop.call_later(LIST_DELAY, self._tell_list_changed)
@@ -196,6 +202,15 @@ class Connection:
 
     async def _session(self, frame: Any) -> Session:
         return await self._manager.get(frame.session_id, owner=self.owner)
+
+    async def _asked(self, frame: Any) -> Session:
+        """Return the session. What this client asks of it is done in this client's window, except
+        while a run goes on that was asked elsewhere.
+        """
+        session = await self._session(frame)
+        if not session.running:
+            self._tabs.asked(self, session.id)
+        return session
 
     def _check_nonce(self, nonce: str) -> None:
         if self._client.no_approvals is not None:
@@ -235,7 +250,9 @@ class Connection:
             detach()
 
     async def _on_prompt(self, frame: frames.Prompt) -> None:
-        session = await self._session(frame)
+        session = await self._asked(frame)
+        if session.running and frame.delivery == "queue":
+            self._asks_next[session.id] = session
         await session.prompt(
             frame.text,
             frame.images,
@@ -253,7 +270,7 @@ class Connection:
         await (await self._session(frame)).stop()
 
     async def _on_resume(self, frame: frames.Resume) -> None:
-        await (await self._session(frame)).resume(at_most=self._client.at_most)
+        await (await self._asked(frame)).resume(at_most=self._client.at_most)
 
     async def _on_compact(self, frame: frames.Compact) -> None:
         await (await self._session(frame)).compact()
@@ -270,11 +287,11 @@ class Connection:
         await (await self._session(frame)).review.keep(frame.path, frame.cell_id)
 
     async def _on_undo(self, frame: frames.Undo) -> None:
-        session = await self._session(frame)
+        session = await self._asked(frame)
         await session.review.undo(frame.path, frame.cell_id, force=frame.force)
 
     async def _on_restore(self, frame: frames.Restore) -> None:
-        await (await self._session(frame)).review.restore_before(frame.message_id)
+        await (await self._asked(frame)).review.restore_before(frame.message_id)
 
     async def _on_move_notebook(self, frame: frames.MoveNotebook) -> None:
         await self._manager.move_notebook(frame.path, frame.to, owner=self.owner)

@@ -81,8 +81,9 @@ def why_not_approve(handler: JupyterHandler) -> str | None:
     request = handler.request
     if not handler.identity_provider.auth_enabled:
         return (
-            "Authentication is off on this server, so anybody could approve. Set a token or a "
-            "password, or allow it with `JupyterAgent.allow_token_approvals`."
+            "Authentication is off on this server, so nothing can be approved here: the agent can "
+            "read, but neither edit nor run. Start Jupyter with a token or a password. If nobody "
+            "else can reach this server, set `JupyterAgent.allow_token_approvals=True` instead."
         )
     if request.headers.get("Authorization") or "token" in request.arguments:
         return "Approvals need a browser's login, not a token. Log in and reload the page."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..protocol.bridge_address import BRIDGE_PATH
-from . import bridge, rest
+from . import bridge, demo, rest
 from .open_tabs import OpenTabsHandler
 from .socket import AgentSocket
 
@@ -28,6 +28,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"{_SESSION}/export", rest.ExportHandler),
     (rf"{API}/variables", rest.VariablesHandler),
     (rf"{API}/files", rest.FilesHandler),
+    (rf"{API}/demo", demo.DemoHandler),
     (rf"{API}/open-tabs", OpenTabsHandler),
     (rf"{API}/providers", rest.ProvidersHandler),
     (_PROVIDER, rest.ProviderHandler),

@@ -6,6 +6,7 @@ import { attentionPlugin } from './plugins/attention';
 import { cardsPlugin } from './plugins/cards';
 import { chatWidgetPlugin } from './plugins/chat-widget';
 import { commandsPlugin } from './plugins/commands';
+import { demoPlugin } from './plugins/demo';
 import { fixButtonPlugin } from './plugins/fix-button';
 import { followingPlugin } from './plugins/following';
 import { panelPlugin } from './plugins/panel';
@@ -13,6 +14,7 @@ import { panelPlugin } from './plugins/panel';
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   agentPlugin,
   cardsPlugin,
+  demoPlugin,
   panelPlugin,
   commandsPlugin,
   attentionPlugin,

@@ -5,6 +5,7 @@ import { Token } from '@lumino/coreutils';
 import type { ComponentType } from 'react';
 
 import type { AgentModel } from './model/agent';
+import type { DemoModel } from './model/demo';
 import type { CellFollower } from './notebook/follow';
 import type { JsonValue, ToolState } from './protocol/types';
 
@@ -41,6 +42,12 @@ export const IAgent = new Token<AgentModel>(
   'The agent: its sessions, models and connection.'
 );
 
+/** The demo: made and played, and undone. */
+export const IAgentDemo = new Token<DemoModel>(
+  'jupyter-agent:IAgentDemo',
+  'The demo: makes and plays it, and undoes it.'
+);
+
 /** Keeps the cell the agent works on in view, or does not. */
 export const IFollowing = new Token<CellFollower>(
   'jupyter-agent:IFollowing',
@@ -51,6 +58,8 @@ export const IFollowing = new Token<CellFollower>(
 export interface IAgentPanel {
   /** Show it. */
   open(): void;
+  /** Show it, or close the side bar that it is in. */
+  toggle(): void;
   /** Show it, with the cursor in the composer. */
   focus(): void;
   /** Mention cells of the notebook in front in what is being written, and show it. */

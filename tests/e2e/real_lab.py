@@ -69,8 +69,11 @@ class Lab:
         return httpx.get(f"{self.url}/{path}", headers=headers, timeout=10).json()
 
 
-def start_lab(folder: Path, *traits: str) -> Lab:
-    """Start a server whose every folder lies in `folder`, and wait until it answers."""
+def start_lab(folder: Path, *traits: str, asks_about_news: bool = False) -> Lab:
+    """Start a server whose every folder lies in `folder`, and wait until it answers.
+
+    `asks_about_news`: JupyterLab asks its question of the first start, as it does by default.
+    """
     root = folder / "root"
     root.mkdir(parents=True)
     port, token, log = free_port(), secrets.token_hex(16), folder / "server.log"
@@ -84,7 +87,10 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
         "MPLCONFIGDIR": str(folder / "mpl"),
     }
-    write_setting(folder, "notification", '{"fetchNews": "false", "checkForUpdates": false}')
+    quiet = []
+    if not asks_about_news:
+        write_setting(folder, "notification", '{"fetchNews": "false", "checkForUpdates": false}')
+        quiet = ["--LabApp.news_url="]
     command = [
         sys.executable,
         "-m",
@@ -95,7 +101,7 @@ def start_lab(folder: Path, *traits: str) -> Lab:
         f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={token}",
         "--ServerApp.port_retries=0",
-        "--LabApp.news_url=",
+        *quiet,
         "--LabApp.expose_app_in_browser=True",
         "--JupyterAgent.demo_pace=0",
         "--JupyterAgent.discover_local_servers=False",

@@ -6,6 +6,7 @@ with a person who may do everything but one thing, for each of these things.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -73,6 +74,9 @@ ROUTES: dict[tuple[str, str], set[tuple[str, str]]] = {
     ("GET", "sessions/x/export"): {READ},
     ("GET", "variables"): {READ, RUN_CODE},
     ("GET", "files"): {READ, ("read", CONTENTS)},
+    ("GET", "demo"): {READ, ("read", CONTENTS)},
+    ("POST", "demo"): {WRITE, EDIT},
+    ("DELETE", "demo"): {WRITE, EDIT, ("write", KERNELS)},
     ("GET", "open-tabs"): {READ},
     ("GET", "providers"): {READ},
     ("PUT", "providers/x"): {WRITE},
@@ -171,12 +175,17 @@ async def test_each_route_takes_each_of_its_permissions(
     assert found == ROUTES.keys()
     for (method, path), needed in ROUTES.items():
         for denied in sorted(EVERYTHING):
-            AllBut.denied = {denied}
+            query = ""
             if path.startswith("sessions/x"):
                 manager.add("x")
+            if (method, path) == ("DELETE", "demo"):
+                AllBut.denied = set()
+                made = await browser.fetch("demo", "POST", {})
+                query = f"?notebook={json.loads(made.body)['notebook']}"
+            AllBut.denied = {denied}
             effects = len(manager.called), len(manager.looked_for), set(manager.kept)
             body = BODIES.get((method, path), {}) if method in WITH_BODY else None
-            response = await browser.fetch(path, method, body)
+            response = await browser.fetch(f"{path}{query}", method, body)
             if denied in needed:
                 assert response.code == 403, (method, path, denied)
                 assert (

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ class FakeSession:
         self.id = session_id
         self.owner = owner
         self.title = ""
+        self.running = False
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.review = FakeReview(self.told)
         self.events: list[Notice] = []
@@ -151,6 +153,9 @@ class FakeManager:
         self.kept[session_id] = FakeSession(session_id, owner)
         return self.kept[session_id]
 
+    async def end_demo(self, path: str, *, owner: str, as_made: Path) -> None:
+        self.called.append(("end_demo", path))
+
     async def create(self, *, owner: str, **given: Any) -> SessionSummary:
         self.called.append(("create", given))
         return summary(self.add(f"s{len(self.kept) + 1}", owner))
@@ -207,6 +212,7 @@ class FakeManager:
             modes=("plan", "ask"),
             open_panel="first",
             demo_prompt="",
+            demo_explore_prompt="",
             looked_for=(),
         )
 

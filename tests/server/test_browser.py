@@ -57,6 +57,59 @@ async def test_the_tab_focused_last_is_asked() -> None:
     assert await task == {"cells": []}
 
 
+def ask_for(tabs: Tabs, session: str, method: str = "notebook.read") -> asyncio.Task[Any]:
+    call = tabs.for_owner("local", session).call(
+        "n.ipynb", method, {"path": "n.ipynb"}, op_id="op", deadline=5.0
+    )
+    return asyncio.ensure_future(call)
+
+
+async def answer(tabs: Tabs, one: FakeTab, task: asyncio.Task[Any]) -> None:
+    await one.asked.wait()
+    tabs.answered(one, RpcResult(id=one.sent[-1]["id"], result="done"))
+    assert await task == "done"
+
+
+async def test_the_tab_that_asked_acts_whichever_was_focused_since() -> None:
+    tabs = Tabs()
+    first, second = tab(tabs, focused_at=1), tab(tabs, focused_at=9)
+    tabs.asked(first, "s1")
+    await answer(tabs, first, ask_for(tabs, "s1"))
+    await answer(tabs, second, ask_for(tabs, "s2"))
+    # Without the notebook it is no use, and once it is gone it is forgotten.
+    tabs.set_notebooks(first, [])
+    second.asked.clear()
+    await answer(tabs, second, ask_for(tabs, "s1"))
+    tabs.set_notebooks(first, [OpenNotebook(path="n.ipynb")])
+    tabs.leave(first, returns=False)
+    second.asked.clear()
+    await answer(tabs, second, ask_for(tabs, "s1"))
+
+
+async def test_the_tab_that_asked_is_the_same_after_a_reconnect() -> None:
+    tabs = Tabs()
+    first = await returned(tabs, "page", "n.ipynb")
+    tab(tabs, focused_at=9)
+    tabs.asked(first, "s1")
+    tabs.leave(first)
+    again = await returned(tabs, "page", "n.ipynb")
+    await answer(tabs, again, ask_for(tabs, "s1"))
+
+
+async def test_other_tabs_are_told_of_a_change_and_of_nothing_else() -> None:
+    tabs = Tabs()
+    other, elsewhere = tab(tabs, owner="user:ada"), tab(tabs, path="other.ipynb")
+    acting = tab(tabs, focused_at=9)
+    tabs.asked(acting, "s1")
+    await answer(tabs, acting, ask_for(tabs, "s1"))
+    assert other.sent == []
+    acting.asked.clear()
+    await answer(tabs, acting, ask_for(tabs, "s1", "notebook.apply"))
+    [told] = other.sent
+    assert (told["method"], told["params"]) == ("notebook.saved_elsewhere", {"path": "n.ipynb"})
+    assert elsewhere.sent == [] and len(acting.sent) == 2
+
+
 async def test_of_tabs_never_focused_the_latest_is_asked() -> None:
     tabs = Tabs()
     tab(tabs)

@@ -90,6 +90,21 @@ export class AgentApi {
     return this.json<FileList>(`files?query=${encodeURIComponent(query)}`);
   }
 
+  /** The demo's notebook that could be removed again, if there is one. */
+  demo(): Promise<{ readonly notebook: string | null }> {
+    return this.json('demo');
+  }
+
+  /** Make a folder with the demo's notebook and table. */
+  makeDemo(): Promise<{ readonly notebook: string }> {
+    return this.json('demo', 'POST', {});
+  }
+
+  /** Remove such a folder, its sessions and its kernel; refused (409) if somebody worked in it. */
+  async removeDemo(notebook: string): Promise<void> {
+    await this.send(`demo?notebook=${encodeURIComponent(notebook)}`, 'DELETE');
+  }
+
   async providers(): Promise<readonly ProviderInfo[]> {
     return (await this.json<{ providers: ProviderInfo[] }>('providers')).providers;
   }

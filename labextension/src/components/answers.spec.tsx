@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
-import { FakeConnection, FakeServer } from '../model/fakes';
+import { FakeConnection, FakeServer, fakeDemo } from '../model/fakes';
 import type { AgentServer } from '../model/server';
 import type { ApprovalStart, ModelInfo, Transcript } from '../protocol/types';
 import { builtinCards } from './cards';
@@ -49,6 +49,7 @@ beforeEach(async () => {
   complaints = [];
   services = {
     model,
+    demo: fakeDemo(model),
     trans: nullTranslator.load('jupyter_agent'),
     rendermime: new RenderMimeRegistry({
       initialFactories: standardRendererFactories,

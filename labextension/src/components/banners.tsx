@@ -31,11 +31,16 @@ export function Banners({ transcript }: { transcript: Transcript }): JSX.Element
       )}
       {welcome?.can_approve === false && (
         <div className="jp-Agent-banner" data-kind="approval">
-          {welcome.reason ?? trans.__('This window may not approve anything.')}
+          {withCode(welcome.reason ?? trans.__('This window may not approve anything.'))}
         </div>
       )}
     </>
   );
+}
+
+/** Show what stands between backticks as code. */
+function withCode(text: string): React.ReactNode[] {
+  return text.split('`').map((part, at) => (at % 2 ? <code key={at}>{part}</code> : part));
 }
 
 /** Why the session cannot be shown as it is now. */

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
+import { fakeDemo } from '../model/fakes';
 import type { AgentConnection, AgentServer } from '../model/server';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
 import type { Transcript } from '../protocol/types';
@@ -75,6 +76,7 @@ async function open(transcript: Partial<Transcript> = {}): Promise<RenderResult>
   await agent.load();
   services = {
     model: agent,
+    demo: fakeDemo(agent),
     trans: nullTranslator.load('jupyter_agent'),
     rendermime: new RenderMimeRegistry(),
     highlight: null,

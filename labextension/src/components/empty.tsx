@@ -1,13 +1,26 @@
 // An empty session: what this is, and ways to begin.
+import { PathExt } from '@jupyterlab/coreutils';
 import * as React from 'react';
 
 import { isDemo } from '../model/model-list';
 import { useServices } from './services';
+import { useSignal } from './signals';
+
+/** The notebook that the demo's own questions are about; of any other it explores the table. */
+const PENGUINS = 'penguins.ipynb';
 
 export function Empty(): JSX.Element {
-  const { model, trans, complain } = useServices();
+  const { model, demo, trans, complain } = useServices();
+  useSignal(demo.changed);
   const ask = (text: string): void => void model.prompt(text).catch(complain);
-  const demo = isDemo(model.choice.model);
+  const runDemo = (): void => {
+    if (model.place === null) {
+      demo.play().catch(complain);
+    } else {
+      const own = PathExt.basename(model.place) === PENGUINS;
+      ask((own ? model.status?.demo_prompt : model.status?.demo_explore_prompt) ?? '');
+    }
+  };
   const suggestions =
     model.place === null
       ? [trans.__('Create a notebook that shows what you can do.')]
@@ -25,11 +38,12 @@ export function Empty(): JSX.Element {
         <br />
         {trans.__('You watch each step, allow what it does, and can stop it at any time.')}
       </p>
-      {demo ? (
+      {isDemo(model.choice.model) ? (
         <button
           type="button"
           className="jp-Agent-button jp-mod-accept jp-Agent-demoButton"
-          onClick={() => ask(model.status?.demo_prompt ?? '')}
+          disabled={demo.busy}
+          onClick={runDemo}
         >
           {trans.__('Run the demo')}
         </button>

@@ -7,6 +7,7 @@ import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
+import { fakeDemo } from '../model/fakes';
 import type { AgentConnection, AgentServer } from '../model/server';
 import type { ProviderInfo } from '../protocol/rest';
 import type { Capabilities, ListFailure, ModelInfo, ModelList } from '../protocol/types';
@@ -65,6 +66,7 @@ class FakeServer {
     modes: ['ask'],
     open_panel: 'never',
     demo_prompt: '',
+    demo_explore_prompt: '',
     looked_for: []
   });
 
@@ -133,6 +135,7 @@ async function show(what: JSX.Element): Promise<HTMLElement> {
   await agent.load();
   const services = {
     model: agent,
+    demo: fakeDemo(agent),
     trans: nullTranslator.load('jupyter_agent'),
     complain: (error: unknown) => complaints.push(error)
   } as unknown as PanelServices;

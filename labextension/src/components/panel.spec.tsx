@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
+import { fakeDemo } from '../model/fakes';
 import type { AgentConnection, AgentServer } from '../model/server';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
 import type {
@@ -124,6 +125,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
       modes: ['plan', 'ask', 'edits', 'auto'],
       open_panel: 'never',
       demo_prompt: 'Show me.',
+      demo_explore_prompt: 'Explore.',
       looked_for: ['keys in the environment']
     }),
     models: async (live = false) => ({ models, failures: [], live, dated: '2026-11-26' }),
@@ -144,6 +146,7 @@ async function open(transcript: Partial<Transcript> | null = {}): Promise<HTMLEl
   await agent.load();
   const services: PanelServices = {
     model: agent,
+    demo: fakeDemo(agent),
     trans: nullTranslator.load('jupyter_agent'),
     rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
     highlight: null,
@@ -382,10 +385,6 @@ describe('the beginning', () => {
     await act(() => agent.choose({ model: 'x/y' }));
     expect(panel.querySelector('.jp-Agent-setupCard')).not.toBeNull();
     await act(async () => fireEvent.click(screen.getByText('Try the demo')));
-    await frame();
-    await act(async () => {
-      fireEvent.click(panel.querySelector('.jp-Agent-demoButton') as HTMLElement);
-    });
     await waitFor(() => expect(asked('prompt')).toMatchObject([{ text: 'Show me.' }]));
   });
 

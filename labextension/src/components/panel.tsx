@@ -9,6 +9,7 @@ import type { Transcript } from '../protocol/types';
 import { Announcer } from './announcer';
 import { Banners } from './banners';
 import { Composer } from './composer';
+import { DemoBar } from './demo-bar';
 import { Empty } from './empty';
 import { Header } from './header';
 import { useKeptFocus } from './kept-focus';
@@ -55,6 +56,7 @@ export function Panel(): JSX.Element {
       {shown === 'chat' && session && transcript.review.length > 0 && (
         <ReviewBar key={`review-${session.id}`} session={session} transcript={transcript} />
       )}
+      {shown === 'chat' && loaded && !transcript.running && <DemoBar notebook={model.place} />}
       {shown === 'chat' && (
         <Composer transcript={transcript} disabled={model.choice.model === null} />
       )}

@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { AgentModel } from '../model/agent';
+import type { DemoModel } from '../model/demo';
 import type { Draft } from '../model/draft';
 import type { MentionSources } from '../model/mentions';
 import type { CellRef, Mention } from '../protocol/types';
@@ -32,6 +33,7 @@ export interface CellPrompt {
 
 export interface PanelServices {
   readonly model: AgentModel;
+  readonly demo: DemoModel;
   readonly trans: TranslationBundle;
   readonly rendermime: IRenderMimeRegistry;
   /** Highlight code as spans into an element. */

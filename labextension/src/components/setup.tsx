@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import { hasModel } from '../model/model-list';
+import { DemoButton } from './demo-bar';
 import { FOCUS_HOME } from './kept-focus';
 import { ModelFacts } from './model-facts';
 import { OwnServerForm, ProviderForm } from './provider-form';
@@ -22,27 +23,19 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
   const adding = chosen === OWN;
   const provider = adding ? null : (providers.find(one => one.name === chosen) ?? providers[0]);
   const ready = hasModel(model.models);
-  const tryDemo = (): void => {
-    model.startNew();
-    model.choose({ model: 'demo' }).catch(complain);
-    close();
-  };
   return (
     <section className="jp-Agent-setupCard" aria-label={trans.__('Set up a model')}>
       <h3>{ready ? trans.__('Models and keys') : trans.__('No model yet')}</h3>
       {!ready && (
         <p>
-          {trans.__('Look around with the demo: a script, no model, that uses the real tools.')}
+          {trans.__(
+            'Watch the demo: a script, no model, that analyses a small table with the real tools, ' +
+              'in a folder of its own.'
+          )}
         </p>
       )}
       <div className="jp-Agent-answers">
-        <button
-          type="button"
-          className={`jp-Agent-button jp-Agent-tryDemo ${ready ? '' : 'jp-mod-accept'}`}
-          onClick={tryDemo}
-        >
-          {trans.__('Try the demo')}
-        </button>
+        <DemoButton primary={!ready} done={close} />
         {ready && (
           <button type="button" className="jp-Agent-button" onClick={close}>
             {trans.__('Back to the conversation')}

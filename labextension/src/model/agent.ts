@@ -217,6 +217,15 @@ export class AgentModel {
     }
   }
 
+  /** The next session does not begin with the demo. */
+  endDemo(): void {
+    if (isDemo(this.draft.model)) {
+      const { model: _, ...others } = this.draft;
+      this.draft = others;
+    }
+    this.emit();
+  }
+
   async deleteSession(id: string): Promise<void> {
     await this.sessions.delete(id);
   }
@@ -277,9 +286,8 @@ export class AgentModel {
 
   /** The demo is for looking around: nobody stays with it who has a real model. */
   private leaveDemo(): void {
-    if (isDemo(this.draft.model) && hasModel(this.models)) {
-      const { model: _, ...others } = this.draft;
-      this.draft = others;
+    if (hasModel(this.models)) {
+      this.endDemo();
     }
   }
 

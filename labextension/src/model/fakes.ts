@@ -11,6 +11,8 @@ import type {
   SessionSummary,
   Transcript
 } from '../protocol/types';
+import type { AgentModel } from './agent';
+import { DemoModel } from './demo';
 import type { AgentConnection } from './server';
 
 const STATUS: ServerStatus = {
@@ -20,6 +22,7 @@ const STATUS: ServerStatus = {
   modes: ['plan', 'ask', 'edits', 'auto'],
   open_panel: 'never',
   demo_prompt: 'demo',
+  demo_explore_prompt: 'explore',
   looked_for: []
 };
 
@@ -127,4 +130,17 @@ export class FakeServer {
   async deleteSession(id: string): Promise<void> {
     this.list = this.list.filter(one => one.id !== id);
   }
+}
+
+/** The demo, as if the server made and removed its folder, and the application opened it at once. */
+export function fakeDemo(agent: AgentModel): DemoModel {
+  return new DemoModel(
+    agent,
+    {
+      demo: async () => ({ notebook: null }),
+      makeDemo: async () => ({ notebook: 'jupyter-agent-demo/penguins.ipynb' }),
+      removeDemo: async () => undefined
+    },
+    { open: async () => true, close: () => undefined }
+  );
 }

@@ -27,6 +27,7 @@ import { kernelReady, selectKernel } from './kernel';
 import { keepingPlace } from './place';
 import type { RunServices } from './run';
 import { runCells } from './run';
+import type { Refresher } from './refresh';
 import { isReadOnly, refreshNotebook, saveNotebook, within } from './saving';
 import { RevisionCounter, Room, cellState, cellStates } from './state';
 import { Typing } from './typing';
@@ -51,6 +52,7 @@ const CONFLICT =
 export interface BridgeServices extends Omit<RunServices, 'contents'> {
   readonly tracker: INotebookTracker;
   readonly documents: IDocumentManager;
+  readonly refresher?: Refresher;
 }
 
 /** A call that acts, under way or over. */
@@ -148,6 +150,9 @@ export class NotebookBridge {
         return {};
       case 'notebook.save':
         return this.save(params as PathParams);
+      case 'notebook.saved_elsewhere':
+        await this.services.refresher?.refresh(await this.panel((params as PathParams).path));
+        return {};
       case 'notebook.open':
         return this.open((params as PathParams).path);
       case 'notebook.reveal':

@@ -4,13 +4,14 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISessionContextDialogs } from '@jupyterlab/apputils';
-import { ITranslator } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { AgentApi } from '../client/rest';
 import { AgentSocket } from '../client/socket';
 import { AgentModel } from '../model/agent';
 import { NotebookBridge } from '../notebook/bridge';
 import { OpenNotebooks } from '../notebook/open-notebooks';
+import { Refresher } from '../notebook/refresh';
 import { watchTouches } from '../notebook/saving';
 import type { CellFollower } from '../notebook/follow';
 import { IAgent, IFollowing } from '../tokens';
@@ -39,6 +40,7 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
       tracker,
       documents,
       follower,
+      refresher: new Refresher(tracker, (translator ?? nullTranslator).load('jupyter_agent')),
       dialogs: dialogs ?? undefined,
       translator: translator ?? undefined
     });

@@ -14,6 +14,7 @@ import { aboutCell, findCell } from './cell-prompts';
 
 export const CommandIds = {
   openPanel: 'jupyter-agent:open-panel',
+  togglePanel: 'jupyter-agent:toggle-panel',
   focusComposer: 'jupyter-agent:focus-composer',
   newSession: 'jupyter-agent:new-session',
   stop: 'jupyter-agent:stop',
@@ -80,6 +81,22 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       describedBy,
       execute: () => panel.open()
     });
+    commands.addCommand(CommandIds.togglePanel, {
+      // In a toolbar its icon says enough.
+      label: args => (args.toolbar ? '' : trans.__('Agent Panel')),
+      caption: trans.__('Show or hide the agent panel'),
+      icon: args => (args.toolbar ? agentIcon : undefined),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            toolbar: { type: 'boolean', description: trans.__('Whether it is shown in a toolbar') }
+          }
+        }
+      },
+      isToggled: () => model.view.visible,
+      execute: () => panel.toggle()
+    });
     commands.addCommand(CommandIds.focusComposer, {
       label: trans.__('Ask the Agent'),
       describedBy,
@@ -123,5 +140,6 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const category = trans.__('Agent');
     Object.values(CommandIds).forEach(command => palette?.addItem({ command, category }));
     model.changed.connect(() => commands.notifyCommandChanged(CommandIds.stop));
+    model.view.changed.connect(() => commands.notifyCommandChanged(CommandIds.togglePanel));
   }
 };

@@ -867,6 +867,7 @@ export interface ServerStatus {
   readonly modes: readonly Mode[];
   readonly open_panel: 'first' | 'always' | 'never';
   readonly demo_prompt: string;
+  readonly demo_explore_prompt: string;
   readonly looked_for: readonly string[];
 }
 
