@@ -213,6 +213,8 @@ class CellWatch:
             status = self.reply.get("status")
             if status == "aborted":
                 return "not_run"
+            if status == "abort":  # what bash_kernel and its kind reply when they are interrupted
+                return "interrupted"
             # Code may also show an error that it has dealt with.
             failed = (failed or str(self.reply.get("ename"))) if status == "error" else None
         if failed is None:

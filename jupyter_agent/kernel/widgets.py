@@ -1,4 +1,4 @@
-"""What ipywidgets' `Output` catches. Pure.
+"""What widgets show, as text: what ipywidgets' `Output` catches, the values of others. Pure.
 
 While code is inside `with output:`, the widget's model carries the id of the request whose outputs
 are to go into the widget; a front end takes them from the cell and tells the kernel. Source:
@@ -7,6 +7,8 @@ https://github.com/jupyter-widgets/ipywidgets/blob/main/packages/schema/jupyterw
 
 from __future__ import annotations
 
+import html
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +20,12 @@ COMM_MESSAGES = frozenset({"comm_open", "comm_msg"})
 
 _LIMITS = OutputLimits(stream=1_000_000, data=4_000_000, outputs=200)
 _WIDGETS_KEPT = 200
+_STATES_KEPT = 2_000
+_SHOWN_KEYS = frozenset({"_model_name", "value", "description", "children", "min", "max"})
+_LONGEST = 2_000
+_DEEPEST = 5
+_CHILDREN_SHOWN = 20
+_TAG = re.compile(r"<[^>]*>")
 
 
 class OutputWidgets:
@@ -28,6 +36,8 @@ class OutputWidgets:
         # Widgets that catch the outputs of a request, the innermost last.
         self._catching: dict[str, list[str]] = {}
         self._untold: set[str] = set()
+        # What other widgets show, of their models' state.
+        self._states: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def hear(self, content: Mapping[str, Any]) -> str | None:
         """Take in a comm message; returns the widget whose content it sets, if it does."""
@@ -38,6 +48,8 @@ class OutputWidgets:
         if isinstance(request := state.get("msg_id"), str):
             self._note(model_id)
             self._catch(model_id, request)
+        if model_id not in self._shown and self._keep(model_id, state):
+            return model_id
         if model_id in self._shown and isinstance(outputs := state.get("outputs"), (list, tuple)):
             self._set(model_id, outputs)
             return model_id
@@ -64,11 +76,47 @@ class OutputWidgets:
         return [self._with_text(output) for output in outputs]
 
     def _with_text(self, output: dict[str, Any]) -> dict[str, Any]:
-        shown = self._shown.get(view_of(output) or "")
-        text = _text(shown.outputs()) if shown is not None else ""
+        model_id = view_of(output) or ""
+        shown = self._shown.get(model_id)
+        text = _text(shown.outputs()) if shown is not None else self._line(model_id)
         if not text:
             return output
         return {**output, "data": {**output["data"], "text/plain": text}}
+
+    def _keep(self, model_id: str, state: Mapping[str, Any]) -> bool:
+        """Keep what a widget shows; returns whether that has changed."""
+        found = {
+            key: value
+            for key, value in state.items()
+            if (key in _SHOWN_KEYS and isinstance(value, (str, int, float, bool, list, tuple)))
+            and not (isinstance(value, str) and len(value) > _LONGEST)
+        }
+        if not found:
+            return False
+        self._states.setdefault(model_id, {}).update(found)
+        while len(self._states) > _STATES_KEPT:
+            self._states.popitem(last=False)
+        return True
+
+    def _line(self, model_id: str, depth: int = 0) -> str:
+        """Return what a widget shows as a line; empty when nothing is known of it."""
+        state = self._states.get(model_id, {})
+        children = state.get("children")
+        if isinstance(children, (list, tuple)) and depth < _DEEPEST:
+            ids = [str(child).removeprefix("IPY_MODEL_") for child in children]
+            lines = [self._line(one, depth + 1) for one in ids[:_CHILDREN_SHOWN]]
+            return " ".join(line for line in lines if line)
+        if "value" not in state:
+            return str(state.get("description", ""))
+        value = state["value"]
+        name = str(state.get("_model_name", "")).removesuffix("Model")
+        if name in ("HTML", "HTMLMath", "Label"):
+            return html.unescape(_TAG.sub("", str(value))).strip()
+        words = [name or "widget"]
+        if state.get("description"):
+            words.append(f"{state['description']!r}")
+        bounds = [f"{key} {state[key]}" for key in ("min", "max") if key in state]
+        return f"{' '.join(words)}: {value!r}" + (f" ({', '.join(bounds)})" if bounds else "")
 
     def _note(self, model_id: str) -> None:
         if model_id not in self._shown:

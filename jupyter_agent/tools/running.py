@@ -223,8 +223,11 @@ def _hint(record: CellRecord, digest: Digest, state: NotebookState, facts: CellF
     """Say what may mend an error: a package to install, a cell to run first."""
     if record.status == "kernel_died" and record.reason is not None:
         return "its variables are gone: run again what is needed"
-    if record.status == "kernel_died" and ends_the_kernel(record.source):
-        return "the cell ended the kernel itself, and with it all variables"
+    # A kernel goes on for a moment after exit(): the cell that is lost may be a later one.
+    if record.status == "kernel_died" and any(
+        ends_the_kernel(other.source) for other in (record, *facts.records.values())
+    ):
+        return "a cell ended the kernel itself (exit or the like), and with it all variables"
     if record.status == "kernel_died":
         return "the kernel died (often out of memory); restart it with the kernel tool"
     if record.status == "unknown":

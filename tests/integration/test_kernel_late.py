@@ -130,6 +130,23 @@ async def test_a_widget_shown_before_is_shown_anew(bench: Bench) -> None:
     assert bench.written["widget"][0]["data"]["text/plain"] == "filled"
 
 
+BAR = """\
+import ipywidgets
+bar = ipywidgets.IntProgress(max=30)
+words = ipywidgets.HTML()
+box = ipywidgets.HBox([bar, words])
+display(box)
+for bar.value in range(31):
+    words.value = f'{bar.value}/30 &lt;'"""
+
+
+async def test_a_progress_bar_is_told_as_it_ended(bench: Bench) -> None:
+    cells = await bench.run(bar=BAR)
+    (shown,) = cells["bar"].outputs
+    assert shown["data"]["text/plain"] == "IntProgress: 30 (min 0, max 30) 30/30 <"
+    assert bench.written["bar"] == [shown]
+
+
 FORKED = """\
 import os, time
 read, write = os.pipe()

@@ -32,6 +32,7 @@ from jupyter_agent.tools.base import ToolCallContext, definition
 from jupyter_agent.tools.kernel import Kernel, KernelArguments
 from jupyter_agent.tools.run_cells import RunCells, RunCellsArguments
 from jupyter_agent.tools.snippets import MIME
+from jupyter_agent.tools.syntax import ends_the_kernel
 
 CallTool = Callable[..., Awaitable[Any]]
 
@@ -233,6 +234,22 @@ async def test_a_dead_kernel_is_told(notebook: FakeNotebook, call: CallTool) -> 
 
     called = await call(FakeWorkspace(notebook, Dying()), "run_cells", ids=["aaaa1111"])
     assert called.output.is_error and "kernel_died" in called.text and "restart it" in called.text
+
+
+@pytest.mark.parametrize(
+    ("source", "ends"),
+    [
+        ("exit()", True),
+        ("x = 1\nquit", True),
+        ("import os; os._exit(0)", True),
+        ("if done:\n    exit(1)", True),
+        ("sys.exit()", False),
+        ("exit_code = 1", False),
+        ("loop.exit()", False),
+    ],
+)
+def test_code_that_ends_the_kernel_is_known(source: str, ends: bool) -> None:
+    assert ends_the_kernel(source) is ends
 
 
 async def test_a_cell_that_may_have_run_is_told_so(notebook: FakeNotebook, call: CallTool) -> None:
