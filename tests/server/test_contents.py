@@ -97,7 +97,7 @@ class TestFiles:
         contents.pre_save_hook, contents.post_save_hook = before, after
         contents.register_pre_save_hook(registered)
         document = await served(agent_app)
-        assert isinstance(document, FileNotebook)
+        assert document.backend == "file"
         edit = (SetSource(id="x", source="new\nlines"),)
         result = await document.apply(edit, (), op_id="1")
         written = cell_in(file)
