@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
+import { fakeDemo } from '../model/fakes';
 import type { AgentConnection, AgentServer } from '../model/server';
 import { EMPTY_TRANSCRIPT } from '../protocol/transcript';
 import type { ApprovalStart, ReviewCell, Transcript } from '../protocol/types';
@@ -92,6 +93,7 @@ beforeEach(async () => {
   await agent.load();
   const services = {
     model: agent,
+    demo: fakeDemo(agent),
     trans: nullTranslator.load('jupyter_agent'),
     rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
     highlight: null,
