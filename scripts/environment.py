@@ -51,9 +51,9 @@ def run(*command: str | Path, folder: Path = ROOT, scripts: Path = SCRIPTS) -> i
     return subprocess.run([program, *words[1:]], cwd=folder, env=variables, check=False).returncode
 
 
-def must(*command: str | Path, folder: Path = ROOT) -> None:
+def must(*command: str | Path, folder: Path = ROOT, scripts: Path = SCRIPTS) -> None:
     """Run a command that the rest cannot do without."""
-    if run(*command, folder=folder) != 0:
+    if run(*command, folder=folder, scripts=scripts) != 0:
         sys.exit(f"This failed: {' '.join(map(str, command))}")
 
 
@@ -92,23 +92,29 @@ def install_package() -> None:
 def make_part_environment(part: str) -> Path:
     """Make the environment of one folder of `tests/real`; return its Python.
 
-    It holds this package with its extras, and on top what the folder's `requirements.txt` lists.
-    A folder without that file uses `.venv`. uv installs it: with pip each part would take a minute.
+    It holds this package with its extras, and on top what the folder's `requirements.txt` lists and,
+    for Node, its `package.json`. A folder without requirements uses `.venv`. uv installs it: with
+    pip each part would take a minute.
     """
-    requirements = REAL_PARTS / part / "requirements.txt"
+    folder = REAL_PARTS / part
+    requirements, packages = folder / "requirements.txt", folder / "package.json"
     if not requirements.exists():
         return PYTHON
     venv = PART_VENVS / part
     python = venv / SCRIPTS_NAME / PYTHON_NAME
     stamp = venv / "installed-from.txt"
-    sources = (ROOT / "pyproject.toml").read_bytes() + requirements.read_bytes()
-    digest = hashlib.sha256(sources).hexdigest()
+    sources = [ROOT / "pyproject.toml", requirements, *([packages] if packages.exists() else [])]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return python
     must(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     must("uv", "venv", "--quiet", "--clear", "--python", PYTHON, venv)
     wanted = ("--editable", EXTRAS, "--requirement", requirements)
     must("uv", "pip", "install", "--quiet", "--python", python, *wanted)
+    if packages.exists():
+        shutil.copy(packages, venv)
+        install = ("npm", "install", "--silent", "--no-audit", "--no-fund")
+        must(*install, folder=venv, scripts=python.parent)
     stamp.write_text(digest)
     return python
 

@@ -20,7 +20,7 @@ def agent_home(folder: Path) -> dict[str, str]:
     """Make Jupyter's folders in this one; return the environment that uses them, and the models."""
     config = folder / "config"
     config.mkdir()
-    names = ("repair", "sleeper", "quote", "twice")
+    names = ("repair", "sleeper", "quote", "twice", "cells")
     scripts = {name: f"real_scripts:{name}" for name in names}
     settings = {"scripts": scripts, "discover_local_servers": False}
     (config / "jupyter_agent_config.json").write_text(json.dumps({"JupyterAgent": settings}))
@@ -59,6 +59,16 @@ def twice(request: Request) -> Iterator[Step]:
     done = _calls_done(request)
     if done < 2:
         yield Call("run_code", {"code": f"mark_{done} = {done}"})
+    else:
+        yield Say("Both ran.")
+
+
+def cells(request: Request) -> Iterator[Step]:
+    """Insert two cells and run them, one after the other."""
+    done = _calls_done(request)
+    if done < 2:
+        op = {"op": "insert", "after": "end", "source": f"mark_{done} = {done}"}
+        yield Call("edit_cells", {"ops": [op], "reason": "to mark", "run": "changed"})
     else:
         yield Say("Both ran.")
 
