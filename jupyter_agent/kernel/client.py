@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from ..protocol.errors import KernelBusy, KernelDied, KernelError, NoKernel
+from ..protocol.errors import KernelBusy, KernelDied, KernelError, KernelStartFailed, NoKernel
 from .connection import RESTARTED, Connection
 from .directory import KernelDirectory, KernelHandle
 from .execution import END_OF_FILE, CellWatch, Displays, execute_cell, until_over
@@ -245,17 +245,35 @@ class KernelClientRunner:
             if self._connection is not None:
                 await self._connection.close()
                 self._connection = None
-            fresh = self._restarted
             if handle is None:
-                # Before the wait: when that is cancelled, the kernel is still ours to end.
-                self._started = fresh = True
-                handle = await self._directory.start(self.path, self._kernel_name)
-            fresh = fresh or handle.execution_state in ("starting", "restarting")
-            connection = Connection(handle)
-            await connection.open(starting=self._start_deadline if fresh else None)
+                connection = await self._start()
+            else:
+                fresh = self._restarted or handle.execution_state in ("starting", "restarting")
+                connection = Connection(handle)
+                await connection.open(starting=self._start_deadline if fresh else None)
             self._restarted = False
             self._connection = connection
             return connection
+
+    async def _start(self) -> Connection:
+        """Start a kernel and connect; one that stops before its first word is started once more.
+
+        jupyter_client chooses ports that are free and lets go of them; until the kernel binds them,
+        any other program may take one.
+        """
+        # Before the wait: when that is cancelled, the kernel is still ours to end.
+        self._started = True
+        connection = Connection(await self._directory.start(self.path, self._kernel_name))
+        try:
+            await connection.open(starting=self._start_deadline)
+        except KernelStartFailed:
+            if not connection.died.is_set():
+                raise
+            log.info("The kernel of %s stopped while it was starting; trying again.", self.path)
+            await self._directory.shutdown(self.path)
+            connection = Connection(await self._directory.start(self.path, self._kernel_name))
+            await connection.open(starting=self._start_deadline)
+        return connection
 
     async def _require_idle(self, connection: Connection, patience: float) -> None:
         """Make sure that the kernel answers now, so that nothing is left queued in it.

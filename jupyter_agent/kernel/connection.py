@@ -160,10 +160,12 @@ class Connection:
                 continue
             except asyncio.TimeoutError:
                 pass
+            if starting and not self.lost.is_set() and not await self._is_alive():
+                self.declare_lost()
+            if starting and self.died.is_set():
+                raise KernelStartFailed("The kernel stopped while it was starting.")
             if self.lost.is_set():
                 return
-            if starting and not await self._is_alive():
-                raise KernelStartFailed("The kernel stopped while it was starting.")
             if passed > patience:
                 if starting:
                     raise KernelStartFailed(f"The kernel did not answer within {starting:.0f} s.")

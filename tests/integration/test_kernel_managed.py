@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import kernel_specs
 import pytest
 
 from jupyter_agent.kernel.client import KernelClientRunner
@@ -120,16 +119,35 @@ async def test_an_unknown_kernel_is_refused(kernels: ManagedKernels) -> None:
 async def test_a_kernel_that_ends_at_once_is_refused(
     tmp_path: Path, kernels: ManagedKernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = tmp_path / "data" / "kernels" / "broken"
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-c", "raise SystemExit(3)", "{connection_file}"]
-    text = json.dumps({"argv": argv, "display_name": "Broken", "language": "python"})
-    (spec / "kernel.json").write_text(text)
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "data"))
+    program = ("-c", "raise SystemExit(3)", "{connection_file}")
+    kernel_specs.install("broken", tmp_path, monkeypatch, *program)
     runner = KernelClientRunner(PATH, kernels, kernel_name="broken", start_deadline=20)
     with pytest.raises(KernelStartFailed):
         await runner.start_run([CellSource(cell_id="a", source="1")], op_id="a")
     await runner.aclose()
+
+
+async def test_a_kernel_whose_port_was_taken_is_started_again(
+    tmp_path: Path, kernels: ManagedKernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = kernel_specs.install_contended(tmp_path, monkeypatch, times=1)
+    runner = KernelClientRunner(PATH, kernels, kernel_name="contended")
+    (cell,) = await run(runner, "6 * 7")
+    assert cell.outputs[0]["data"]["text/plain"] == "42"
+    assert starts.read_text().count("started") == 2
+    await runner.aclose()
+
+
+async def test_a_kernel_that_never_gets_its_ports_is_started_twice_at_most(
+    tmp_path: Path, kernels: ManagedKernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = kernel_specs.install_contended(tmp_path, monkeypatch, times=100)
+    runner = KernelClientRunner(PATH, kernels, kernel_name="contended")
+    with pytest.raises(KernelStartFailed, match="stopped while it was starting"):
+        await runner.start_run([CellSource(cell_id="a", source="1")], op_id="a")
+    assert starts.read_text().count("started") == 2
+    await runner.aclose()
+    assert await kernels.find(PATH) is None
 
 
 @pytest.mark.R(34)

@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import kernel_specs
 import pytest
 from jupyter_server.serverapp import ServerApp
 from tornado.web import HTTPError
 
+from jupyter_agent.kernel.client import KernelClientRunner
 from jupyter_agent.kernel.directory import KernelDirectory, KernelHandle
+from jupyter_agent.kernel.runner import CellSource
 from jupyter_agent.protocol.errors import KernelError, KernelStartFailed
 from jupyter_agent.server.kernels import ServerKernel, ServerKernels
 
@@ -65,6 +68,18 @@ async def test_a_kernel_that_does_not_exist_is_an_error_with_a_sentence(
 ) -> None:
     with pytest.raises(KernelStartFailed, match="no-such-kernel"):
         await kernels.start("n.ipynb", "no-such-kernel")
+    assert await kernels.find("n.ipynb") is None
+
+
+async def test_a_kernel_whose_port_was_taken_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernels: ServerKernels
+) -> None:
+    kernel_specs.install_contended(tmp_path, monkeypatch, times=1)
+    runner = KernelClientRunner("n.ipynb", kernels, kernel_name="contended")
+    run = await runner.start_run([CellSource(cell_id="a", source="6 * 7")], op_id="a")
+    assert await run.wait(30)
+    assert [cell.status for cell in run.cells] == ["ok"]
+    await runner.aclose()
     assert await kernels.find("n.ipynb") is None
 
 
