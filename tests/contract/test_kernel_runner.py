@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -42,6 +43,8 @@ class Tab:
     """A browser tab as the runner sees it: it sends cells one by one and tells their requests."""
 
     def __init__(self, kernel: ManagedKernel) -> None:
+        self.manager = kernel.manager
+        self.pid = self.manager.provisioner.pid
         self.client = kernel.manager.client()
         self.client.session.session = new_id("tab")
         self.client.start_channels(hb=False)
@@ -66,17 +69,23 @@ class Tab:
             message_id = self.client.execute(cell.source, stop_on_error=stop_on_error)
             on_progress({"cell_id": cell_id, "message_id": message_id, "state": "sent"})
             reply = await self.reply(message_id)
-            status = "ok" if reply["status"] == "ok" else "error"
+            status = {"ok": "ok", "lost": "kernel_died"}.get(reply["status"], "error")
             told.append({"cell_id": cell_id, "status": status, "message_id": message_id})
-            failed = stop_on_error and status == "error"
+            failed = status == "kernel_died" or (stop_on_error and status == "error")
         return {"cells": told}
 
     async def stop(self, op_id: str) -> None:
         self.stopped.add(op_id)
 
     async def reply(self, message_id: str) -> dict[str, Any]:
+        """Wait for the reply; a kernel that is another process by now, or none, never gives it."""
         while True:
-            message = await self.client.get_shell_msg()
+            try:
+                message = await self.client.get_shell_msg(timeout=0.2)
+            except Empty:
+                if self.manager.provisioner.pid != self.pid or not await self.manager.is_alive():
+                    return {"status": "lost"}
+                continue
             if message["parent_header"].get("msg_id") == message_id:
                 return dict(message["content"])
 
