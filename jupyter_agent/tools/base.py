@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -168,13 +169,17 @@ class Tool(Protocol, Generic[A]):
 
 def definition(tool: Tool[Any]) -> ToolDefinition:
     """Return what a model is told of a tool."""
-    schema = tool.arguments.model_json_schema()
-    shared = schema.pop("$defs", {})
     return ToolDefinition(
-        name=tool.name,
-        description=tool.description,
-        parameters={"type": "object", **_plain(schema, shared, top=True)},
+        name=tool.name, description=tool.description, parameters=_parameters(tool.arguments)
     )
+
+
+# Each prompt asks for the schemas of all tools: about ten milliseconds' work.
+@lru_cache(maxsize=128)
+def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
+    schema = arguments.model_json_schema()
+    shared = schema.pop("$defs", {})
+    return {"type": "object", **_plain(schema, shared, top=True)}
 
 
 def _plain(schema: Any, shared: dict[str, Any], *, top: bool = False) -> Any:
