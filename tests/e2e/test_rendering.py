@@ -1,4 +1,4 @@
-"""R14, R15: whatever a model writes, the page asks nobody for anything and runs nothing of it."""
+"""R14, R15, R17: whatever a model writes, the page asks nobody, runs nothing, and hides nothing."""
 
 from __future__ import annotations
 
@@ -140,3 +140,70 @@ def test_an_edit_that_would_have_the_page_ask_elsewhere_asks_first(bench, lab, c
     page.reload()
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     assert ledger.foreign == []
+
+
+INVISIBLE = {
+    "an ANSI sequence": ("\x1b[8m", "⟨U+001B⟩[8m"),
+    "a bidi override": ("\u202e", "⟨U+202E⟩"),
+    "a bidi isolate": ("\u2066", "⟨U+2066⟩"),
+    "a zero-width space": ("\u200b", "⟨U+200B⟩"),
+    "a zero-width joiner": ("\u200d", "⟨U+200D⟩"),
+    "a byte-order mark": ("\ufeff", "⟨U+FEFF⟩"),
+    "tag characters": ("\U000e0072\U000e006d", "⟨U+E0072⟩⟨U+E006D⟩"),
+    "a look-alike letter": ("р", "р⟨U+0440⟩"),
+}
+
+
+FOREIGN_IMAGE = "![](http://ev\u200bil.example/x.png)"
+
+
+def assert_shown(part):
+    """Look whether each of `INVISIBLE` is named in the text that is drawn, and takes up room."""
+    drawn = part.inner_text()
+    for name, (hidden, shown) in INVISIBLE.items():
+        assert shown in drawn, name
+        assert hidden == "р" or hidden not in part.evaluate("node => node.textContent"), name
+    marks = part.locator(".jp-Agent-invisible")
+    assert marks.count() >= len(INVISIBLE)
+    for mark in marks.all():
+        box = mark.bounding_box()
+        assert box is not None and box["width"] > 20 and box["height"] > 5
+    # Nothing turned the order of the letters around: the marks stand where they are in the text.
+    assert part.evaluate("node => getComputedStyle(node).direction") == "ltr"
+
+
+@pytest.mark.R(17, 21)
+def test_what_cannot_be_seen_is_named_in_approvals_and_differences(bench):
+    notebook = bench(["total = 1"])
+    page = notebook.open()
+    choose_model(page, "script/model_program")
+    hidden = "\n".join(
+        f"x{number} = 'a{text}b'  # {name}"
+        for number, (name, (text, _)) in enumerate(INVISIBLE.items())
+    )
+    cell_id = notebook.read().cells[0].id
+    change = {"op": "replace", "id": cell_id, "source": f"total = 1\n{hidden}"}
+    note = {"op": "insert", "after": "end", "type": "markdown", "source": FOREIGN_IMAGE}
+    calls = [
+        ["read_cells", {"ids": [cell_id]}],
+        ["edit_cells", {"ops": [change, note]}],
+        ["run_code", {"code": hidden}],
+    ]
+    say(page, json.dumps([[call] for call in calls]))
+    approval = page.locator(".jp-Agent-approval")
+    difference = approval.locator(".jp-Agent-diff").filter(has_text="total")
+    difference.wait_for()
+    assert_shown(difference)
+    # A host's name is a text of the model's, too.
+    expect(approval.locator(".jp-Agent-previewLabel").first).to_contain_text("ev⟨U+200B⟩il.example")
+    approval.locator("[data-action='allow-once']").click()
+    code = approval.locator("[data-kind='code'] .jp-Agent-exact").filter(has_text="x7")
+    code.wait_for()
+    assert_shown(code)
+    expect(approval.locator(".jp-Agent-warning")).to_have_count(2)
+    approval.locator("[data-action='deny']").click()
+    panel_state(page, "idle")
+    # The difference can be read in the conversation afterwards.
+    card = page.locator(".jp-Agent-toolCard[data-tool='edit_cells']")
+    card.locator(".jp-Agent-expand").click()
+    assert_shown(card.locator(".jp-Agent-diff").filter(has_text="total"))

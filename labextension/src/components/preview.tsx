@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { PreviewBlock } from '../protocol/types';
-import { ExactText } from './code-text';
+import { ExactText, VisibleText } from './code-text';
 import { Diff } from './diff';
 
 /** `whole`: nothing is folded away, for a person who is about to allow it. */
@@ -11,7 +11,11 @@ export function Preview(props: { blocks: readonly PreviewBlock[]; whole: boolean
     <>
       {props.blocks.map((block, at) => (
         <section key={at} className="jp-Agent-preview" data-kind={block.kind}>
-          {block.label && <header className="jp-Agent-previewLabel">{block.label}</header>}
+          {block.label && (
+            <header className="jp-Agent-previewLabel">
+              <VisibleText text={block.label} />
+            </header>
+          )}
           {block.kind === 'diff' ? (
             <Diff
               before={block.before ?? ''}
