@@ -69,8 +69,10 @@ def expanded_cards(page):
     panel_state(page, "idle")
     for button in page.locator(".jp-Agent-expand").all():
         button.click()
-    for summary in page.locator(".jp-Agent-toolDetails details:not([open]) > summary").all():
-        summary.click()
+    # One by one: each that opens leaves the set.
+    closed = page.locator(".jp-Agent-toolDetails details:not([open]) > summary")
+    while closed.count():
+        closed.first.click()
 
 
 def question(page):
