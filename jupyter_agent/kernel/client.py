@@ -12,6 +12,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 from ..protocol.errors import KernelBusy, KernelDied, KernelError, KernelStartFailed, NoKernel
 from .connection import RESTARTED, Connection
@@ -203,6 +204,10 @@ class KernelClientRunner:
             if self._connection is not None:
                 self._connection.declare_lost(RESTARTED)
         await self._connected()
+
+    def with_widgets(self, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return a cell's outputs in which the plain text of a widget is what it shows."""
+        return self._displays.widgets.plain(outputs)
 
     async def aclose(self) -> None:
         """Stop watching runs, write what they brought, let go of the kernel."""

@@ -181,6 +181,10 @@ class ObservedRunner:
         finally:
             self.declare_lost()
 
+    def with_widgets(self, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return a cell's outputs in which the plain text of a widget is what it shows."""
+        return self._displays.widgets.plain(self._headless.with_widgets(outputs))
+
     async def aclose(self) -> None:
         """Stop observing; the kernel and the tab go on."""
         insisting = [self._insisting] if self._insisting else []

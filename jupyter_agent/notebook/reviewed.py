@@ -6,14 +6,14 @@ in between: that accepted the first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..protocol.rpc import CellState
 from ..protocol.session_events import ReviewCell, ReviewKind
 from .cells import same
 from .diff import count_lines
-from .review import Baseline, Touched, Undone, is_conflict, undo
+from .review import Baseline, Touched, Undone, is_conflict, order_undone, undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,42 @@ def merged(baselines: Sequence[Baseline]) -> dict[str, Touched]:
                 )
             found[cell_id] = item
     return {cell_id: item for cell_id, item in found.items() if kind_of(item) is not None}
+
+
+def standing(
+    items: Mapping[str, Touched], baselines: Sequence[Baseline], cells: Sequence[CellState]
+) -> dict[str, Touched]:
+    """Return the changes that the notebook still holds.
+
+    A person may take one back in the notebook itself: by Lab's own undo, by deleting the cell, by
+    loading a checkpoint.
+
+    Args:
+        items: open changes, as `merged` returns them.
+        baselines: where they come from.
+        cells: the notebook now, with outputs where these are known.
+    """
+    now = {cell.id: cell for cell in cells}
+    return {one: item for one, item in items.items() if not _is_gone(one, item, baselines, now)}
+
+
+def _is_gone(
+    cell_id: str, item: Touched, baselines: Sequence[Baseline], now: Mapping[str, CellState]
+) -> bool:
+    cell, kind = now.get(cell_id), kind_of(item)
+    if kind == "inserted" or cell is None:
+        return kind == "inserted" and cell is None
+    assert item.before is not None
+    if kind in ("edited", "deleted"):
+        return same(cell, item.before)
+    if kind == "outputs":
+        return bool(cell.outputs) and cell.outputs == item.before.outputs
+    order = list(now)
+    return all(
+        order_undone(baseline, order, {cell_id: baseline.cells[cell_id]}) == order
+        for baseline in baselines
+        if cell_id in baseline.cells and baseline.cells[cell_id].moved
+    )
 
 
 def undo_parts(

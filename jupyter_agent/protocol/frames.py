@@ -163,6 +163,16 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookAgain:
+    """Changes of the agent that are up for review may be gone from a notebook: look whether."""
+
+    id: str
+    session_id: str
+    path: str
+    type: Literal["look_again"] = "look_again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
     """Put the notebooks back to before the prompt `message_id`; the person's edits stay."""
 
@@ -235,6 +245,7 @@ ClientFrame = Annotated[
     | Answer
     | Keep
     | Undo
+    | LookAgain
     | Restore
     | Notebooks
     | MoveNotebook

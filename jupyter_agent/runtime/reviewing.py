@@ -19,6 +19,7 @@ from ..notebook.reviewed import (
     merged,
     open_parts,
     review_cell,
+    standing,
     undo_parts,
     with_state,
 )
@@ -101,6 +102,23 @@ class Review:
                 ids = {one for record in records for one in record.baseline.cells}
                 await self._keep(records, ids if cell_id is None else ids & {cell_id})
                 self._settle(name, "kept", None if cell_id is None else {cell_id})
+
+    async def look_again(self, path: str) -> None:
+        """Settle what the notebook no longer holds: the person has taken it back there.
+
+        Raises:
+            NotebookError: the notebook cannot be read.
+        """
+        async with self._checkpoints.lock:
+            records = (await self._by_path(path)).get(path, [])
+            shown = {cell.cell_id for cell in self._journal.transcript.review if cell.path == path}
+            if not records or not shown:
+                return
+            baselines = [record.baseline for record in records]
+            items = {one: item for one, item in merged(baselines).items() if one in shown}
+            cells = await self._read(path, [set(items)])
+            gone = items.keys() - standing(items, baselines, cells).keys()
+            self._settle(path, "undone", gone)
 
     async def undo(
         self, path: str | None = None, cell_id: str | None = None, *, force: bool = False
@@ -306,7 +324,7 @@ class Review:
         """Tell the watchers what differs from what they think is open in a notebook."""
         known = self._checkpoints.loaded
         baselines = [record.baseline for record in known if record.about.path == path]
-        items = merged(baselines)
+        items = standing(merged(baselines), baselines, cells)
         order = baselines[-1].order if baselines else ()
         now = {cell.id: cell for cell in cells}
         shown = {

@@ -118,6 +118,13 @@ class AnyRunner:
         for runner in observing:
             runner.declare_lost()
 
+    def with_widgets(self, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return a cell's outputs with what its widgets show now as their plain text."""
+        outputs = self._direct.with_widgets(outputs)
+        for runner in self._observed.values():
+            outputs = runner.with_widgets(outputs)
+        return outputs
+
     async def aclose(self) -> None:
         """Let go of the clients; the kernels stay."""
         for runner in self._observed.values():

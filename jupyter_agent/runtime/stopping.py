@@ -16,10 +16,18 @@ STILL_RUNNING = "kernel_still_running"
 
 
 class KernelStop:
-    """Stops the kernels of one session. `emit` takes what people must be told."""
+    """Stops the kernels of one session.
 
-    def __init__(self, emit: Callable[[SessionEvent], None]) -> None:
+    Args:
+        emit: takes what people must be told.
+        patience: seconds until they are told that a kernel goes on.
+    """
+
+    def __init__(
+        self, emit: Callable[[SessionEvent], None], *, patience: float = OBEY_DEADLINE
+    ) -> None:
         self._emit = emit
+        self._patience = patience
         self._watches: set[asyncio.Task[None]] = set()
 
     async def interrupt(self, workspace: SessionWorkspace, agent_run: str) -> None:
@@ -34,15 +42,26 @@ class KernelStop:
             self._emit(Notice(level="warning", text=error.user_message, code=error.code))
 
     async def _watch(self, record: RunRecord) -> None:
-        if not await record.run.wait(OBEY_DEADLINE):
-            text = (
-                f"The kernel of {record.path} was told to stop several times and still runs the "
-                "cell. Restarting it ends the cell; all variables are lost then."
-            )
-            self._emit(Notice(level="warning", text=text, code=STILL_RUNNING, path=record.path))
+        begun = _has_begun(record)
+        while not await record.run.wait(self._patience):
+            if begun:
+                text = (
+                    f"The kernel of {record.path} was told to stop several times and still runs "
+                    "the cell. Restarting it ends the cell; all variables are lost then."
+                )
+                self._emit(Notice(level="warning", text=text, code=STILL_RUNNING, path=record.path))
+                return
+            # It waits in the kernel, behind a cell of another notebook perhaps, and is interrupted
+            # when its turn comes.
+            begun = _has_begun(record)
 
     async def aclose(self) -> None:
         """Stop watching."""
         for watch in self._watches:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
+
+
+def _has_begun(record: RunRecord) -> bool:
+    """Whether the kernel works on a cell of a run."""
+    return any(cell.status in ("running", "awaiting_input") for cell in record.run.cells)

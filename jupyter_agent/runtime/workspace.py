@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -64,8 +65,10 @@ class AnyNotebook:
         on_change: OnChange,
         recorder: Recorder,
         may_write: MayWrite | None = None,
+        shown: Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]] | None = None,
     ) -> None:
         self.path = path
+        self._shown = shown
         self._kept = kept
         self._browser = browser
         self._on_change = on_change
@@ -99,8 +102,17 @@ class AnyNotebook:
         return await act(self._kept)
 
     async def read(self, outputs: Outputs = "none") -> NotebookState:
-        """Return the notebook."""
-        return await self._by_best(lambda document: document.read(outputs))
+        """Return the notebook, in place of a widget's first text what it shows now."""
+        state = await self._by_best(lambda document: document.read(outputs))
+        if self._shown is None:
+            return state
+        cells = tuple(
+            replace(cell, outputs=tuple(self._shown(self.path, list(cell.outputs))))
+            if cell.outputs
+            else cell
+            for cell in state.cells
+        )
+        return replace(state, cells=cells)
 
     async def apply(
         self, changes: Sequence[Change], expect: Sequence[Expected], *, op_id: str
@@ -257,6 +269,7 @@ class SessionWorkspace:
                 on_change=self._on_change,
                 recorder=self._recorder,
                 may_write=self._may_write,
+                shown=self._with_widgets,
             )
         return self._documents[path]
 
@@ -319,6 +332,10 @@ class SessionWorkspace:
     async def ask(self, call_id: str, question: str, options: Sequence[str]) -> str | None:
         """Ask the person and wait."""
         return await self._question(call_id, question, options)
+
+    def _with_widgets(self, path: str, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        runner = self._runners.get(path)
+        return outputs if runner is None else runner.with_widgets(outputs)
 
     def unfinished(self, agent_run: str) -> list[RunRecord]:
         """Return the cells' runs that a run of the agent began and that go on."""

@@ -290,6 +290,9 @@ class Connection:
         session = await self._asked(frame)
         await session.review.undo(frame.path, frame.cell_id, force=frame.force)
 
+    async def _on_look_again(self, frame: frames.LookAgain) -> None:
+        await (await self._session(frame)).review.look_again(frame.path)
+
     async def _on_restore(self, frame: frames.Restore) -> None:
         await (await self._asked(frame)).review.restore_before(frame.message_id)
 

@@ -35,6 +35,7 @@ _REQUIRED: dict[str, tuple[Permission, ...]] = {
     "unqueue": _WRITE,
     "keep": _WRITE,
     "undo": _PUT_BACK,
+    "look_again": _WRITE,
     "restore": _PUT_BACK,
     "stop": _WRITE,
     "configure": _WRITE,

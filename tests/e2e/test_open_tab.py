@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from real_lab import choose_mode, choose_model, panel_state, say, wait_until
 
+REVIEW = ".jp-Agent-review"
 OUTPUT = ".jp-Notebook .jp-OutputArea-output"
 PRINTS = "import time\nfor i in range({n}):\n    print('tick', i, flush=True)\n    time.sleep(0.3)"
 
@@ -251,21 +252,24 @@ def test_a_question_of_a_cell_is_told_to_the_panel_and_the_model(bench):
 
 def test_a_page_reloaded_in_mid_run_saves_without_a_question(bench):
     notebook = bench([PRINTS.format(n=12)])
-    links, held = [], []
+    held, reached = [], [True]
 
     def link(tab):
         # The page that is loaded anew reaches the server only after the cell has ended.
-        (held if links else links).append(tab)
-        if not held:
+        if reached[0]:
             tab.connect_to_server()
+        else:
+            held.append(tab)
 
     notebook.context.route_web_socket(lambda url: "/jupyter-agent/api/socket" in url, link)
     page = notebook.open()
     program(page, [run(ids(notebook), wait_s=60)])
     expect(page.locator(OUTPUT)).to_contain_text("tick 1")
+    reached[0] = False
     page.reload()
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     wait_until(lambda: "tick 11" in str(notebook.read().cells[0].outputs), what="the outputs")
+    reached[0] = True
     for tab in held:
         tab.connect_to_server()
     expect(page.locator(OUTPUT)).to_contain_text("tick 11")
@@ -309,3 +313,84 @@ def test_a_file_that_another_program_changed_is_told_at_once(bench):
     assert "changed by another program" in words
     expect(page.locator(".jp-Dialog")).to_contain_text("has changed on disk")
     assert notebook.read().metadata["theirs"]
+
+
+@pytest.mark.parametrize("how", ["docmanager:restore-checkpoint", "docmanager:reload"])
+def test_the_review_counts_no_change_that_the_person_loaded_away(bench, how):
+    notebook = bench(["x = 1", "y = 2", "z = 3"])
+    page = notebook.open()
+    kernel_ready(page)
+    command(page, "docmanager:save")
+    page.wait_for_function(
+        "jupyterapp.shell.currentWidget.context.listCheckpoints().then(found => found.length)"
+    )
+    before = notebook.file.read_bytes()
+    first, second, third = ids(notebook)
+    ops = [
+        {"op": "replace", "id": first, "source": "x = 100"},
+        {"op": "delete", "id": second},
+        {"op": "insert", "after": third, "source": "new = 1"},
+        {"op": "move", "id": third, "after": "start"},
+    ]
+    program(
+        page,
+        [["read_cells", {"ids": [first, second, third]}]],
+        [["edit_cells", {"ops": ops, "run": "none"}]],
+    )
+    told(page)
+    expect(page.locator(REVIEW)).to_contain_text("4 cells changed")
+    if how == "docmanager:reload":
+        notebook.file.write_bytes(before)
+    command(page, how)
+    if how == "docmanager:restore-checkpoint":
+        page.locator(".jp-Dialog").get_by_role("button", name="Revert").click()
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
+    expect(page.locator(REVIEW)).to_have_count(0)
+
+
+def test_a_change_undone_in_the_notebook_leaves_the_review_and_others_stay(bench):
+    notebook = bench(["x = 1", "y = 2"])
+    page = notebook.open()
+    kernel_ready(page)
+    first, second = ids(notebook)
+    ops = [
+        {"op": "replace", "id": first, "source": "x = 100"},
+        {"op": "insert", "after": second, "source": "new = 1"},
+    ]
+    program(
+        page,
+        [["read_cells", {"ids": [first, second]}]],
+        [["edit_cells", {"ops": ops, "run": "none"}]],
+    )
+    told(page)
+    expect(page.locator(REVIEW)).to_contain_text("2 cells changed")
+    page.locator(".jp-Notebook .jp-InputPrompt").nth(2).click()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
+    expect(page.locator(REVIEW)).to_contain_text("1 cell changed")
+
+
+WIDGETS = """
+import time
+import ipywidgets as widgets
+from IPython.display import display
+text, bar = widgets.HTML('0%'), widgets.IntProgress(max=9)
+display(widgets.HBox([text, bar]))
+for i in range(10):
+    bar.value, text.value = i, f'{100 * (i + 1) // 10}% of <b>10</b>'
+"""
+
+
+def test_a_progress_bar_is_read_later_as_the_run_left_it(bench):
+    notebook = bench([WIDGETS])
+    page = notebook.open()
+    kernel_ready(page)
+    program(
+        page,
+        [run(ids(notebook), wait_s=30)],
+        [["read_cells", {"ids": ids(notebook), "source": False}]],
+    )
+    words = told(page)
+    assert words.count("100% of 10 IntProgress: 9") == 2, words
+    assert "HBox(children" not in words.split("-- outputs")[-1], words

@@ -43,6 +43,7 @@ FRAMES: dict[str, set[tuple[str, str]]] = {
     "answer": HAVE_IT_ACT,
     "keep": {WRITE},
     "undo": {WRITE, EDIT},
+    "look_again": {WRITE},
     "restore": {WRITE, EDIT},
     "notebooks": set(),
     "move_notebook": {WRITE},
@@ -55,6 +56,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "configure": {"mode": "ask"},
     "approve": {"approval_id": "a", "fingerprint": "f", "allow": True},
     "answer": {"question_id": "q"},
+    "look_again": {"path": "a.ipynb"},
     "restore": {"message_id": "m"},
     "move_notebook": {"path": "a.ipynb", "to": "b.ipynb"},
 }

@@ -125,6 +125,9 @@ class FakeReview:
     async def undo(self, path: str | None, cell_id: str | None, *, force: bool) -> None:
         self._told.append(("undo", {"path": path, "cell_id": cell_id, "force": force}))
 
+    async def look_again(self, path: str) -> None:
+        self._told.append(("look_again", {"path": path}))
+
     async def restore_before(self, message_id: str) -> None:
         if message_id == "running":
             raise NotAllowed("The agent is at work. Stop it first, then undo what it did.")

@@ -107,6 +107,11 @@ export class SessionModel {
     return this.ask({ type: 'undo', path: cell?.path, cell_id: cell?.cell_id, force });
   }
 
+  /** Have the server look whether what is up for review is still in a notebook. */
+  lookAgain(path: string): Promise<void> {
+    return this.ask({ type: 'look_again', path });
+  }
+
   /** Put the notebooks back to before a prompt. */
   restore(messageId: string): Promise<void> {
     return this.ask({ type: 'restore', message_id: messageId });

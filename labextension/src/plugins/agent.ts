@@ -12,6 +12,7 @@ import { AgentModel } from '../model/agent';
 import { NotebookBridge } from '../notebook/bridge';
 import { OpenNotebooks } from '../notebook/open-notebooks';
 import { Refresher } from '../notebook/refresh';
+import { ReviewWatch } from '../notebook/review-watch';
 import { watchTouches } from '../notebook/saving';
 import type { CellFollower } from '../notebook/follow';
 import { IAgent, IFollowing } from '../tokens';
@@ -72,6 +73,15 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
         // If the server refuses, the list of sessions says where they are.
         model.moveNotebook(old as string, now as string).catch(() => undefined);
       }
+    });
+    new ReviewWatch(tracker, () => {
+      const { session } = model;
+      return (
+        session && {
+          review: session.transcript.review,
+          lookAgain: path => session.lookAgain(path)
+        }
+      );
     });
     void app.started.then(() => model.load());
     return model;

@@ -356,6 +356,14 @@ export interface ListFailure {
   readonly message: string;
 }
 
+/** Changes of the agent that are up for review may be gone from a notebook: look whether. */
+export interface LookAgain {
+  readonly id: string;
+  readonly session_id: string;
+  readonly path: string;
+  readonly type: 'look_again';
+}
+
 /**
  * What a prompt points at; `label` is how it stands in the prompt, such as `@cell:[4]`.
  *
@@ -1140,6 +1148,7 @@ export type ClientFrame =
   | Answer
   | Keep
   | Undo
+  | LookAgain
   | Restore
   | Notebooks
   | MoveNotebook

@@ -11,7 +11,14 @@ import pytest
 from jupyter_agent.config import Settings
 from jupyter_agent.protocol.errors import EditRefused, NotAllowed, NotebookError, StaleCells
 from jupyter_agent.protocol.messages import Message, TextPart
-from jupyter_agent.protocol.rpc import DeleteCell, Expected, InsertCell, MoveCell, SetSource
+from jupyter_agent.protocol.rpc import (
+    ClearOutputs,
+    DeleteCell,
+    Expected,
+    InsertCell,
+    MoveCell,
+    SetSource,
+)
 from jupyter_agent.protocol.session_events import MessageEnd, MessageStart
 from jupyter_agent.runtime.build import build_manager
 from jupyter_agent.runtime.checkpoints import MOST_CHECKPOINTS
@@ -148,6 +155,36 @@ async def test_what_the_person_typed_is_a_conflict_until_they_insist(tmp_path, f
         )
         await session.review.undo("n.ipynb", "a", force=True)
         assert sources(file) == list(SOURCES) and review(session) == {}
+
+
+async def test_what_the_person_took_back_in_the_notebook_is_reviewed_no_more(tmp_path, file):
+    before = file.read_bytes()
+    async with manager_at(tmp_path) as manager:
+        session = await new_session(manager)
+        await act(session, *BATCH, prompt="one")
+        assert set(review(session)) == {"a", "b", "c", "n"}
+        await session.review.look_again("n.ipynb")
+        assert set(review(session)) == {"a", "b", "c", "n"}
+        type_into(file, sources(file).index("agent = 1"), "a = 1")
+        await session.review.look_again("n.ipynb")
+        assert set(review(session)) == {"b", "c", "n"}
+        file.write_bytes(before)
+        await session.review.look_again("n.ipynb")
+        assert review(session) == {}
+        await act(session, SetSource(id="c", source="agent = 3"), prompt="two")
+        assert set(review(session)) == {"c"}
+
+
+async def test_cleared_outputs_that_are_back_are_reviewed_no_more(tmp_path, file):
+    before = file.read_bytes()
+    async with manager_at(tmp_path) as manager:
+        session = await new_session(manager)
+        await act(session, ClearOutputs(id="b"), prompt="one")
+        await session.review.look_again("n.ipynb")
+        assert review(session)["b"].kind == "outputs"
+        file.write_bytes(before)
+        await session.review.look_again("n.ipynb")
+        assert review(session) == {}
 
 
 async def test_a_refused_edit_is_not_up_for_review(tmp_path, file):
