@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT_END = ROOT / "labextension"
+BUILT_FRONT_END = ROOT / "jupyter_agent" / "labextension"
 VENV = ROOT / ".venv"
 SCRIPTS_NAME = "Scripts" if os.name == "nt" else "bin"
 PYTHON_NAME = "python.exe" if os.name == "nt" else "python"
@@ -103,8 +104,10 @@ def make_part_environment(part: str) -> Path:
     venv = PART_VENVS / part
     python = venv / SCRIPTS_NAME / PYTHON_NAME
     stamp = venv / "installed-from.txt"
-    sources = [ROOT / "pyproject.toml", requirements, *([packages] if packages.exists() else [])]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    # An editable install copies the built front end, whose metadata names the build.
+    sources = [ROOT / "pyproject.toml", BUILT_FRONT_END / "package.json", requirements, packages]
+    found = [path.read_bytes() for path in sources if path.exists()]
+    digest = hashlib.sha256(b"".join(found)).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return python
     must(PYTHON, "-m", "pip", "install", "--quiet", "uv")
