@@ -160,7 +160,7 @@ class Connection:
                 continue
             except asyncio.TimeoutError:
                 pass
-            if starting and not self.lost.is_set() and not await self._is_alive():
+            if not self.lost.is_set() and not await self._is_alive():
                 self.declare_lost()
             if starting and self.died.is_set():
                 raise KernelStartFailed("The kernel stopped while it was starting.")
@@ -181,8 +181,16 @@ class Connection:
         import zmq
 
         socket = self._client.stdin_channel.socket
-        if not await socket.poll(int(_STDIN_WAIT * 1000), zmq.POLLOUT):
-            log.warning("The stdin channel of kernel %s did not open.", self.handle.kernel_id)
+        began = time.monotonic()
+        while not await socket.poll(int(_PROBE_EVERY * 1000), zmq.POLLOUT):
+            if self.lost.is_set():
+                return
+            if not await self._is_alive():
+                self.declare_lost()
+                return
+            if time.monotonic() - began > _STDIN_WAIT:
+                log.warning("The stdin channel of kernel %s did not open.", self.handle.kernel_id)
+                return
 
     async def close(self) -> None:
         """Close the channels; the kernel stays."""

@@ -130,7 +130,7 @@ class World:
             root=folder,
             store_path=None,
             kernels=self.kernels,
-            browser=lambda owner: self.tab,  # type: ignore[arg-type,return-value]
+            browser=lambda *_: self.tab,  # type: ignore[arg-type,return-value]
         )
         nowhere = Credentials(folder, environment={}, find_keyring=lambda: None)
         self.manager.access = Models(SETTINGS, nowhere)
@@ -226,6 +226,17 @@ async def queued(world: World, rig: Rig) -> AsyncIterator[None]:
         await other.aclose()
 
 
+@asynccontextmanager
+async def connecting(world: World, rig: Rig) -> AsyncIterator[None]:
+    kernel = await world.kernel()
+    os.kill(kernel.manager.provisioner.pid, signal.SIGSTOP)  # it lives, and answers nobody
+    await rig.begin("x = 1")
+    await rig.until(lambda: rig.all_of("tool_start"))
+    yield
+    await asyncio.wait_for(rig.session.wait(), WITHIN)
+    assert rig.records()[0].run.cells[0].status in ("kernel_died", "ok")
+
+
 def under_way(source: str, status: str = "running", text: str = "") -> State:
     @asynccontextmanager
     async def state(world: World, rig: Rig) -> AsyncIterator[None]:
@@ -295,6 +306,7 @@ async def observed_in_a_tab(world: World, rig: Rig) -> AsyncIterator[None]:
 # Whether the cell was the session's, so that the model hears of its end.
 STATES: dict[str, tuple[State, bool]] = {
     "idle": (idle, False),
+    "connecting": (connecting, False),
     "queued": (queued, True),
     "running": (under_way("import time; time.sleep(60)"), True),
     "streaming output": (
@@ -364,4 +376,6 @@ async def test_the_end_of_the_kernel_is_reported_and_the_conversation_goes_on(
     survived = state == "waiting for approval" and end is not killed
     if state == "waiting for approval":
         assert survived or "changed while it waited" in rig.told()
-    assert cell.outputs[0]["data"]["text/plain"] == f"({survived}, 42)"
+    shown = cell.outputs[0]["data"]["text/plain"]
+    # Where the kernel comes back at the same ports, what was on its way to it arrives late.
+    assert shown == f"({survived}, 42)" or (state == "connecting" and shown.endswith(", 42)"))
