@@ -220,11 +220,10 @@ def test_help_cost_new_and_compact(bench):
     page.keyboard.press("Enter")
     expect(page.locator(NOTE)).to_contain_text("/plan")
     expect(page.locator(NOTE)).not_to_contain_text("/undo")
-    for _ in range(2):
+    for number in (1, 2):  # a prompt during the run would be a part of it, with one answer for both
         say(page, "hello")
+        expect(page.locator(ANSWER)).to_have_count(number)
         panel_state(page, "idle")
-        expect(page.locator(FIELD)).to_have_value("")
-    expect(page.locator(ANSWER)).to_have_count(2)
     write(page, "/cost")
     page.keyboard.press("Enter")
     expect(page.locator(NOTE)).to_contain_text("tokens")

@@ -1,6 +1,8 @@
 // A table of Markdown that grows: rows that are there are never rendered again.
 
 const DELIMITERS = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+/** A row, which may have one cell alone; anything else would end the table. */
+const ROW = /^(?! {4}).*\||^ {0,3}\p{L}/u;
 /** Rows rendered at a time; more would be felt. */
 const ROWS = 40;
 
@@ -21,7 +23,7 @@ export function readTable(text: string): TableText | null {
     names.includes('|') &&
     delimiters.includes('-') &&
     DELIMITERS.test(delimiters) &&
-    rows.every(row => row.includes('|') && !/^ {4}/.test(row));
+    rows.every(row => ROW.test(row));
   return isTable ? { head: `${names}\n${delimiters}\n`, rows } : null;
 }
 

@@ -77,6 +77,22 @@ describe('BlockSplitter', () => {
     expect(after[0]).toBe(before[0]);
   });
 
+  it('makes a table a block, which ends with the first letter after the empty line', () => {
+    const table = '| a | b |\n|---|---|\n| 1 | 2 |';
+    expect(split(`Two columns:\nmore words\n${table}`)).toEqual([
+      'Two columns:\nmore words',
+      table
+    ]);
+    expect(split(`> | a | b |\n> |---|---|\n> | 1 | 2 |`)).toHaveLength(1);
+    expect(split('a | b | c\nd | e\n---|---')).toHaveLength(2);
+    expect(split('a | b | c\n---|---')).toHaveLength(1);
+    const growing = new BlockSplitter();
+    expect(growing.update(`${table}\n\nT`).map(({ text, closed }) => [text, closed])).toEqual([
+      [table, true],
+      ['T', false]
+    ]);
+  });
+
   it('shows code before its fence is closed', () => {
     expect(new BlockSplitter().update('```python\nx = 1\ny')).toEqual([
       { kind: 'code', language: 'python', text: 'x = 1\ny', closed: false }

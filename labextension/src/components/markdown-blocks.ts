@@ -18,6 +18,9 @@ interface Fence {
 const FENCE = /^( *)(`{3,}|~{3,})\s*([^`\n]*)$/;
 const ITEM = /^ {0,3}([-*+]|\d{1,9}[.)])(\s|$)/;
 const CODE_SPAN = /(`+)(?!`).*?(?<!`)\1(?!`)/g;
+const DELIMITERS = /^ {0,3}\|? *:?-+:? *(\| *:?-+:? *)*\|? *$/;
+// What goes on over several lines: raw HTML and quotes.
+const HOLDS_LINES = /^ {0,3}[<>]/m;
 // Characters of a line after which it can no longer become the item of a list.
 const DECISIVE = 12;
 
@@ -58,7 +61,7 @@ export class BlockSplitter {
 
   private reset(): void {
     this.done = [];
-    this.start = this.read = 0;
+    this.start = this.read = this.lastLine = 0;
     this.fence = null;
     this.nested = null;
     this.blank = this.inList = this.math = false;
@@ -69,7 +72,9 @@ export class BlockSplitter {
   /** The beginning of a line is enough to know that a block before it is over. */
   private closeEarly(text: string): void {
     const line = text.slice(this.read);
-    if (line.length >= DECISIVE && !this.fence && !this.nested && this.endsBefore(line)) {
+    // Only a list can go on after an empty line.
+    const isDecided = this.inList ? line.length >= DECISIVE : line.trim() !== '';
+    if (isDecided && !this.fence && !this.nested && this.endsBefore(line)) {
       this.close(text, this.read);
       this.blank = false;
     }
@@ -96,7 +101,10 @@ export class BlockSplitter {
     }
     if (this.endsBefore(line)) {
       this.close(text, this.read);
+    } else if (this.makesTable(text, line)) {
+      this.close(text, this.lastLine);
     }
+    this.lastLine = this.read;
     this.blank = false;
     const fence = FENCE.exec(line);
     if (fence) {
@@ -116,6 +124,21 @@ export class BlockSplitter {
       return false;
     }
     return !(this.inList && (/^(\s{2,}|\t)/.test(line) || ITEM.test(line)));
+  }
+
+  /** Whether this line makes a table's head of the last line, of which more was no table. */
+  private makesTable(text: string, line: string): boolean {
+    if (this.blank || this.inList || this.math || this.details > 0 || this.lastLine <= this.start) {
+      return false;
+    }
+    const names = text.slice(this.lastLine, this.read - 1);
+    return (
+      line.includes('|') &&
+      names.includes('|') &&
+      DELIMITERS.test(line) &&
+      countCells(names) === countCells(line) &&
+      !HOLDS_LINES.test(text.slice(this.start, this.read))
+    );
   }
 
   private openFence(text: string, [, indent, mark, info]: RegExpExecArray, next: number): void {
@@ -154,6 +177,8 @@ export class BlockSplitter {
   private ending = '';
   private start = 0;
   private read = 0;
+  /** Where the last line with words in it began. */
+  private lastLine = 0;
   private fence: Fence | null = null;
   private nested: Fence | null = null;
   private blank = false;
@@ -170,6 +195,13 @@ function closes(line: string, fence: Fence): boolean {
 
 function codeBlock(text: string, { language }: Fence, closed: boolean): Block {
   return { kind: 'code', text: text.replace(/\n$/, ''), language, closed };
+}
+
+function countCells(row: string): number {
+  return row
+    .trim()
+    .replace(/^\||\|$/g, '')
+    .split('|').length;
 }
 
 function count(line: string, word: string): number {

@@ -115,6 +115,24 @@ describe('a table that grows', () => {
     }
   );
 
+  it('keeps its rows when words follow it, and where a row begins without a line', async () => {
+    const services = servicesWith();
+    const view = (text: string): JSX.Element => (
+      <ServicesContext.Provider value={services}>
+        <Markdown text={text} streaming={true} />
+      </ServicesContext.Provider>
+    );
+    const { container, rerender } = render(view(`Names:\n${table(3)}`));
+    await waitFor(() => expect(container.querySelectorAll('tr')).toHaveLength(4), SLOWLY);
+    const row = container.querySelector('tbody tr');
+    rerender(view(`Names:\n${table(3)}\nb`));
+    await waitFor(() => expect(container.querySelectorAll('tr')).toHaveLength(5), SLOWLY);
+    rerender(view(`Names:\n${table(3)}\nb | 1\n\nT`));
+    await waitFor(() => expect(container.textContent).toMatch(/T$/), SLOWLY);
+    await waitFor(() => expect(container.querySelectorAll('td')).toHaveLength(8), SLOWLY);
+    expect(container.querySelector('tbody tr')).toBe(row);
+  });
+
   it('is checked row by row', { timeout: 45_000 }, async () => {
     const shown = show(
       `${table(50)}\n| <img src=x onerror=alert(1)> | ![c](https://evil.example/c.png) |`

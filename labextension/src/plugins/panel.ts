@@ -19,6 +19,7 @@ import { cellMention } from '../model/mentions';
 import { IAgent, IAgentDemo, IAgentPanel, IToolCards } from '../tokens';
 import { AgentPanel } from '../widgets/panel';
 import { makeRoomForToasts } from '../widgets/toast-room';
+import { askForWidth } from './first-width';
 import { NotebookMentions } from './mention-sources';
 import { notebookActions } from './notebook-actions';
 import { PanelMemory, opensAtStart } from './open-at-start';
@@ -99,6 +100,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IAgentPanel> = {
       note();
     });
     makeRoomForToasts(widget);
+    void askForWidth(widget, app.restored, app.serviceManager.serverSettings.baseUrl);
     const focus = (): void => {
       open();
       widget.focusComposer();
