@@ -270,6 +270,8 @@ class _Run:
         words = ["jupyter", "agent", "run", self.arguments.notebook, "--resume", self.session.id]
         if self.arguments.store is not None:
             words += ["--store", self.arguments.store]
+        if self.arguments.yes:
+            words.append("--yes")
         return f"Go on with: {shlex.join(words)}"
 
 

@@ -84,8 +84,8 @@ class Answering:
                 model,
                 "no_tools",
                 "warning",
-                f"{model.label} is listed as a model without tools: it can talk, but neither read "
-                "nor change the notebook. Choose another model, or, if this one can use tools, say "
+                f"{model.label} is not known to take tools, so it gets none: it can talk, but neither "
+                "read nor change the notebook. Choose another model, or, if this one takes tools, say "
                 "so under “Correct what is known of a model” in the model settings (elsewhere: "
                 f'`jupyter agent models --set {model.id} \'{{"capabilities": {{"tools": true}}}}\'`).',
             )
@@ -158,7 +158,7 @@ class Answering:
 
     def _lacking(self, model: ModelInfo) -> str | None:
         if self._tools and not model.capabilities.tools:
-            return "is listed as a model without tools"
+            return "is not known to take tools"
         if not model.capabilities.vision and _has_images(self._history):
             return "cannot look at the images of this conversation"
         return None

@@ -384,8 +384,9 @@ async def _tools(questions: _Questions) -> Check:
     except UnsupportedCapability as error:
         known = questions.opened.model.capabilities.tools
         words = "This model is not known to take tools: it can talk, but not work on a notebook."
-        message = error.user_message if known else words
-        return Check(name="tools", outcome="warning", message=message)
+        if known:  # the server itself refused them, as it will refuse every run
+            return _failed("tools", error)
+        return Check(name="tools", outcome="warning", message=words)
     except AgentError as error:
         return _failed("tools", error)
     if PING.name in answer.calls:

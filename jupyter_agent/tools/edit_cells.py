@@ -15,7 +15,15 @@ from ..notebook.document import NotebookDocument
 from ..notebook.edits import Plan, plan
 from ..notebook.operations import EditOp
 from ..notebook.places import keeps_ids
-from ..protocol.errors import AgentError, NotebookReadOnly, StaleCells, Unconfirmed
+from ..protocol.errors import (
+    AgentError,
+    KernelBusy,
+    KernelStartFailed,
+    NoKernel,
+    NotebookReadOnly,
+    StaleCells,
+    Unconfirmed,
+)
 from ..protocol.rpc import ApplyResult, CellState, NotebookState
 from ..protocol.tools import Permission
 from .base import Preview, ToolCallContext, ToolOutput, as_list
@@ -33,6 +41,9 @@ from .run_cells import LONGEST_WAIT
 from .running import run_and_report
 from .syntax import syntax_warnings
 from .workspace_tool import NotebookArguments, WorkspaceTool
+
+# Failures after which no cell was sent to the kernel.
+_BEFORE_SENDING = (KernelStartFailed, KernelBusy, NoKernel)
 
 
 class EditCellsArguments(NotebookArguments):
@@ -120,9 +131,13 @@ class EditCells(WorkspaceTool):
                 self._workspace, state, cells, context, wait=arguments.wait_s
             )
         except AgentError as error:
-            # The edit stands: the model must not be told that the whole call failed.
+            # The edit stands: the model must not be told that the whole call failed, nor that
+            # nothing ran when the cells may have been sent before it failed.
+            begun = "not run" if isinstance(error, _BEFORE_SENDING) else "its cells may have run"
             content = Content()
-            content.add(f"the edit is applied, but not run: {error.code}: {error.user_message}")
+            content.add(f"the edit is applied, but {begun}: {error.code}: {error.user_message}")
+            if not isinstance(error, _BEFORE_SENDING):
+                content.add("Look at the cells before you run them again.")
             return _joined(edit, content, is_error=True, summary=error.user_message)
         return _joined(
             edit,

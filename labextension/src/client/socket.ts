@@ -90,6 +90,8 @@ export type ConnectionState = 'connecting' | 'open' | 'closed';
 export class AgentSocket {
   constructor(private readonly options: { url: string; open?: (url: string) => WebSocket }) {
     window.addEventListener('online', this.retryNow);
+    window.addEventListener('pagehide', this.suspend);
+    window.addEventListener('pageshow', this.resume);
   }
 
   get state(): ConnectionState {
@@ -122,7 +124,7 @@ export class AgentSocket {
 
   /** Open the connection and keep it open. */
   connect(): void {
-    if (this.socket || this.disposed) {
+    if (this.socket || this.disposed || this.suspended) {
       return;
     }
     this.setState('connecting');
@@ -144,6 +146,8 @@ export class AgentSocket {
   dispose(): void {
     this.disposed = true;
     window.removeEventListener('online', this.retryNow);
+    window.removeEventListener('pagehide', this.suspend);
+    window.removeEventListener('pageshow', this.resume);
     clearTimeout(this.timer);
     this.socket?.close(1000);
     this.socket = null;
@@ -320,7 +324,7 @@ export class AgentSocket {
       }
     }
     this.setState('closed');
-    if (!this.disposed) {
+    if (!this.disposed && !this.suspended) {
       this.timer = window.setTimeout(() => this.connect(), reconnectDelay(this.attempt++));
       if (code === POLICY_VIOLATION || this.attempt >= MANY_ATTEMPTS) {
         this._refused.emit();
@@ -331,6 +335,22 @@ export class AgentSocket {
   private readonly retryNow = (): void => {
     clearTimeout(this.timer);
     this.connect();
+  };
+
+  /** The person leaves the page. The browser may keep it frozen, with its connection open: the server
+   *  would take it for a tab that has the notebook open, and wait for its answers. */
+  private readonly suspend = (): void => {
+    this.suspended = true;
+    clearTimeout(this.timer);
+    this.socket?.close();
+  };
+
+  /** The person comes back to a page that the browser kept. */
+  private readonly resume = (): void => {
+    if (this.suspended) {
+      this.suspended = false;
+      this.connect();
+    }
   };
 
   private send(frame: ClientFrame): void {
@@ -365,6 +385,7 @@ export class AgentSocket {
   private attempt = 0;
   private counter = 0;
   private disposed = false;
+  private suspended = false;
   private timer = 0;
   private notebooks: readonly OpenNotebook[] = [];
   private rpcHandler: RpcHandler | null = null;

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_agent.protocol.errors import NotebookError
 from jupyter_agent.protocol.rpc import ApplyResult
 from jupyter_agent.testing import (
     FakeKernel,
@@ -458,6 +459,23 @@ async def test_an_error_in_the_run_is_told_and_the_edit_stands(
     assert called.output.summary == "ZeroDivisionError: division by zero"
     assert called.lines[0].startswith("applied")
     assert notebook.cells[-1].source == "1/0"
+
+
+async def test_cells_that_may_have_run_are_never_called_not_run(
+    notebook: FakeNotebook, call: CallTool
+) -> None:
+    class Broken(FakeKernel):
+        async def start_run(self, *arguments: Any, **more: Any) -> Any:
+            raise NotebookError("The tab did not answer within 15 s.")
+
+    called = await call(
+        FakeWorkspace(notebook, Broken()),
+        "edit_cells",
+        run="changed",
+        ops=[{"op": "insert", "after": "end", "source": "x"}],
+    )
+    assert called.output.is_error
+    assert "may have run" in called.text and "not run" not in called.text
 
 
 async def test_a_kernel_that_does_not_start_leaves_the_edit(
