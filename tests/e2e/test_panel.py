@@ -250,3 +250,19 @@ def test_the_panel_has_no_sideways_scroll_when_narrow(bench, width):
         width,
     )
     assert overflow == []
+
+
+def test_in_a_small_window_the_conversation_keeps_half_of_the_height(bench):
+    page = bench(["1"]).open()
+    page.set_viewport_size({"width": 700, "height": 450})  # as 1400 x 900 at 200 %
+    choose_model(page, "script/model_twice")
+    say(page, "compute")
+    page.locator(f"{APPROVAL} [data-action='allow-once']").click()
+    # The second request waits beside the review of the first call's cell and a queued prompt.
+    expect(page.locator(APPROVAL)).to_contain_text("step = 1")
+    page.locator(".jp-Agent-review").wait_for()
+    page.locator(".jp-Agent-composer textarea").fill("and then this")
+    page.keyboard.press("Alt+Enter")
+    page.locator(".jp-Agent-chip").wait_for()
+    height = page.locator(".jp-Agent-panel").bounding_box()["height"]
+    assert page.locator(".jp-Agent-transcriptBox").bounding_box()["height"] >= height / 2

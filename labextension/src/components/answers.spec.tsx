@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { AgentModel } from '../model/agent';
 import { Draft } from '../model/draft';
-import { FakeConnection, FakeServer, fakeDemo } from '../model/fakes';
+import { FakeConnection, FakeServer, fakeDemo, summary } from '../model/fakes';
 import type { AgentServer } from '../model/server';
 import type { ApprovalStart, ModelInfo, Transcript } from '../protocol/types';
 import { builtinCards } from './cards';
@@ -271,4 +271,62 @@ describe('the end of a run', () => {
     await drawn();
     expect(text()).toBe('Too many requests. Asked again 2 times.');
   });
+});
+
+describe('an earlier prompt', () => {
+  const forks: unknown[][] = [];
+  const said = (id: string, role: 'user' | 'assistant', text: string) => ({
+    type: 'message' as const,
+    message: { id, role, parts: [{ type: 'text', text }] },
+    streaming: false,
+    thinking_durations: []
+  });
+  const talk = {
+    entries: [said('m1', 'user', 'Plot the mass'), said('m2', 'assistant', 'Here it is.')]
+  } as unknown as Partial<Transcript>;
+
+  beforeEach(() => {
+    forks.length = 0;
+    Object.assign(server, {
+      forkSession: async (...given: unknown[]) => {
+        forks.push(given);
+        return summary('forked', 'a.ipynb', '2026-02-02');
+      }
+    });
+  });
+
+  it('comes back into the composer by its pencil, in a session that ends before it', async () => {
+    await open(talk);
+    fireEvent.click(screen.getByLabelText('Edit this prompt'));
+    await waitFor(() => expect(services.draft.text).toBe('Plot the mass'));
+    expect(forks).toEqual([['new-a', 'm1', true]]);
+    expect(model.session?.id).toBe('forked');
+    expect(asked('prompt')).toEqual([]);
+  });
+
+  it('is answered once more by Try again', async () => {
+    await open(talk);
+    fireEvent.click(screen.getByLabelText(/^Try again/));
+    await waitFor(() =>
+      expect(asked('prompt')).toMatchObject([{ session_id: 'forked', text: 'Plot the mass' }])
+    );
+    expect(forks).toEqual([['new-a', 'm1', true]]);
+  });
+
+  it('stays as it is while the agent is at work', async () => {
+    await open({ ...talk, running: true });
+    fireEvent.click(screen.getByLabelText('Edit this prompt'));
+    await waitFor(() => expect(String(complaints[0])).toContain('Stop it first'));
+    expect(forks).toEqual([]);
+  });
+});
+
+it('a session is saved as a notebook', async () => {
+  Object.assign(server, { exportSession: async (...given: string[]) => given.join() });
+  await open({});
+  await drawn(() => model.view.show('sessions'));
+  fireEvent.click(screen.getByLabelText('Save new-a as a notebook'));
+  await waitFor(() =>
+    expect(services.download).toHaveBeenCalledWith('new-a.ipynb', 'new-a,notebook')
+  );
 });
