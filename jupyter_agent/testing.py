@@ -89,6 +89,7 @@ class FakeNotebook:
         *,
         path: str = "notebook.ipynb",
         language: str = "python",
+        kernel_name: str | None = None,
         read_only: bool = False,
     ) -> None:
         self.path = path
@@ -96,6 +97,7 @@ class FakeNotebook:
         self.revision = 1
         self.saves = 0
         self.language = language
+        self.kernel_name = kernel_name
         self.read_only = read_only
         self._applied: OrderedDict[str, ApplyResult] = OrderedDict()
 
@@ -108,6 +110,7 @@ class FakeNotebook:
                 for cell in self.cells
             ),
             language=self.language,
+            kernel_name=self.kernel_name,
             read_only=self.read_only,
             metadata={},
         )
