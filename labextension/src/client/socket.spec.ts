@@ -393,30 +393,3 @@ describe('a call of the server', () => {
     expect(latest().ofType('rpc_result')).toEqual([]);
   });
 });
-
-describe('a page that is left', () => {
-  it('lets go of its connection, so that the server waits for no answer of it', () => {
-    socket.connect();
-    latest().welcome();
-    window.dispatchEvent(new Event('pagehide'));
-    expect(socket.state).toBe('closed');
-    vi.advanceTimersByTime(60_000);
-    expect(FakeWebSocket.all).toHaveLength(1);
-  });
-
-  it('connects again when the browser shows it again', () => {
-    socket.connect();
-    latest().welcome();
-    window.dispatchEvent(new Event('pagehide'));
-    window.dispatchEvent(new Event('pageshow'));
-    expect(FakeWebSocket.all).toHaveLength(2);
-    latest().welcome();
-    expect(socket.state).toBe('open');
-  });
-
-  it('makes no second connection when it is shown for the first time', () => {
-    socket.connect();
-    window.dispatchEvent(new Event('pageshow'));
-    expect(FakeWebSocket.all).toHaveLength(1);
-  });
-});

@@ -337,20 +337,16 @@ export class AgentSocket {
     this.connect();
   };
 
-  /** The person leaves the page. The browser may keep it frozen, with its connection open: the server
-   *  would take it for a tab that has the notebook open, and wait for its answers. */
+  /** A page that is left may be kept frozen, with its connection open: the server would wait for it. */
   private readonly suspend = (): void => {
     this.suspended = true;
     clearTimeout(this.timer);
     this.socket?.close();
   };
 
-  /** The person comes back to a page that the browser kept. */
   private readonly resume = (): void => {
-    if (this.suspended) {
-      this.suspended = false;
-      this.connect();
-    }
+    this.suspended = false;
+    this.connect();
   };
 
   private send(frame: ClientFrame): void {
