@@ -264,5 +264,29 @@ def test_in_a_small_window_the_conversation_keeps_half_of_the_height(bench):
     page.locator(".jp-Agent-composer textarea").fill("and then this")
     page.keyboard.press("Alt+Enter")
     page.locator(".jp-Agent-chip").wait_for()
-    height = page.locator(".jp-Agent-panel").bounding_box()["height"]
-    assert page.locator(".jp-Agent-transcriptBox").bounding_box()["height"] >= height / 2
+    assert share_of_conversation(page) >= 0.5
+
+
+def test_in_a_small_window_it_does_so_in_a_run_in_mode_auto(bench):
+    page = bench(["1"]).open()
+    page.set_viewport_size({"width": 700, "height": 450})
+    choose_mode(page, "auto")
+    choose_model(page, "script/model_endless")
+    say(page, "loop")
+    page.locator(".jp-Agent-toolCard[data-status='running']").wait_for()
+    page.locator(".jp-Agent-review").wait_for()
+    page.locator(".jp-Agent-banner").wait_for()
+    page.locator(".jp-Agent-composer textarea").fill("and then this")
+    page.keyboard.press("Alt+Enter")
+    page.locator(".jp-Agent-chip").wait_for()
+    share = share_of_conversation(page)
+    page.locator(".jp-Agent-stopButton").click()
+    assert share >= 0.5
+
+
+def share_of_conversation(page):
+    """Return how much of the panel's height the conversation has."""
+    panel, conversation = (
+        page.locator(part).bounding_box() for part in (".jp-Agent-panel", ".jp-Agent-transcriptBox")
+    )
+    return conversation["height"] / panel["height"]
