@@ -116,7 +116,7 @@ def test_hostile_plans_questions_and_outputs_do_neither(bench, ledger):
     for button in page.locator(".jp-Agent-expand").all():
         button.click()
     assert_harmless(page, ledger)
-    question.get_by_role("button").first.click()
+    question.locator(".jp-Agent-answers button").first.click()  # not one of a code block
     expect(page.locator(MESSAGE).last).to_contain_text("That was it.")
     assert_harmless(page, ledger)
 
