@@ -13,7 +13,7 @@ from typing import Any
 
 from .inert import inert_markdown
 
-MARKS = {"ok": "✓", "error": "✗", "denied": "⊘", "interrupted": "■", "running": "●"}
+MARKS = {"ok": "✓", "error": "✗", "denied": "⊘", "interrupted": "■", "stopped": "■", "running": "●"}
 _BOX = "border:1px solid #8888;border-radius:4px;padding:4px 8px;margin:6px 0;"
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")

@@ -6,16 +6,17 @@ import asyncio
 import json
 import posixpath
 import re
+from pathlib import Path
 from typing import Any
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ..demo.assets import NOTEBOOK, TABLE, demo_assets
 from .rest import AgentHandler
 
 FOLDER = "jupyter-agent-demo"
+NOTEBOOK, TABLE = "penguins.ipynb", "penguins.csv"
 _NAME = re.compile(rf"{FOLDER}(?:-(\d+))?")
 _MOST_FOLDERS = 1000
 # Two clicks at the same time make two folders: a name is free until its folder is there.
@@ -147,3 +148,10 @@ class DemoFolders:
 
     async def _save(self, path: str, **model: Any) -> None:
         await ensure_async(self._contents.save(model, path))
+
+
+def demo_assets() -> Path:
+    """Return the folder with the demo's files; the demo is not loaded before somebody plays it."""
+    from ..demo import assets
+
+    return assets.demo_assets()

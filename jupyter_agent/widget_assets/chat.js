@@ -9,6 +9,7 @@ const MARKS = {
   error: "✗",
   denied: "⊘",
   interrupted: "■",
+  stopped: "■",
 };
 
 function make(tag, className, ...children) {

@@ -169,7 +169,7 @@ async def test_a_changed_output_is_shown(rig: Rig, tmp_path: Path) -> None:
 async def test_a_kernel_that_dies_is_told(rig: Rig, tmp_path: Path) -> None:
     write(tmp_path, cell("import os; os._exit(3)"), cell("print(1)", "1\n"))
     text, passed = await rig.verify()
-    assert not passed and "the new kernel died" in text and "1 did not run" in text
+    assert not passed and "ended the new kernel itself" in text and "1 did not run" in text
 
 
 async def test_input_is_never_waited_for(rig: Rig, tmp_path: Path) -> None:

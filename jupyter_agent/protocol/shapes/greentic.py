@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_serializer
@@ -148,7 +149,14 @@ def to_wire_tool(tool: ToolDefinition) -> ToolDef:
 def from_wire_call(data: ToolCall | dict[str, Any], index: int = 0) -> ToolCallPart:
     """Read a call. Arguments that are no object stay as they are, with why they cannot be used."""
     wire = read(ToolCall, data)
-    return call_of(wire.id, index, wire.name, to_text(wire.arguments))
+    call = call_of(wire.id, index, wire.name, to_text(wire.arguments))
+    if isinstance(wire.arguments, dict):
+        return call
+    # What models write by mistake is read as it is meant; what the crate says is no object is none.
+    kind = type(wire.arguments).__name__
+    return replace(
+        call, arguments=None, parse_error=f"the arguments must be a JSON object, not {kind}"
+    )
 
 
 def to_wire_call(call: ToolCallPart) -> ToolCall:

@@ -96,7 +96,9 @@ async def test_a_missing_name_says_where_it_came_from(last: str, said: str, call
 
 async def test_other_languages_get_the_error_alone(call: CallTool) -> None:
     fresh = {**FRESH, "x": [error("NameError", "name 'z' is not defined")]}
-    called = await call(workspace_with(fresh, language="julia", kernel_name="julia-1.10"), "verify_notebook")
+    called = await call(
+        workspace_with(fresh, language="julia", kernel_name="julia-1.10"), "verify_notebook"
+    )
     assert "[9] fails" in called.output.summary and "No cell defines" not in called.text
 
 
