@@ -171,7 +171,7 @@ async def test_stop_ends_code_that_awaits(chat: Chat):
     chat.send(type="stop")
     await chat.until(lambda: not chat.status["running"])
     # On a slow machine the run is shown as ended before the cell has obeyed.
-    await chat.until(lambda: [tool["status"] for tool in chat.of_kind("tool")] == ["stopped"])
+    await chat.until(lambda: [tool["status"] for tool in chat.of_kind("tool")] == ["interrupted"])
 
 
 async def test_a_fault_is_a_sentence_in_the_chat(chat: Chat):
