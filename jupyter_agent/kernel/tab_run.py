@@ -67,6 +67,10 @@ class TabRun:
                 continue
             if cell.status not in FINAL:
                 await self._finish_cell(cell, told, observer)
+            elif cell.status != "ok" and cell.reason is None:
+                # The tab knows more: a restart interrupts the cell before it shows as one.
+                cell.reason = told.get("reason")
+                self._run.changed(cell)
             if told.get("detached"):
                 await self._runner.write(cell)
 
@@ -81,7 +85,8 @@ class TabRun:
             return
         watch.replied.set()  # the tab had the reply; only idle is to be waited for
         if await until_over(watch, observer):
-            watch.finish(told["status"] if not watch.ran else watch.status_by_outputs())
+            status = watch.status_by_outputs() if watch.ran else told["status"]
+            watch.finish(status, told.get("reason"))
         elif observer.died.is_set():
             watch.finish("kernel_died", observer.reason_if_lost)
         else:

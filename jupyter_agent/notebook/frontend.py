@@ -151,10 +151,10 @@ class FrontendNotebook:
         )
 
     async def refresh(self) -> None:
-        """Have the tab read the file anew that was just written, if nothing was done there since."""
+        """Tell the tab that its file was written: it reads it anew if nothing was done there since."""
         params = to_data(PathParams, PathParams(path=self.path))
         try:
-            await self._call("notebook.refresh", params, deadline=self._read_deadline)
+            await self._call("notebook.saved_elsewhere", params, deadline=self._read_deadline)
         except NotebookError as error:
             # Then the tab asks the person before it saves.
             log.info("The tab did not read %s anew: %s", self.path, error)

@@ -9,9 +9,8 @@
 | `notebook.kernel`      | `PathParams`      | `{"kernel_id"}` once it answers, started if need be |
 | `notebook.select_kernel` | `SelectKernelParams` | `{}` once the new kernel answers            |
 | `notebook.set_outputs` | `SetOutputsParams`| `{}`                                              |
-| `notebook.refresh`     | `PathParams`      | `{}`; read anew from disk if nothing was done there |
 | `notebook.save`        | `PathParams`      | `{}`                                              |
-| `notebook.saved_elsewhere` | `PathParams`  | `{}`; another tab has saved it: load it again, or tell the person |
+| `notebook.saved_elsewhere` | `PathParams`  | `{}`; its file was written: load it again, or tell the person |
 | `notebook.open`        | `PathParams`      | `{}` once it is open, its kernel connecting       |
 | `notebook.reveal`      | `RevealParams`    | `{}`                                              |
 

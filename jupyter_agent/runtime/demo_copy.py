@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..demo.conversation import is_go_on
 from ..demo.script import DEMO_PROMPT
 from ..notebook.document import NotebookDocument
-from ..notebook.frontend import FrontendNotebook
+from ..notebook.frontend import FrontendNotebook, TabGone
 from ..notebook.places import FolderNotebooks
 from ..notebook.reviewed import undo_parts
 from ..protocol.errors import EditRefused
@@ -42,7 +42,10 @@ async def end_demo(manager: SessionManager, path: str, *, owner: str, as_made: P
     prompts = {record.about.prompt for record in records} - {prompt_of(DEMO_PROMPT)}
     if not all(is_go_on(prompt) for prompt in prompts):
         raise EditRefused(f"{path} is kept: the agent has worked in it for other prompts, too.")
-    cells = (await _document(manager, path, owner).read()).cells
+    try:
+        cells = (await _document(manager, path, owner).read()).cells
+    except TabGone:  # its page was closed a moment ago: now the file is the notebook
+        cells = (await _document(manager, path, owner).read()).cells
     baselines = [record.baseline for record in records]
     before = undo_parts(baselines, [set(one.cells) for one in baselines], cells)
     if before.conflicts or _sources(before.cells) != _sources_of(as_made):

@@ -28,9 +28,9 @@ import { keepingPlace } from './place';
 import type { RunServices } from './run';
 import { runCells } from './run';
 import type { Refresher } from './refresh';
-import { isReadOnly, refreshNotebook, saveNotebook, within } from './saving';
+import { isReadOnly, saveNotebook, within } from './saving';
 import { RevisionCounter, Room, cellState, cellStates } from './state';
-import { Typing } from './typing';
+import type { Typing } from './typing';
 
 type Progress = (data: JsonValue) => void;
 
@@ -53,6 +53,7 @@ export interface BridgeServices extends Omit<RunServices, 'contents'> {
   readonly tracker: INotebookTracker;
   readonly documents: IDocumentManager;
   readonly refresher?: Refresher;
+  readonly typing?: Typing;
 }
 
 /** A call that acts, under way or over. */
@@ -145,13 +146,12 @@ export class NotebookBridge {
       }
       case 'notebook.set_outputs':
         return this.setOutputs(params as SetOutputsParams);
-      case 'notebook.refresh':
-        await this.refresh((params as PathParams).path);
-        return {};
       case 'notebook.save':
         return this.save(params as PathParams);
       case 'notebook.saved_elsewhere':
-        await this.services.refresher?.refresh(await this.panel((params as PathParams).path));
+        await this.services.refresher?.refresh(await this.panel((params as PathParams).path), {
+          told: true
+        });
         return {};
       case 'notebook.open':
         return this.open((params as PathParams).path);
@@ -163,21 +163,6 @@ export class NotebookBridge {
           message: `This tab does not know ${call.method}.`,
           retryable: false
         });
-    }
-  }
-
-  /** Read notebooks anew whose files have changed, where the person has changed nothing. */
-  async refresh(path?: string): Promise<void> {
-    const panels: NotebookPanel[] = [];
-    this.services.tracker.forEach(panel => {
-      if (path === undefined || panel.context.localPath === path) {
-        panels.push(panel);
-      }
-    });
-    for (const panel of panels) {
-      if (panel.context.isReady) {
-        await refreshNotebook(panel, this.contents).catch(() => undefined);
-      }
     }
   }
 
@@ -219,7 +204,8 @@ export class NotebookBridge {
     }
     const notebook = sharedModel(panel);
     this.revisions.revision(notebook);
-    await this.typing.pause(panel, () => planOf(notebook, changes, expect).removed);
+    await this.services.typing?.pause(panel, () => planOf(notebook, changes, expect).removed);
+    await this.services.refresher?.settled(panel);
     // One turn from the comparison to the reading back: nobody can come in between.
     const touched = keepingPlace(
       panel,
@@ -251,6 +237,7 @@ export class NotebookBridge {
 
   private async setOutputs(params: SetOutputsParams): Promise<JsonValue> {
     const panel = await this.panel(params.path);
+    await this.services.refresher?.settled(panel);
     const cell = sharedModel(panel).cells.find(one => one.getId() === params.cell_id);
     if (cell?.cell_type !== 'code') {
       throw unknownCell(params.cell_id);
@@ -315,7 +302,6 @@ export class NotebookBridge {
   }
 
   private readonly done = new Map<string, Operation>();
-  private readonly typing = new Typing();
   private readonly revisions = new RevisionCounter();
 }
 

@@ -68,7 +68,11 @@ function panel(): NotebookPanel {
   } as unknown as NotebookPanel;
 }
 
-function run(stop = new AbortController(), stopOnError = false): Promise<RunResult> {
+function run(
+  stop = new AbortController(),
+  stopOnError = false,
+  notebook = panel()
+): Promise<RunResult> {
   const params = {
     path: 'a.ipynb',
     cell_ids: Object.keys(sources),
@@ -78,7 +82,7 @@ function run(stop = new AbortController(), stopOnError = false): Promise<RunResu
     stop_on_error: stopOnError
   };
   return runCells(
-    panel(),
+    notebook,
     params,
     { contents: {} as never },
     told => void news.push(told),
@@ -120,5 +124,20 @@ describe('running cells', () => {
     const { cells } = await run(new AbortController(), true);
     expect(ran).toEqual(['a: 1']);
     expect(cells.map(cell => cell.status)).toEqual(['ok', 'stale', 'not_run']);
+  });
+
+  it('tells of a kernel that is restarted, not of a cell that failed', async () => {
+    const notebook = panel();
+    during = () => {
+      (notebook.sessionContext.statusChanged as Signal<unknown, string>).emit('restarting');
+      return false;
+    };
+    const result = await run(new AbortController(), true, notebook);
+    const restarted = 'the kernel was restarted, replaced or lost';
+    expect(result.cells.map(cell => [cell.status, cell.reason])).toEqual([
+      ['error', `${restarted} while it ran`],
+      ['not_run', `${restarted} before`],
+      ['not_run', `${restarted} before`]
+    ]);
   });
 });

@@ -28,6 +28,7 @@ export interface RunServices {
 const LOOK_AGAIN = 20;
 
 const CELL_FAILED = 'a cell before it failed';
+const KERNEL_LOST = 'the kernel was restarted, replaced or lost';
 
 /**
  * Run cells and return how each ended; none is begun any more once `stopped` is aborted. Ends when
@@ -59,7 +60,9 @@ export async function runCells(
       if (panel.isDisposed) {
         throw tabGone(params.path);
       }
-      const obstacle = failed ? CELL_FAILED : obstacleTo(panel, id, kernel, stopped);
+      // A kernel that is restarted interrupts its cell first: that cell did not fail by itself.
+      const obstacle =
+        failed && !kernel.lost ? CELL_FAILED : obstacleTo(panel, id, kernel, stopped);
       if (obstacle) {
         cells.push(notRun(id, obstacle, report));
         continue;
@@ -94,7 +97,7 @@ function obstacleTo(
     return 'the run was stopped before';
   }
   if (kernel.lost) {
-    return 'the kernel was restarted, replaced or lost before';
+    return `${KERNEL_LOST} before`;
   }
   if (!widgetOf(panel, id)) {
     return 'it was deleted before its turn';
@@ -169,7 +172,11 @@ async function runCell(
   return {
     cell_id: id,
     status: unknown ? 'unknown' : ok ? 'ok' : 'error',
-    reason: unknown ? 'the kernel was lost while it was being sent' : null,
+    reason: unknown
+      ? 'the kernel was lost while it was being sent'
+      : !ok && kernel.lost
+        ? `${KERNEL_LOST} while it ran`
+        : null,
     execution_count: count,
     message_id: messageId,
     // Moved or read anew from disk while it ran: what it put out since then is not in the cell.

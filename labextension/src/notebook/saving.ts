@@ -1,5 +1,4 @@
 // Saving without ever hanging: Lab may ask the person about a file that changed on disk.
-import type { YNotebook } from '@jupyter/ydoc';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 
@@ -10,8 +9,19 @@ export function isReadOnly(panel: NotebookPanel): boolean {
   return panel.context.model.readOnly || panel.context.contentsModel?.writable === false;
 }
 
-// The latest save of each notebook. Two at once would make Lab think that somebody else wrote.
-const saves = new WeakMap<NotebookPanel, Promise<Saved>>();
+// What goes on with each notebook's file. Two saves at once would make Lab think that somebody else
+// wrote; a save while the file is read would be undone by it.
+const turns = new WeakMap<NotebookPanel, Promise<unknown>>();
+
+/** Do something with a notebook's file once all that was begun with it before is over. */
+export function inTurn<T>(panel: NotebookPanel, act: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(panel) ?? Promise.resolve()).then(act);
+  turns.set(
+    panel,
+    turn.catch(() => undefined)
+  );
+  return turn;
+}
 
 /** `conflict`: the file is another than was read here, and the person is asked which to keep. */
 export type Saved = 'saved' | 'not saved' | 'conflict';
@@ -21,30 +31,8 @@ export async function saveNotebook(
   panel: NotebookPanel,
   contents: Contents.IManager
 ): Promise<Saved> {
-  const before = saves.get(panel) ?? Promise.resolve('saved');
-  const saving = before.then(() => saveNow(panel, contents));
-  saves.set(panel, saving);
+  const saving = inTurn(panel, () => saveNow(panel, contents));
   return within<Saved>(PATIENCE, saving, 'not saved');
-}
-
-/** Read the notebook anew if its file changed since it was read, and nothing was done here since. */
-export async function refreshNotebook(
-  panel: NotebookPanel,
-  contents: Contents.IManager
-): Promise<void> {
-  const before = saves.get(panel) ?? Promise.resolve('saved');
-  const refreshing = before.then(async () => {
-    if (!panel.isDisposed && isUntouched(panel) && (await changedOnDisk(panel, contents))) {
-      await panel.context.revert();
-      watchTouches(panel);
-    }
-    return 'saved' as const;
-  });
-  saves.set(
-    panel,
-    refreshing.catch(() => 'not saved' as const)
-  );
-  await refreshing;
 }
 
 async function saveNow(panel: NotebookPanel, contents: Contents.IManager): Promise<Saved> {
@@ -68,7 +56,10 @@ async function saveNow(panel: NotebookPanel, contents: Contents.IManager): Promi
 const TIME_MARGIN = 500;
 
 /** Whether the file is another than was read or saved here, as Lab itself decides it. */
-async function changedOnDisk(panel: NotebookPanel, contents: Contents.IManager): Promise<boolean> {
+export async function changedOnDisk(
+  panel: NotebookPanel,
+  contents: Contents.IManager
+): Promise<boolean> {
   const known = panel.context.contentsModel;
   if (!known?.last_modified) {
     return false;
@@ -78,29 +69,6 @@ async function changedOnDisk(panel: NotebookPanel, contents: Contents.IManager):
     return known.hash !== now.hash;
   }
   return Date.parse(now.last_modified) - Date.parse(known.last_modified) > TIME_MARGIN;
-}
-
-// Notebooks in which something was changed since they were read from disk.
-const touched = new WeakMap<NotebookPanel, boolean>();
-
-/** Note from now on whether something is changed in a notebook that was just read from disk. */
-export function watchTouches(panel: NotebookPanel): void {
-  const known = touched.has(panel);
-  touched.set(panel, false);
-  if (known) {
-    return;
-  }
-  const { ydoc } = panel.context.model.sharedModel as YNotebook;
-  const content = [ydoc.getArray('cells'), ydoc.getMap('meta')];
-  ydoc.on('afterTransaction', (transaction: { changedParentTypes: Map<object, unknown> }) => {
-    if (content.some(type => transaction.changedParentTypes.has(type))) {
-      touched.set(panel, true);
-    }
-  });
-}
-
-function isUntouched(panel: NotebookPanel): boolean {
-  return touched.get(panel) === false;
 }
 
 /** Wait for a promise, but no longer than `milliseconds`; then go on with `otherwise`. */

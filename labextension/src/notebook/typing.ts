@@ -35,6 +35,18 @@ export class Typing {
     }
   }
 
+  /** Wait until nobody types in a notebook, or there is no reason to wait any more. */
+  async rest(panel: NotebookPanel, waiting: () => boolean): Promise<void> {
+    while (
+      !panel.isDisposed &&
+      cellWithCursor(panel) !== null &&
+      Date.now() - this.latest < PAUSE &&
+      waiting()
+    ) {
+      await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN));
+    }
+  }
+
   private note(event: Event): void {
     if (event.target instanceof Element && event.target.closest('.jp-Notebook .cm-editor')) {
       this.latest = Date.now();

@@ -2,6 +2,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { URLExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISessionContextDialogs } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -13,7 +14,7 @@ import { NotebookBridge } from '../notebook/bridge';
 import { OpenNotebooks } from '../notebook/open-notebooks';
 import { Refresher } from '../notebook/refresh';
 import { ReviewWatch } from '../notebook/review-watch';
-import { watchTouches } from '../notebook/saving';
+import { Typing } from '../notebook/typing';
 import type { CellFollower } from '../notebook/follow';
 import { IAgent, IFollowing } from '../tokens';
 
@@ -37,11 +38,23 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
     const socket = new AgentSocket({
       url: URLExt.join(serverSettings.wsUrl, 'jupyter-agent/api/socket')
     });
+    const { contents } = app.serviceManager;
+    const typing = new Typing();
+    const refresher = new Refresher(
+      tracker,
+      contents,
+      typing,
+      (translator ?? nullTranslator).load('jupyter_agent')
+    );
+    const refreshQuietly = (panel: NotebookPanel): void =>
+      // A page that cannot read the file now asks when it saves it.
+      void refresher.refresh(panel, { told: false }).catch(() => undefined);
     const bridge = new NotebookBridge({
       tracker,
       documents,
       follower,
-      refresher: new Refresher(tracker, (translator ?? nullTranslator).load('jupyter_agent')),
+      refresher,
+      typing,
       dialogs: dialogs ?? undefined,
       translator: translator ?? undefined
     });
@@ -57,16 +70,12 @@ export const agentPlugin: JupyterFrontEndPlugin<AgentModel> = {
     // A cell that went on while the page was reloaded has changed the file since it was read.
     socket.stateChanged.connect((_, state) => {
       if (state === 'open') {
-        void bridge.refresh();
+        tracker.forEach(refreshQuietly);
       }
     });
     tracker.widgetAdded.connect((_, panel) => {
-      void panel.context.ready.then(() => {
-        watchTouches(panel);
-        return bridge.refresh(panel.context.localPath);
-      });
+      void panel.context.ready.then(() => refreshQuietly(panel));
     });
-    const { contents } = app.serviceManager;
     contents.fileChanged.connect((_, { type, oldValue, newValue }) => {
       if (type === 'rename' && oldValue?.path && newValue?.path && newValue.type !== 'file') {
         const [old, now] = [oldValue.path, newValue.path].map(path => contents.localPath(path));
