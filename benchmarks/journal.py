@@ -21,7 +21,7 @@ from pydantic_core import from_json
 from jupyter_agent.protocol.codec import to_json
 from jupyter_agent.protocol.messages import Message
 from jupyter_agent.protocol.session_events import MessageStart, MessageTextDelta, SessionEvent
-from jupyter_agent.runtime.journal import Journal, load_journal
+from jupyter_agent.session.journal import Journal, load_journal
 from jupyter_agent.store.rows import SessionRow
 from jupyter_agent.store.sessions import SessionStore, open_store
 

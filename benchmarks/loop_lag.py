@@ -29,17 +29,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from jupyter_agent.access.model_access import Access, ModelAccess
 from jupyter_agent.config import Settings
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol.models import ModelInfo
 from jupyter_agent.providers.replay import EVERYTHING, Call, Say, ScriptedProvider
-from jupyter_agent.runtime.access import Access, ModelAccess
 from jupyter_agent.runtime.build import build_manager
-from jupyter_agent.runtime.manager import SessionManager
-from jupyter_agent.runtime.session import Session
+from jupyter_agent.runtime.sessions import Sessions
 from jupyter_agent.server.browser import Tabs
 from jupyter_agent.server.connection import Client, Connection
 from jupyter_agent.server.outbox import Outbox
+from jupyter_agent.session.session import Session
 
 # Cells, characters of each cell's output, and the aim in milliseconds.
 SIZES = {"5,000": (5_000, 20_000, 50), "50,000": (50_000, 200, 250)}
@@ -291,7 +291,7 @@ class Played(ModelAccess):
 
 async def prepared(
     folder: Path, page: TabOfCells | None, count: int
-) -> tuple[SessionManager, Session, Played]:
+) -> tuple[Sessions, Session, Played]:
     """Return a manager, a session for the notebook, and the model that will do the work."""
     settings = Settings(discover_local_servers=False, allowed_modes=("ask", "auto"))
     tabs = Tabs(folder)

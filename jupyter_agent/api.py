@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from .blocking import LoopHere, LoopThread, interrupts_cancel
 from .config import MODES, load_settings, setting_names
 from .policy.broker import Answer
 from .protocol.errors import (
@@ -31,19 +32,18 @@ from .protocol.messages import Effort, Message
 from .protocol.session_events import ApprovalStart, Budget, RunEnd, RunStatus, SessionEvent
 from .protocol.tools import Mode
 from .protocol.usage import Finish, Usage
-from .runtime.blocking import LoopHere, LoopThread, interrupts_cancel
 from .runtime.given import Confirm, check_choice, check_notebook, confirmed, given_model
 from .runtime.in_shell import find_ipython, keep_to_shell, shell_runner
 from .tools.base import Tool
 from .tools.function import FunctionTool, tool
 
 if TYPE_CHECKING:
+    from .blocking import Blocking
     from .kernel.managed import ManagedKernels
     from .notebook.reviewed import TakenBack
     from .providers.base import Provider
-    from .runtime.blocking import Blocking
-    from .runtime.manager import SessionManager
-    from .runtime.session import Session
+    from .runtime.sessions import Sessions
+    from .session.session import Session
 
 __all__ = ["Agent", "Result", "tool"]
 OWNER = "python"
@@ -393,7 +393,7 @@ class Agent:
         return core
 
     async def _begun(
-        self, manager: SessionManager, before: _Core | None, model: str | None, hint: str
+        self, manager: Sessions, before: _Core | None, model: str | None, hint: str
     ) -> Session:
         """Return the conversation that was `before`, or a new one with a model."""
         if before is not None:
@@ -414,7 +414,7 @@ class Agent:
         """Put the model's question to the person in the cell, unless a client shows it."""
         if event.type != "question_start" or self.answered_by_events:
             return
-        from .runtime.terminal import question_by_input
+        from .rendering.terminal import question_by_input
 
         async def answer() -> None:
             try:
@@ -428,7 +428,7 @@ class Agent:
 
     async def _ask(self, approval: ApprovalStart) -> Answer:
         """Settle an approval: by the events' client, by `confirm`, in the cell, or not at all."""
-        from .runtime.terminal import NOBODY, ask_by_input
+        from .rendering.terminal import NOBODY, ask_by_input
 
         assert self._core is not None
         if self.answered_by_events:
@@ -448,7 +448,7 @@ class _Core:
     """What an agent is made of once it works."""
 
     loop: asyncio.AbstractEventLoop
-    manager: SessionManager
+    manager: Sessions
     session: Session
     kernels: ManagedKernels | None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

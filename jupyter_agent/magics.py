@@ -15,14 +15,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .api import Agent, Result
+from .blocking import LoopHere
 from .config import MODES, load_settings
 from .kernel import rewriting
 from .protocol.errors import AgentError, ConfigError, NotAllowed
 from .protocol.messages import new_id
 from .protocol.session_events import SessionEvent
-from .runtime.blocking import LoopHere
-from .runtime.inert import inert_markdown
-from .runtime.terminal import Progress, visible
+from .rendering.inert import inert_markdown
+from .rendering.terminal import Progress, visible
 
 USAGE = """\
 %agent PROMPT             ask in one line

@@ -23,10 +23,10 @@ from .protocol.messages import ImagePart, Message, TextPart, ToolResultPart, new
 from .protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
 from .protocol.tools import PreviewBlock
 from .protocol.transcript import Entry, ToolState, Transcript
+from .rendering.record import mime_bundle
+from .rendering.terminal import preview_lines, unmistakable, visible
 from .runtime.in_shell import find_ipython
-from .runtime.record import mime_bundle
-from .runtime.session import Session
-from .runtime.terminal import preview_lines, unmistakable, visible
+from .session.session import Session
 
 ASSETS = Path(__file__).parent / "widget_assets"
 # The front end is anywidget's: JupyterLab and Notebook have it from our own extension, others fetch

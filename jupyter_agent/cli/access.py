@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..access.model_access import ModelAccess
 from ..config import Settings, data_folder, load_settings
 from ..models.credentials import Credentials
-from ..runtime.access import ModelAccess
 
 
 def own_access(settings: Settings | None = None) -> ModelAccess:

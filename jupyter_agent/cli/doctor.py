@@ -7,8 +7,8 @@ import asyncio
 import json
 from dataclasses import asdict
 
-from ..runtime.doctor import Check, check_provider, check_setup
-from ..runtime.terminal import visible
+from ..access.doctor import Check, check_provider, check_setup
+from ..rendering.terminal import visible
 from . import exits
 
 DESCRIPTION = """\

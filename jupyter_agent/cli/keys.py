@@ -12,10 +12,10 @@ import json
 import sys
 from typing import Any
 
+from ..access.model_access import ModelAccess
+from ..access.provider_keys import ProviderKeys
 from ..protocol.errors import ConfigError
-from ..runtime.access import ModelAccess
-from ..runtime.provider_keys import ProviderKeys
-from ..runtime.terminal import visible
+from ..rendering.terminal import visible
 from . import exits
 from .access import own_access
 

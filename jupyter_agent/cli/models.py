@@ -16,7 +16,7 @@ from ..protocol.models import Capabilities, ModelInfo, ModelList
 from . import exits
 
 if TYPE_CHECKING:
-    from ..runtime.access import ModelAccess
+    from ..access.model_access import ModelAccess
 
 DESCRIPTION = """\
 List the models that can be chosen, those that are ready first. Model servers on this machine are
@@ -132,7 +132,7 @@ def _any_model(access: ModelAccess, row: Mapping[str, Any]) -> ModelInfo:
 
 
 def _print_table(found: ModelList) -> None:
-    from ..runtime.terminal import visible
+    from ..rendering.terminal import visible
 
     ready = [model for model in found.models if model.available]
     width = max((len(model.id) for model in ready), default=0)
@@ -177,7 +177,7 @@ def _show_providers(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
         return
-    from ..runtime.terminal import visible
+    from ..rendering.terminal import visible
 
     table = [("NAME", "PROVIDER", "PROTOCOL", "KEY", "MODELS CAN", "STATE")]
     for row in rows:

@@ -13,7 +13,7 @@ from ..config import load_settings
 from ..protocol.errors import ErrorInfo, NotAllowed
 from ..protocol.messages import user_message
 from ..protocol.models import Request, ToolDefinition
-from ..runtime.terminal import visible
+from ..rendering.terminal import visible
 from . import exits
 from .access import own_access
 

@@ -25,13 +25,13 @@ from ..notebook.places import FolderNotebooks, named_file
 from ..policy.broker import Answer
 from ..protocol.errors import NotAllowed, SessionBusy, UnknownModel
 from ..protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent, ToolEnd
+from ..rendering.terminal import Progress, visible
 from ..runtime.build import build_manager
-from ..runtime.manager import SessionManager
-from ..runtime.open_tabs import refuse_open
-from ..runtime.session import Session
-from ..runtime.stopping import OBEY_DEADLINE
-from ..runtime.terminal import Progress, visible
+from ..runtime.sessions import Sessions
+from ..session.session import Session
 from ..tools.workspace import RunRecord
+from ..workspace.kernel_stop import OBEY_DEADLINE
+from ..workspace.open_tabs import refuse_open
 from . import exits
 from .arguments import count, dollars, seconds
 from .sessions import owner_of
@@ -129,7 +129,7 @@ class _Run:
             raise NotAllowed("Say what to do, with -p PROMPT.")
         return prompt
 
-    async def _manager(self, settings: Settings, kernels: ManagedKernels) -> SessionManager:
+    async def _manager(self, settings: Settings, kernels: ManagedKernels) -> Sessions:
         if self.arguments.store is not None:
             settings = replace(settings, store=self.arguments.store)
         own = {"max_cost": self.arguments.max_cost, "max_turns": self.arguments.max_turns}
@@ -159,7 +159,7 @@ class _Run:
             allow=False, reason="Nobody is there to allow it: this run is headless, without --yes."
         )
 
-    async def _session(self, manager: SessionManager) -> Session:
+    async def _session(self, manager: Sessions) -> Session:
         """Return the session to resume, or a new one."""
         path = self.path
         owner, wanted = owner_of(path.parent), self.arguments.resume
@@ -275,7 +275,7 @@ class _Run:
         return f"Go on with: {shlex.join(words)}"
 
 
-async def _last_unfinished(manager: SessionManager, owner: str, path: Path) -> Session:
+async def _last_unfinished(manager: Sessions, owner: str, path: Path) -> Session:
     for summary in await manager.sessions(owner=owner, notebook_path=path.name):
         session = await manager.get(summary.id, owner=owner)
         if session.unfinished or session.journal.transcript.running:

@@ -17,7 +17,7 @@ from ..protocol.frames import SessionSummary
 from . import exits
 
 if TYPE_CHECKING:
-    from ..runtime.manager import SessionManager
+    from ..runtime.sessions import Sessions
 
 DESCRIPTION = """\
 List the conversations about the notebooks of a folder, the latest first. They are those that
@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> int:
         for summary in found:
             print(to_json(SessionSummary, summary).decode("utf-8"))
     else:
-        from ..runtime.terminal import visible
+        from ..rendering.terminal import visible
 
         for summary in found:
             day = summary.updated_at[:16].replace("T", " ")
@@ -104,7 +104,7 @@ async def _export(folder: Path, arguments: argparse.Namespace) -> str:
         await manager.aclose()
 
 
-def _manager(folder: Path, store_name: str | None) -> SessionManager | None:
+def _manager(folder: Path, store_name: str | None) -> Sessions | None:
     """Return the sessions of a folder, None when none was kept: looking must not make a file."""
     from dataclasses import replace
 

@@ -13,8 +13,8 @@ from .sessions import owner_of
 
 if TYPE_CHECKING:
     from ..notebook.reviewed import TakenBack
-    from ..runtime.manager import SessionManager
-    from ..runtime.session import Session
+    from ..runtime.sessions import Sessions
+    from ..session.session import Session
 
 DESCRIPTION = """\
 Take back what the last run of `jupyter agent run` did to a notebook: sources, cells, their order,
@@ -53,7 +53,7 @@ async def _undo(path: Path, arguments: argparse.Namespace) -> TakenBack:
     from ..config import load_settings
     from ..notebook.places import FolderNotebooks
     from ..runtime.build import build_manager
-    from ..runtime.open_tabs import refuse_open
+    from ..workspace.open_tabs import refuse_open
 
     settings = load_settings()
     if arguments.store is not None:
@@ -71,7 +71,7 @@ async def _undo(path: Path, arguments: argparse.Namespace) -> TakenBack:
         await manager.aclose()
 
 
-async def _session(manager: SessionManager, path: Path, wanted: str | None) -> Session:
+async def _session(manager: Sessions, path: Path, wanted: str | None) -> Session:
     """Return the session named, else the latest that has something to undo."""
     owner = owner_of(path.parent)
     if wanted is not None:

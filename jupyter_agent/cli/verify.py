@@ -17,7 +17,7 @@ from ..notebook.file import FileNotebook
 from ..notebook.places import named_file
 from ..protocol.errors import NotAllowed
 from ..protocol.rpc import CellState, NotebookState
-from ..runtime.terminal import visible
+from ..rendering.terminal import visible
 from ..tools.verification import Bounds, Verification, code_cells, verify
 from ..tools.verification_report import VerificationReport, report
 from . import exits

@@ -1,1 +1,1 @@
-"""The composition root, and the life of a conversation."""
+"""All sessions of a process, and how everything is put together."""

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..access.endpoints import key_variables
+from ..access.model_access import Access, ModelAccess
+from ..access.served_models import ModelServer
 from ..config import Settings, data_folder
 from ..kernel.directory import KernelDirectory
 from ..kernel.runner import KernelRunner
@@ -16,11 +19,8 @@ from ..models.credentials import Credentials
 from ..notebook.frontend import BrowserChannel
 from ..notebook.places import Notebooks
 from ..protocol.errors import StoreDamaged, StoreUnavailable
-from .access import Access, ModelAccess
-from .endpoints import key_variables
-from .manager import SessionManager, World
-from .open_tabs import refuse_open
-from .served import ModelServer
+from ..workspace.open_tabs import refuse_open
+from .sessions import Sessions, World
 
 log = logging.getLogger("jupyter_agent")
 
@@ -41,7 +41,7 @@ def build_manager(
     store: Any = None,
     memory_instead: bool = False,
     **session_parts: Any,
-) -> SessionManager:
+) -> Sessions:
     """Put an agent together.
 
     Args:
@@ -69,7 +69,7 @@ def build_manager(
             return store, None
         return await open_sessions(store_path, memory_instead=memory_instead)
 
-    return SessionManager(
+    return Sessions(
         settings,
         open_store=open_store,
         world=World(

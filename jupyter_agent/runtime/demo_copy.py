@@ -15,14 +15,14 @@ from ..notebook.places import FolderNotebooks
 from ..notebook.reviewed import undo_parts
 from ..protocol.errors import EditRefused
 from ..protocol.rpc import CellState
-from .checkpoints import Record, prompt_of
+from ..session.checkpoints import Record, prompt_of
 
 if TYPE_CHECKING:
-    from .manager import SessionManager
-    from .session import Session
+    from ..session.session import Session
+    from .sessions import Sessions
 
 
-async def end_demo(manager: SessionManager, path: str, *, owner: str, as_made: Path) -> None:
+async def end_demo(manager: Sessions, path: str, *, owner: str, as_made: Path) -> None:
     """Stop the owner's sessions of a copy and delete them, so that the copy can be removed.
 
     Args:
@@ -61,7 +61,7 @@ async def _records(sessions: Sequence[Session], path: str) -> list[Record]:
     return sorted(of_notebook, key=lambda record: record.about.created_at)
 
 
-def _document(manager: SessionManager, path: str, owner: str) -> NotebookDocument:
+def _document(manager: Sessions, path: str, owner: str) -> NotebookDocument:
     """Return the notebook: in the tab that has it open, with what was typed there, or as kept."""
     world = manager.world
     browser = world.browser(owner, "") if world.browser is not None else None

@@ -14,8 +14,8 @@ from ..protocol.session_events import ApprovalStart
 from ..tools.function import one_line_error
 
 if TYPE_CHECKING:
+    from ..access.model_access import Access
     from ..providers.base import Provider
-    from .access import Access
 
 log = logging.getLogger("jupyter_agent")
 
@@ -50,7 +50,7 @@ async def given_model(provider: Provider) -> dict[str, Access]:
         ConfigError: it has none, or more than one.
         ProviderError: it could not be asked.
     """
-    from .access import Access
+    from ..access.model_access import Access
 
     models = await provider.list_models()
     if len(models) != 1:
@@ -80,7 +80,7 @@ async def check_notebook(path: Path, *, writing: bool) -> None:
         OpenInTab: a browser tab has it open.
     """
     from ..notebook.file import FileNotebook
-    from .open_tabs import refuse_open
+    from ..workspace.open_tabs import refuse_open
 
     await FileNotebook(path.name, path).read()
     if writing:

@@ -10,7 +10,7 @@ from ..tools.base import Tool
 
 if TYPE_CHECKING:
     from ..kernel.inprocess import ShellRunner
-    from .session import Session
+    from ..session.session import Session
 
 # What needs no notebook, and is offered beside the shell's own tools.
 SHELL_TOOLS = frozenset(

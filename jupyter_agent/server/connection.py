@@ -28,8 +28,8 @@ from .permissions import required
 from .reading import read_frame
 
 if TYPE_CHECKING:
-    from ..runtime.manager import SessionManager
-    from ..runtime.session import Session
+    from ..runtime.sessions import Sessions
+    from ..session.session import Session
 
 MAX_WAITING = 100
 MAX_BAD_FRAMES = 20
@@ -68,7 +68,7 @@ class Connection:
         self,
         client: Client,
         *,
-        manager: SessionManager,
+        manager: Sessions,
         tabs: Tabs,
         outbox: Outbox,
         close: Callable[[int, str], None],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jupyter_server.auth.identity import User
     from jupyter_server.serverapp import ServerApp
 
-    from ..runtime.manager import SessionManager
+    from ..runtime.sessions import Sessions
     from .browser import Tabs
     from .collaboration import ServerRooms
     from .socket import AgentSocket
@@ -39,10 +39,10 @@ class JupyterAgentApp(ExtensionApp):
         super().__init__(**kwargs)
         self.sockets: set[AgentSocket] = set()
         # A port: tests put another maker of managers here.
-        self.make_manager: Callable[[JupyterAgentApp], SessionManager] = build
+        self.make_manager: Callable[[JupyterAgentApp], Sessions] = build
         # What kernels of this server may use; closed until the server listens.
         self.bridge = BridgeDoor()
-        self._manager: SessionManager | None = None
+        self._manager: Sessions | None = None
         self._making = asyncio.Lock()
 
     def _config_file_name_default(self) -> str:
@@ -108,7 +108,7 @@ class JupyterAgentApp(ExtensionApp):
         except Exception:
             self.log.exception("The agent could not be started; its requests will say why")
 
-    async def manager(self) -> SessionManager:
+    async def manager(self) -> Sessions:
         """Return the sessions, put together and put in order at the first call."""
         async with self._making:
             if self._manager is None:
@@ -132,7 +132,7 @@ class JupyterAgentApp(ExtensionApp):
                 socket.end(1008, "logged out")
 
 
-def build(app: JupyterAgentApp) -> SessionManager:
+def build(app: JupyterAgentApp) -> Sessions:
     """Put the agent together from what this server has."""
     from ..notebook.shared import SharedNotebooks
     from ..runtime.build import build_manager

@@ -14,7 +14,7 @@ from tornado import web
 from .identity import UNASKED_MODES, owner_of, why_not_unasked
 
 if TYPE_CHECKING:
-    from ..runtime.manager import SessionManager
+    from ..runtime.sessions import Sessions
     from .extension import JupyterAgentApp
 
 AUTH_RESOURCE = "jupyter_agent"
@@ -37,7 +37,7 @@ class AgentHandler(APIHandler):
         """Whose sessions the request is about."""
         return owner_of(self.identity_provider, self.current_user)
 
-    async def manager(self) -> SessionManager:
+    async def manager(self) -> Sessions:
         """Return the sessions, built at the first request."""
         return await self.agent.manager()
 

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
+from jupyter_agent.access.doctor import check_provider
+from jupyter_agent.access.model_access import ModelAccess
 from jupyter_agent.config import Settings
 from jupyter_agent.models.credentials import Credentials
-from jupyter_agent.runtime.access import ModelAccess
-from jupyter_agent.runtime.doctor import check_provider
 
 DONE, USAGE, PROVIDER = 0, 2, 5
 

@@ -19,6 +19,7 @@ import nbformat
 import pytest
 import pytest_asyncio
 
+from jupyter_agent.access.model_access import Access, ModelAccess
 from jupyter_agent.config import Settings
 from jupyter_agent.kernel.client import KernelClientRunner
 from jupyter_agent.kernel.directory import OneKernel
@@ -31,7 +32,6 @@ from jupyter_agent.protocol.messages import Message, new_id
 from jupyter_agent.protocol.models import ModelInfo, Request
 from jupyter_agent.protocol.rpc import NotebookState
 from jupyter_agent.providers.replay import EVERYTHING, Call, Say, ScriptedProvider, Step
-from jupyter_agent.runtime.access import Access, ModelAccess
 from jupyter_agent.runtime.build import build_manager
 
 PATH = "work.ipynb"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from listing_server import Listing, row, serving
 
+from jupyter_agent.access.model_access import ModelAccess
 from jupyter_agent.config import ProviderOverride, Settings
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol.errors import ConfigError, NotAllowed, UnknownModel
 from jupyter_agent.protocol.models import ModelOverride
-from jupyter_agent.runtime.access import ModelAccess
 
 
 def access_to(

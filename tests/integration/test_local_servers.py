@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from jupyter_agent.access.model_access import ModelAccess
 from jupyter_agent.config import ProviderOverride, Settings, Timeouts
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol.models import ModelOverride
-from jupyter_agent.runtime.access import ModelAccess
 from jupyter_agent.runtime.build import build_manager
 
 

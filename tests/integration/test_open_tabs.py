@@ -17,7 +17,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from jupyter_agent import Agent
 from jupyter_agent.protocol.errors import OpenInTab
 from jupyter_agent.protocol.rpc import SetSource
-from jupyter_agent.runtime.open_tabs import refuse_open, running_servers
+from jupyter_agent.workspace.open_tabs import refuse_open, running_servers
 
 DONE, USAGE = 0, 2
 RUN = ("run", "work.ipynb", "-p", "go", "--model", "script/edits", "--yes", "--json")

@@ -12,8 +12,8 @@ import pytest
 from jupyter_agent.kernel.managed import ManagedKernels
 from jupyter_agent.kernel.runner import CellSource, Run
 from jupyter_agent.protocol.messages import new_id
-from jupyter_agent.runtime.runners import AnyRunner
 from jupyter_agent.testing import FakeNotebook, code_cell
+from jupyter_agent.workspace.any_runner import AnyRunner
 
 PATH = "n.ipynb"
 

@@ -18,9 +18,9 @@ import pytest
 
 from jupyter_agent.kernel.managed import ManagedKernels
 from jupyter_agent.protocol.errors import KernelStartFailed
-from jupyter_agent.runtime.workspace import SessionWorkspace
 from jupyter_agent.tools.base import ToolCallContext
 from jupyter_agent.tools.verify_notebook import VerifyNotebook, VerifyNotebookArguments
+from jupyter_agent.workspace.workspace import SessionWorkspace
 
 NOTEBOOK = "folder/work.ipynb"
 PYTHON3 = {"name": "python3", "display_name": "Python 3", "language": "python"}

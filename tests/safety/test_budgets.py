@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from jupyter_agent.access.model_access import Access, ModelAccess
 from jupyter_agent.agent.limits import Limits
 from jupyter_agent.config import Settings
 from jupyter_agent.models.credentials import Credentials
@@ -22,7 +23,6 @@ from jupyter_agent.providers.replay import (
     ScriptedProvider,
     Step,
 )
-from jupyter_agent.runtime.access import Access, ModelAccess
 from jupyter_agent.runtime.build import build_manager
 from jupyter_agent.tools.base import Preview, ToolCallContext, ToolOutput, text_output
 

@@ -13,11 +13,11 @@ import pytest
 from jupyter_agent.kernel.managed import ManagedKernels
 from jupyter_agent.policy.rules import CallFacts, decide
 from jupyter_agent.protocol.errors import AgentError
-from jupyter_agent.runtime.workspace import SessionWorkspace
 from jupyter_agent.testing import FakeWorkspace
 from jupyter_agent.tools.base import Tool, ToolCallContext
 from jupyter_agent.tools.files import FileRefused
 from jupyter_agent.tools.toolset import build_tools
+from jupyter_agent.workspace.workspace import SessionWorkspace
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links are POSIX's")
 NOTEBOOK = {

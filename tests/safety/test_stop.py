@@ -13,6 +13,7 @@ import nbformat
 import psutil
 import pytest
 
+from jupyter_agent.access.model_access import Access, ModelAccess
 from jupyter_agent.config import Settings
 from jupyter_agent.kernel.client import KernelClientRunner
 from jupyter_agent.kernel.directory import OneKernel
@@ -22,9 +23,8 @@ from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol.messages import Message
 from jupyter_agent.protocol.models import ModelInfo, Request
 from jupyter_agent.providers.replay import EVERYTHING, Call, Say, ScriptedProvider, Step, Wait
-from jupyter_agent.runtime.access import Access, ModelAccess
 from jupyter_agent.runtime.build import build_manager
-from jupyter_agent.runtime.session import Session
+from jupyter_agent.session.session import Session
 
 NOTEBOOK = "work.ipynb"
 # A second, and a margin for a machine that does other things too.

@@ -23,7 +23,7 @@ from jupyter_agent.providers.ollama import parse_stream_events
 from jupyter_agent.providers.registry import ProviderSpec, make_provider
 from jupyter_agent.providers.replay import Call, Report, Say, ScriptedProvider, Think, Wait
 from jupyter_agent.runtime.build import build_manager
-from jupyter_agent.runtime.journal import load_journal
+from jupyter_agent.session.journal import load_journal
 from jupyter_agent.store.sessions import open_store
 
 

@@ -23,6 +23,7 @@ from seed_rigs import (
     sent,
 )
 
+from jupyter_agent.access.model_access import ModelAccess
 from jupyter_agent.config import Settings
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol import codec
@@ -41,7 +42,6 @@ from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.openai_chat import parse_stream_events
 from jupyter_agent.providers.registry import PROVIDERS, ProviderSpec, find_provider, make_provider
 from jupyter_agent.providers.replay import Call, Say, ScriptedProvider, Think
-from jupyter_agent.runtime.access import ModelAccess
 
 
 @pytest.mark.parametrize("role", ["System", "User", "Assistant", "Tool"])

@@ -42,8 +42,8 @@ from jupyter_agent.providers import (
 )
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.replay import Call, Say
-from jupyter_agent.runtime.journal import Journal
 from jupyter_agent.server.errors import status_of
+from jupyter_agent.session.journal import Journal
 from jupyter_agent.store.rows import SessionRow
 from jupyter_agent.store.sessions import open_store
 from jupyter_agent.tools.base import definition
@@ -338,9 +338,9 @@ async def test_seed_075_a_missing_key_is_a_401():
 
 
 async def test_seed_075_what_an_administrator_set_cannot_be_changed(tmp_path):
+    from jupyter_agent.access.model_access import ModelAccess
     from jupyter_agent.config import ProviderOverride, Settings
     from jupyter_agent.models.credentials import Credentials
-    from jupyter_agent.runtime.access import ModelAccess
 
     settings = Settings(
         providers={"openai": ProviderOverride(base_url="https://gateway.test/v1")},

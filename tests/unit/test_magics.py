@@ -8,7 +8,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_agent.kernel.rewriting import AwaitLine, await_cell
 from jupyter_agent.magics import _options, _plain
 from jupyter_agent.protocol.errors import ConfigError
-from jupyter_agent.runtime.inert import inert_markdown
+from jupyter_agent.rendering.inert import inert_markdown
 
 
 def transform(cell: str) -> str:

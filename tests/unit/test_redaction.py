@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_agent.access.redactor import secrets_in
 from jupyter_agent.digest.text import cut, read_on
 from jupyter_agent.protocol.redaction import marker, markers, redact
-from jupyter_agent.runtime.redacting import secrets_in
 
 PEM = (
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n"

@@ -1,5 +1,5 @@
 // Letters that look like others: `рrint` with a Cyrillic letter is not `print`. The rules are those
-// of `runtime/lookalikes.py`, with the same tests.
+// of `rendering/lookalikes.py`, with the same tests.
 
 // Cyrillic, Greek, Armenian, Cherokee, phonetic and Lisu letters that are drawn as a Latin one.
 const ALIKE =

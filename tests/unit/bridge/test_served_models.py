@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_agent.access.model_access import Access, ModelAccess
 from jupyter_agent.bridge import surroundings
 from jupyter_agent.bridge.client import Bridge
 from jupyter_agent.config import ProviderOverride, Settings
@@ -24,7 +25,6 @@ from jupyter_agent.protocol.errors import (
 )
 from jupyter_agent.protocol.models import ModelInfo, ModelList, ModelOverride
 from jupyter_agent.providers.replay import ScriptedProvider
-from jupyter_agent.runtime.access import Access, ModelAccess
 
 CANARY = "sk-canary-77aa"
 OWN = "http://127.0.0.1:9000/v1"

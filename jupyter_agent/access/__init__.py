@@ -1,0 +1,1 @@
+"""Which model answers a session, at which address and with which key."""

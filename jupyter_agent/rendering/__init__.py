@@ -1,0 +1,1 @@
+"""A conversation as text: in a terminal, and as documents that stay."""

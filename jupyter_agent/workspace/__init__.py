@@ -1,0 +1,1 @@
+"""The notebooks and the kernels of one conversation: by which backend, which runner, which tab."""
