@@ -18,10 +18,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from ..config import Settings
 from ..context.small_window import SMALL_WINDOW, is_small
 from ..models.discover import LOCAL_SERVERS, listening
 from ..models.resolve import DEMO, SCRIPT_PREFIX
@@ -34,8 +33,11 @@ from ..protocol.errors import (
 )
 from ..protocol.messages import ImagePart, Part, user_message
 from ..protocol.models import ModelInfo, Request, ToolDefinition
-from ..providers.base import Provider
-from .model_access import Access, ModelAccess
+
+if TYPE_CHECKING:
+    from ..config import Settings
+    from ..providers.base import Provider
+    from .model_access import Access, ModelAccess
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
 

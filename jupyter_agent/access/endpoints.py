@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from ..config import Settings, Timeouts
 from ..models.aws import aws_credentials_seen
-from ..models.credentials import Credentials, Key
 from ..models.resolve import (
     DEMO,
     LOOPBACK_HOSTS,
@@ -31,13 +30,14 @@ from ..models.resolve import (
     resolved,
 )
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
-from ..protocol.models import ModelOverride
 from ..protocol.overrides import apply_capabilities
 from ..providers._habits import KnownHabits
-from ..providers.base import Provider
 from .redactor import secrets_in
 
 if TYPE_CHECKING:
+    from ..models.credentials import Credentials, Key
+    from ..protocol.models import ModelOverride
+    from ..providers.base import Provider
     from ..providers.registry import ProviderEntry
 
 # Seconds until a model on this machine must begin to answer, unless the setting says otherwise.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..agent.retry import may_fall_back
 from ..context.small_window import SMALL_WINDOW, is_small
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
 from ..protocol.messages import ImagePart, Message, Part
-from ..protocol.models import ModelInfo
 from ..protocol.session_events import Notice, SessionEvent
-from ..providers.base import Provider
-from .endpoints import OnRetry
-from .model_access import Access, ModelAccess
+
+if TYPE_CHECKING:
+    from ..protocol.models import ModelInfo
+    from ..providers.base import Provider
+    from .endpoints import OnRetry
+    from .model_access import Access, ModelAccess
 
 
 class Answering:

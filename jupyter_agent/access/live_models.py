@@ -11,12 +11,14 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..models.listing import LiveModel, live_models
 from ..models.resolve import OWN_SERVER, ResolvedModel
 from ..protocol.errors import AgentError
-from .endpoints import Endpoints
+
+if TYPE_CHECKING:
+    from .endpoints import Endpoints
 
 ASK_SECONDS = 5.0
 KEEP_SECONDS = 300.0

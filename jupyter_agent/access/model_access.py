@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..config import Settings
 from ..models import catalogue
-from ..models.credentials import Credentials
 from ..models.discover import LOCAL_SERVERS, listening
 from ..models.listing import LiveModel, merge, merge_lists
 from ..models.overrides import ModelOverrides
@@ -33,11 +31,15 @@ from ..models.resolve import (
 from ..protocol.errors import AgentError, ConfigError, UnknownModel
 from ..protocol.models import Capabilities, ListFailure, ModelInfo, ModelList, ModelOverride
 from ..protocol.overrides import apply_override
-from ..providers.base import Provider
 from .endpoints import NO_ADDRESS, Endpoints, OnRetry
 from .live_models import ASK_SECONDS, KEEP_BRIEFLY, Listing, LiveModels
 from .provider_keys import ProviderKeys
 from .served_models import ModelServer, Served
+
+if TYPE_CHECKING:
+    from ..config import Settings
+    from ..models.credentials import Credentials
+    from ..providers.base import Provider
 
 REFINE_SECONDS = 3.0
 

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..agent.limits import Limits, Spent
 from ..context.budget import counted_usage, estimated_usage
@@ -23,8 +24,10 @@ from ..protocol.bridge_address import HEARTBEAT
 from ..protocol.errors import ErrorInfo, Overloaded, TimedOut, UnknownModel
 from ..protocol.models import ModelInfo, ModelList
 from ..protocol.provider_events import Done, Failed
-from .endpoints import OnRetry
-from .model_access import Access, ModelAccess
+
+if TYPE_CHECKING:
+    from .endpoints import OnRetry
+    from .model_access import Access, ModelAccess
 
 MAX_AT_ONCE = 16
 # Longer than any answer takes; a question must not hold its place for ever.

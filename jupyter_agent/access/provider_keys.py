@@ -9,16 +9,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..models.catalogue import known_models
 from ..models.credentials import check_url, normal_url
-from ..models.resolve import Endpoint
 from ..protocol.codec import to_data
 from ..protocol.errors import AgentError, ConfigError, NotAllowed
 from ..protocol.models import Capabilities
-from .endpoints import Endpoints
-from .live_models import LiveModels
+
+if TYPE_CHECKING:
+    from ..models.resolve import Endpoint
+    from .endpoints import Endpoints
+    from .live_models import LiveModels
 
 
 class ProviderKeys:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..models.catalogue import known_models
 from ..models.resolve import DEMO, SCRIPT_PREFIX, model_info
-from ..protocol.bridge import ServedModels
 from ..protocol.errors import AgentError, ConfigError, MissingKey, ProviderError, UnknownModel
 from ..protocol.models import ModelInfo, ModelList
-from ..providers.base import Provider
-from .endpoints import Endpoints, OnRetry
+
+if TYPE_CHECKING:
+    from ..protocol.bridge import ServedModels
+    from ..providers.base import Provider
+    from .endpoints import Endpoints, OnRetry
 
 # Keys and addresses may be entered in the panel at any time.
 KEEP_SECONDS = 20.0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..protocol.errors import ParseFailed
-from ..protocol.messages import Message
-from ..protocol.provider_events import Response
 from ..protocol.session_events import Notice
+
+if TYPE_CHECKING:
+    from ..protocol.messages import Message
+    from ..protocol.provider_events import Response
 
 _EXPLAINED = {
     "length": "The answer was cut at the model's output limit. Say “go on” to continue.",

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +24,6 @@ from ..protocol.errors import AgentError
 from ..protocol.messages import TextPart, ToolCallPart, ToolResultPart, new_id
 from ..protocol.session_events import ApprovalStart, SessionEvent, ToolEnd, ToolStart, ToolUpdate
 from ..protocol.text import printable
-from ..protocol.tools import GrantScope, Mode
 from ..tools.base import (
     Preview,
     Tool,
@@ -38,7 +37,10 @@ from ..tools.base import (
     text_output,
 )
 from .arguments import read_arguments
-from .limits import Spent
+
+if TYPE_CHECKING:
+    from ..protocol.tools import GrantScope, Mode
+    from .limits import Spent
 
 log = logging.getLogger(__name__)
 

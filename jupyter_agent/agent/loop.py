@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import (
     AgentError,
@@ -20,8 +20,6 @@ from ..protocol.errors import (
     error_from_info,
 )
 from ..protocol.messages import Message, MessageMeta, ToolResultPart, new_id
-from ..protocol.models import Request
-from ..protocol.provider_events import Response
 from ..protocol.reduce import MessageBuilder
 from ..protocol.session_events import (
     MessageEnd,
@@ -31,13 +29,17 @@ from ..protocol.session_events import (
     TurnEnd,
     TurnStart,
 )
-from ..protocol.usage import Usage
-from ..providers.base import Provider
 from . import endings
 from .events import to_session_event
 from .execute import Executor, interrupted_result
-from .inbox import Inbox
-from .limits import Spent
+
+if TYPE_CHECKING:
+    from ..protocol.models import Request
+    from ..protocol.provider_events import Response
+    from ..protocol.usage import Usage
+    from ..providers.base import Provider
+    from .inbox import Inbox
+    from .limits import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

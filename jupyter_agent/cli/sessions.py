@@ -93,13 +93,15 @@ async def _list(
 
 
 async def _export(folder: Path, arguments: argparse.Namespace) -> str:
+    from ..session.export import markdown, notebook
+
     manager = _manager(folder, arguments.store)
     if manager is None:
         raise UnknownSession("There is no such session: none was kept yet.")
     try:
-        if arguments.format == "notebook":
-            return await manager.export_notebook(arguments.export, owner=owner_of(folder))
-        return await manager.export_markdown(arguments.export, owner=owner_of(folder))
+        session = await manager.get(arguments.export, owner=owner_of(folder))
+        as_document = notebook if arguments.format == "notebook" else markdown
+        return as_document(session.journal.transcript)
     finally:
         await manager.aclose()
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from ..protocol.messages import TextPart, ToolResultPart
-from ..protocol.models import ToolDefinition
+
+if TYPE_CHECKING:
+    from ..protocol.models import ToolDefinition
 
 SMALL_WINDOW = 16_000  # tokens
 # What a conversation can do without. Tools of the person's own stay.

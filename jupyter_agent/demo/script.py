@@ -17,17 +17,8 @@ from .explain import explain
 from .explore import explore
 from .fix import fix
 from .progress import read_progress
+from .prompts import DEMO_PROMPT
 from .variables import tell_variables
-
-DEMO_PROMPT = (
-    "Which species is the heaviest, and does a longer bill go with a deeper bill? "
-    "Check the data first, show a plot, and explain what you find."
-)
-
-EXPLORE_PROMPT = (
-    "Explore the table here: what does it hold, what is missing, and how are its numbers "
-    "distributed? Show a plot, and explain what you find."
-)
 
 ABOUT = (
     "I am the demo: a script that drives the real tools, not a language model. I can analyse the "

@@ -12,11 +12,10 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import KernelBusy, KernelDied, KernelError, KernelStartFailed, NoKernel
 from .connection import RESTARTED, Connection
-from .directory import KernelDirectory, KernelHandle
 from .execution import END_OF_FILE, CellWatch, Displays, execute_cell, until_over
 from .late import LateOutputs
 from .outputs import OutputLimits
@@ -32,6 +31,9 @@ from .runner import (
     Run,
 )
 from .sink import CellWriter, Sink
+
+if TYPE_CHECKING:
+    from .directory import KernelDirectory, KernelHandle
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,14 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from queue import Empty
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from ..protocol.errors import KernelError, KernelStartFailed
-from .directory import KernelHandle
 from .messages import LARGEST_CONTENT, BadMessage, KernelMessage, decode, from_client
+
+if TYPE_CHECKING:
+    from .directory import KernelHandle
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,16 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .connection import Connection
-from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputCollector, OutputLimits
 from .runner import FINAL, CellRecord, CellStatus, Run
-from .sink import CellWriter
 from .widgets import COMM_MESSAGES, OutputWidgets, view_of
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .messages import KernelMessage
+    from .sink import CellWriter
 
 _FLUSH_EVERY = 0.25
 END_OF_FILE = "\x04"

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
-from .connection import Connection
-from .execution import CellWatch
-from .messages import KernelMessage
-from .sink import CellWriter
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .execution import CellWatch
+    from .messages import KernelMessage
+    from .sink import CellWriter
 
 # What the cells listened to may hold together, in characters.
 _LARGEST = 64_000_000

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..protocol.errors import AgentError, KernelBusy, KernelError
 from .client import KernelClientRunner, why_not
@@ -21,7 +21,6 @@ from .connection import RESTARTED, Connection
 from .directory import KernelHandle, OneKernel
 from .execution import REPLY_PATIENCE, CellWatch, Displays, until_over
 from .late import LateOutputs
-from .messages import KernelMessage
 from .outputs import OUTPUT_MESSAGES, OutputLimits
 from .runner import (
     FINAL,
@@ -33,6 +32,9 @@ from .runner import (
 )
 from .sink import CellWriter, Sink
 from .tab_run import TabRun
+
+if TYPE_CHECKING:
+    from .messages import KernelMessage
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from .client import KernelClientRunner
 from .managed import ManagedKernels
 from .outputs import OutputLimits
-from .runner import KernelRunner
+
+if TYPE_CHECKING:
+    from .runner import KernelRunner
 
 # Of what a thousand cells print, less is kept than of the cells of a notebook that is shown.
 _LIMITS = OutputLimits(stream=1_000_000, data=4_000_000, outputs=1_000)

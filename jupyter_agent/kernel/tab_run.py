@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..protocol.errors import AgentError
 from .connection import CONNECTION_LOST, Connection
 from .execution import CellWatch, until_over
 from .runner import FINAL, CellRecord, CellStatus, Run
+
+if TYPE_CHECKING:
+    from ..protocol.errors import AgentError
 
 _NOT_OBSERVED = (
     f"{CONNECTION_LOST}: outputs may be missing here, the notebook has them (read_cells)"

@@ -16,12 +16,14 @@ import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..policy.broker import Answer
-from ..protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
-from ..protocol.tools import PreviewBlock
 from .lookalikes import lookalikes
+
+if TYPE_CHECKING:
+    from ..protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
+    from ..protocol.tools import PreviewBlock
 
 _COLOURS = {"✓": "32", "✗": "31", "⊘": "33"}
 _HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"))

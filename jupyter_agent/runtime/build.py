@@ -7,20 +7,23 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..access.endpoints import key_variables
 from ..access.model_access import Access, ModelAccess
-from ..access.served_models import ModelServer
 from ..config import Settings, data_folder
-from ..kernel.directory import KernelDirectory
-from ..kernel.runner import KernelRunner
 from ..models.credentials import Credentials
-from ..notebook.frontend import BrowserChannel
-from ..notebook.places import Notebooks
 from ..protocol.errors import StoreDamaged, StoreUnavailable
 from ..workspace.open_tabs import refuse_open
 from .sessions import Sessions, World
+
+if TYPE_CHECKING:
+    from ..access.served_models import ModelServer
+    from ..kernel.directory import KernelDirectory
+    from ..kernel.runner import KernelRunner
+    from ..notebook.frontend import BrowserChannel
+    from ..notebook.places import Notebooks
+    from ..store.sessions import SessionStore
 
 log = logging.getLogger("jupyter_agent")
 
@@ -38,7 +41,7 @@ def build_manager(
     server: ModelServer | None = None,
     own: Iterable[str] = (),
     given: Mapping[str, Access] | None = None,
-    store: Any = None,
+    store: SessionStore | None = None,
     memory_instead: bool = False,
     **session_parts: Any,
 ) -> Sessions:
@@ -64,7 +67,7 @@ def build_manager(
     if credentials is None:
         credentials = Credentials(data_folder(), environment=_key_environment(settings))
 
-    async def open_store() -> tuple[Any, str | None]:
+    async def open_store() -> tuple[SessionStore, str | None]:
         if store is not None:
             return store, None
         return await open_sessions(store_path, memory_instead=memory_instead)
@@ -86,7 +89,9 @@ def build_manager(
     )
 
 
-async def open_sessions(path: Path | None, *, memory_instead: bool) -> tuple[Any, str | None]:
+async def open_sessions(
+    path: Path | None, *, memory_instead: bool
+) -> tuple[SessionStore, str | None]:
     """Open the store; returns it, and what people must be told about it.
 
     In place of a damaged one comes what can be read of it, in a file beside it.
@@ -111,7 +116,7 @@ async def open_sessions(path: Path | None, *, memory_instead: bool) -> tuple[Any
     return await open_store(None), words
 
 
-async def _open_salvaged(error: StoreDamaged, path: Path | None) -> tuple[Any, str]:
+async def _open_salvaged(error: StoreDamaged, path: Path | None) -> tuple[SessionStore, str]:
     from ..store.salvage import salvaged
     from ..store.sessions import open_store
 

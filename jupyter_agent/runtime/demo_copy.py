@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..demo.conversation import is_go_on
-from ..demo.script import DEMO_PROMPT
-from ..notebook.document import NotebookDocument
+from ..demo.prompts import DEMO_PROMPT
 from ..notebook.frontend import FrontendNotebook, TabGone
 from ..notebook.places import FolderNotebooks
 from ..notebook.reviewed import undo_parts
 from ..protocol.errors import EditRefused
-from ..protocol.rpc import CellState
 from ..session.checkpoints import Record, prompt_of
 
 if TYPE_CHECKING:
+    from ..notebook.document import NotebookDocument
+    from ..protocol.rpc import CellState
     from ..session.session import Session
     from .sessions import Sessions
 

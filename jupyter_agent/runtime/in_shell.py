@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..tools.base import Tool
-
 if TYPE_CHECKING:
     from ..kernel.inprocess import ShellRunner
     from ..session.session import Session
+    from ..tools.base import Tool
 
 # What needs no notebook, and is offered beside the shell's own tools.
 SHELL_TOOLS = frozenset(

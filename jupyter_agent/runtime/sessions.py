@@ -5,30 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..access.model_access import ModelAccess
 from ..access.model_proxy import ModelServing
 from ..access.redactor import Redactor
 from ..agent.limits import Limits
-from ..config import Settings
-from ..kernel.directory import KernelDirectory
-from ..kernel.runner import KernelRunner
-from ..notebook.frontend import BrowserChannel
-from ..notebook.places import Notebooks
 from ..policy.rules import Rule
 from ..protocol.codec import from_data, to_json
 from ..protocol.errors import AgentError, NotAllowed, SessionBusy, UnknownSession
-from ..protocol.frames import FileList, ServerStatus, SessionSummary, VariableList
+from ..protocol.frames import ServerStatus, SessionSummary
 from ..protocol.messages import Message, new_id, now
-from ..protocol.models import ModelList
 from ..protocol.session_events import Notice
-from ..protocol.tools import Mode
 from ..session.checkpoints import copy_records
-from ..session.export import markdown, notebook
 from ..session.history import transcript_of
 from ..session.journal import Journal, load_journal
 from ..session.lease import has_ended, holder_name
@@ -37,12 +28,20 @@ from ..session.parts import SessionParts, Settled
 from ..session.recovery import load_history
 from ..session.session import Session
 from ..store.rows import SessionRow
-from ..tools.files import Folder
 from ..tools.toolset import build_tools
 from ..workspace.kernel_choice import NotebookKernels
-from ..workspace.mentionable import find_files, list_variables
 from ..workspace.workspace import MayWrite, SessionWorkspace
 from .demo_copy import end_demo
+
+if TYPE_CHECKING:
+    from ..access.model_access import ModelAccess
+    from ..config import Settings
+    from ..kernel.directory import KernelDirectory
+    from ..kernel.runner import KernelRunner
+    from ..notebook.frontend import BrowserChannel
+    from ..notebook.places import Notebooks
+    from ..protocol.tools import Mode
+    from ..store.sessions import SessionStore
 
 log = logging.getLogger("jupyter_agent")
 
@@ -83,7 +82,7 @@ class Sessions:
         self,
         settings: Settings,
         *,
-        open_store: Callable[[], Any],
+        open_store: Callable[[], Awaitable[tuple[SessionStore, str | None]]],
         world: World,
         access: ModelAccess,
         overrides: dict[str, Any] | None = None,
@@ -94,7 +93,7 @@ class Sessions:
         self.serving = ModelServing(access, _limits(settings))
         self._open_store = open_store
         self._overrides = overrides or {}
-        self._store: Any = None
+        self._store: SessionStore | None = None
         self._store_problem: str | None = None
         self._opening = asyncio.Lock()
         self._loading: dict[str, asyncio.Lock] = {}
@@ -137,7 +136,7 @@ class Sessions:
         if self._store is not None:
             await self._store.aclose()
 
-    async def store(self) -> Any:
+    async def store(self) -> SessionStore:
         """Return the store, opened at first use."""
         async with self._opening:
             if self._store is None:
@@ -275,20 +274,10 @@ class Sessions:
 
     end_demo = end_demo
 
-    async def export_markdown(self, session_id: str, *, owner: str) -> str:
-        """Return the conversation as Markdown."""
-        session = await self.get(session_id, owner=owner)
-        return markdown(session.journal.transcript)
-
-    async def export_notebook(self, session_id: str, *, owner: str) -> str:
-        """Return the conversation as the text of a notebook, with the code it led to."""
-        session = await self.get(session_id, owner=owner)
-        return notebook(session.journal.transcript)
-
     async def status(self) -> ServerStatus:
         """Return what the panel needs to know when it starts."""
         from .. import __version__
-        from ..demo.script import DEMO_PROMPT, EXPLORE_PROMPT
+        from ..demo.prompts import DEMO_PROMPT, EXPLORE_PROMPT
 
         return ServerStatus(
             version=__version__,
@@ -300,40 +289,6 @@ class Sessions:
             demo_explore_prompt=EXPLORE_PROMPT,
             looked_for=self.access.looked_for(),
         )
-
-    async def models(self, *, live: bool = False) -> ModelList:
-        """Return the models one can choose, those that are ready first; `live` asks the providers."""
-        return await self.access.models(live=live)
-
-    async def override_model(self, model_id: str, said: Mapping[str, Any] | None) -> None:
-        """Add to what a person says of a model; None forgets all of it."""
-        await self.access.say(model_id, said)
-
-    async def providers(self) -> list[dict[str, Any]]:
-        """Return the providers, with whether they have a key; never the key."""
-        return await self.access.keys.rows()
-
-    async def set_provider(
-        self, name: str, *, key: str | None = None, base_url: str | None = None
-    ) -> None:
-        """Store a key or an address for a provider, or an address of one's own."""
-        await self.access.keys.store(name, key=key, base_url=base_url)
-
-    async def remove_provider(self, name: str) -> None:
-        """Remove what is stored for a provider."""
-        await self.access.keys.remove(name)
-
-    async def test_provider(self, name: str, **tried: str | None) -> dict[str, Any]:
-        """Ask a provider for its models, and say how that went; see `ProviderKeys.test`."""
-        return await self.access.keys.test(name, **tried)
-
-    async def variables(self, notebook_path: str) -> VariableList:
-        """Return the variables of a notebook's kernel that a prompt could mention."""
-        return await list_variables(notebook_path, self.world.kernels)
-
-    async def files(self, query: str) -> FileList:
-        """Return files that a prompt could mention."""
-        return await find_files(Folder(self.world.root), query)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -428,7 +383,7 @@ class Sessions:
         return session
 
     def _parts(
-        self, row: SessionRow, store: Any, journal: Journal, history: list[Message]
+        self, row: SessionRow, store: SessionStore, journal: Journal, history: list[Message]
     ) -> SessionParts:
         settings = self.settings
         parts = {

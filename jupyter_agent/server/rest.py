@@ -110,7 +110,7 @@ class ModelsHandler(AgentHandler):
         live = self.get_query_argument("live", "0")
         if live not in ("0", "1"):
             raise web.HTTPError(400, "live is 0 or 1.")
-        self.reply(ModelList, await (await self.manager()).models(live=live == "1"))
+        self.reply(ModelList, await (await self.manager()).access.models(live=live == "1"))
 
 
 class ModelHandler(AgentHandler):
@@ -120,7 +120,7 @@ class ModelHandler(AgentHandler):
     @authorized
     async def patch(self, model_id: str) -> None:
         """Add a `ModelOverride` to what was said before."""
-        await (await self.manager()).override_model(model_id, self.body(dict[str, Any]))
+        await (await self.manager()).access.say(model_id, self.body(dict[str, Any]))
         self.set_status(204)
         self.finish()
 
@@ -128,7 +128,7 @@ class ModelHandler(AgentHandler):
     @authorized
     async def delete(self, model_id: str) -> None:
         """Forget what was said."""
-        await (await self.manager()).override_model(model_id, None)
+        await (await self.manager()).access.say(model_id, None)
         self.set_status(204)
         self.finish()
 
@@ -237,13 +237,14 @@ class ExportHandler(AgentHandler):
         wanted = self.get_query_argument("format", "markdown")
         if wanted not in ("markdown", "notebook"):
             raise web.HTTPError(400, "Sessions are exported as markdown or notebook.")
-        manager = await self.manager()
+        from ..session.export import markdown, notebook
+
+        session = await (await self.manager()).get(session_id, owner=self.owner)
         if wanted == "notebook":
-            text = await manager.export_notebook(session_id, owner=self.owner)
-            self.finish(text, set_content_type="application/x-ipynb+json; charset=utf-8")
+            text, kind = notebook(session.journal.transcript), "application/x-ipynb+json"
         else:
-            text = await manager.export_markdown(session_id, owner=self.owner)
-            self.finish(text, set_content_type="text/markdown; charset=utf-8")
+            text, kind = markdown(session.journal.transcript), "text/markdown"
+        self.finish(text, set_content_type=f"{kind}; charset=utf-8")
 
 
 class VariablesHandler(AgentHandler):
@@ -254,10 +255,12 @@ class VariablesHandler(AgentHandler):
     async def get(self) -> None:
         """Return a `VariableList`."""
         from ..protocol.frames import VariableList
+        from ..workspace.mentionable import list_variables
 
         # The kernel is asked by running code in it.
         await self.require("execute", "kernels")
-        found = await (await self.manager()).variables(self.get_query_argument("notebook", ""))
+        kernels = (await self.manager()).world.kernels
+        found = await list_variables(self.get_query_argument("notebook", ""), kernels)
         self.reply(VariableList, found)
 
 
@@ -269,9 +272,11 @@ class FilesHandler(AgentHandler):
     async def get(self) -> None:
         """Return a `FileList` of those that match `query`."""
         from ..protocol.frames import FileList
+        from ..workspace.mentionable import find_files
 
         await self.require("read", "contents")
-        found = await (await self.manager()).files(self.get_query_argument("query", ""))
+        root = (await self.manager()).world.root
+        found = await find_files(root, self.get_query_argument("query", ""))
         self.reply(FileList, found)
 
 
@@ -282,7 +287,7 @@ class ProvidersHandler(AgentHandler):
     @authorized
     async def get(self) -> None:
         """Return `{providers: […]}`, never a key."""
-        self.finish({"providers": await (await self.manager()).providers()})
+        self.finish({"providers": await (await self.manager()).access.keys.rows()})
 
 
 class ProviderHandler(AgentHandler):
@@ -295,7 +300,7 @@ class ProviderHandler(AgentHandler):
         from .bodies import SaveProvider
 
         given = self.body(SaveProvider)
-        await (await self.manager()).set_provider(name, key=given.key, base_url=given.base_url)
+        await (await self.manager()).access.keys.store(name, key=given.key, base_url=given.base_url)
         self.set_status(204)
         self.finish()
 
@@ -303,7 +308,7 @@ class ProviderHandler(AgentHandler):
     @authorized
     async def delete(self, name: str) -> None:
         """Forget what is stored."""
-        await (await self.manager()).remove_provider(name)
+        await (await self.manager()).access.keys.remove(name)
         self.set_status(204)
         self.finish()
 
@@ -319,4 +324,4 @@ class ProviderTestHandler(AgentHandler):
 
         given = self.body(TestProvider)
         manager = await self.manager()
-        self.finish(await manager.test_provider(name, model=given.model, key=given.key))
+        self.finish(await manager.access.keys.test(name, model=given.model, key=given.key))

@@ -11,17 +11,20 @@ import logging
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..notebook.changes import Cells, apply_changes, touched_ids
-from ..notebook.document import NotebookDocument
 from ..notebook.review import Baseline, note_changes, note_run
 from ..protocol.codec import from_json, to_json
 from ..protocol.errors import AgentError
 from ..protocol.messages import Message, new_id, now
 from ..protocol.paths import move_keys, moved
-from ..protocol.rpc import Change, NotebookState
 from ..protocol.session_events import Checkpoint, CheckpointChange, SessionEvent
+
+if TYPE_CHECKING:
+    from ..notebook.document import NotebookDocument
+    from ..protocol.rpc import Change, NotebookState
+    from ..store.sessions import SessionStore
 
 # The latest are kept; what older ones changed counts as kept by the person.
 MOST_CHECKPOINTS = 20
@@ -53,7 +56,9 @@ class Checkpoints:
         emit: tells the watchers.
     """
 
-    def __init__(self, store: Any, session_id: str, emit: Callable[[SessionEvent], None]) -> None:
+    def __init__(
+        self, store: SessionStore, session_id: str, emit: Callable[[SessionEvent], None]
+    ) -> None:
         self._store = store
         self._session_id = session_id
         self._emit = emit
@@ -206,7 +211,7 @@ def packed(baseline: Baseline) -> bytes:
     return zlib.compress(to_json(Baseline, baseline), 6)
 
 
-async def load_records(store: Any, session_id: str) -> list[Record]:
+async def load_records(store: SessionStore, session_id: str) -> list[Record]:
     """Read the records of a session; one that cannot be read is left out."""
     found = []
     for checkpoint_id, about in await store.checkpoints(session_id):
@@ -220,7 +225,7 @@ async def load_records(store: Any, session_id: str) -> list[Record]:
 
 
 async def copy_records(
-    store: Any, records: Sequence[Record], session_id: str, messages: Collection[str]
+    store: SessionStore, records: Sequence[Record], session_id: str, messages: Collection[str]
 ) -> tuple[Checkpoint, ...]:
     """Give another session the records of these prompts, with nothing of them up for review."""
     copied = [record for record in records if record.about.message_id in messages]

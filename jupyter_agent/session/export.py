@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..notebook.creation import new_notebook
 from ..notebook.lines import split_texts
-from ..protocol.messages import Message
 from ..protocol.rpc import CellState
-from ..protocol.transcript import ToolState, Transcript
 from ..rendering.inert import inert_markdown
+
+if TYPE_CHECKING:
+    from ..protocol.messages import Message
+    from ..protocol.transcript import ToolState, Transcript
 
 _MARKS = {"ok": "✓", "error": "✗", "denied": "⊘", "interrupted": "■"}
 # What these show of themselves is code that was written, not code that was there.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..protocol.errors import AgentError, SessionBusy
-from .journal import Journal
 from .lease import RENEW_EVERY
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 log = logging.getLogger("jupyter_agent")
 

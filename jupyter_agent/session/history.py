@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ..protocol.messages import Effort, Message
-from ..protocol.tools import Mode
 from ..protocol.transcript import MessageEntry, ToolState, ToolStatus, Transcript
+
+if TYPE_CHECKING:
+    from ..protocol.messages import Effort, Message
+    from ..protocol.tools import Mode
 
 
 class Choices(Protocol):

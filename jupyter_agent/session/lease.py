@@ -12,10 +12,13 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ..protocol.errors import AgentError, NotAllowed, SessionBusy
+
+if TYPE_CHECKING:
+    from ..store.sessions import SessionStore
 
 TTL = 6.0
 RENEW_EVERY = 2.0
@@ -62,7 +65,11 @@ class Lease:
     """
 
     def __init__(
-        self, store: Any, session_id: str, holder: str, taken: Callable[[], Awaitable[None]]
+        self,
+        store: SessionStore,
+        session_id: str,
+        holder: str,
+        taken: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._session_id = session_id

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..protocol.errors import NotAllowed
 from ..protocol.session_events import QueueChange
-from ..protocol.transcript import Transcript
+
+if TYPE_CHECKING:
+    from ..protocol.transcript import Transcript
 
 
 def left_over(transcript: Transcript, prompt_id: str) -> QueueChange:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..access.redactor import Redactor
 from ..notebook.cells import same
@@ -26,14 +26,16 @@ from ..protocol.messages import (
     ResultContent,
     TextPart,
 )
-from ..protocol.rpc import CellState, NotebookState
 from ..protocol.text import printable
 from ..tools.base import Tool, ToolCallContext, ToolOutput, printable_output
 from ..tools.inspect_variables import InspectVariables
 from ..tools.notebook_overview import NotebookOverview
 from ..tools.read_cells import ReadCells
 from ..tools.read_file import ReadFile
-from ..tools.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..protocol.rpc import CellState, NotebookState
+    from ..tools.workspace import Workspace
 
 MOST = 20  # mentions of one prompt
 ROOM = 60_000  # characters after which no further mention is read

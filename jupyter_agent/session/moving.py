@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..protocol.paths import moved
 from ..protocol.session_events import NotebookMove
-from .session import Session
+
+if TYPE_CHECKING:
+    from ..store.sessions import SessionStore
+    from .session import Session
 
 
 def is_moved(root: Path, old: str, new: str) -> bool:
@@ -22,7 +25,7 @@ def is_moved(root: Path, old: str, new: str) -> bool:
     return not before.exists() or (after.exists() and before.samefile(after))
 
 
-async def go_along(session: Session, store: Any, old: str, new: str) -> None:
+async def go_along(session: Session, store: SessionStore, old: str, new: str) -> None:
     """Have a session know a notebook by its new path, also in mid-run.
 
     Raises:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..access.model_access import ModelAccess
 from ..access.redactor import Redactor
-from ..agent.limits import Limits
-from ..policy.broker import Answer
-from ..policy.grants import Grant
-from ..policy.rules import Rule
 from ..protocol.codec import to_json
 from ..protocol.messages import Effort, Message, ToolCallPart, ToolResultPart
-from ..protocol.rpc import ApplyResult, Change
-from ..protocol.session_events import ApprovalStart, RunStatus
 from ..protocol.tools import CellAction, CellRef, Mode
-from ..protocol.transcript import Transcript
-from ..tools.base import Tool
-from .journal import Journal
+
+if TYPE_CHECKING:
+    from ..access.model_access import ModelAccess
+    from ..agent.limits import Limits
+    from ..policy.broker import Answer
+    from ..policy.grants import Grant
+    from ..policy.rules import Rule
+    from ..protocol.rpc import ApplyResult, Change
+    from ..protocol.session_events import ApprovalStart, RunStatus
+    from ..protocol.transcript import Transcript
+    from ..store.sessions import SessionStore
+    from ..tools.base import Tool
+    from .journal import Journal
 
 _ACTIONS: dict[str, CellAction] = {
     "insert": "inserted",
@@ -54,7 +57,7 @@ class SessionParts:
 
     session_id: str
     holder: str
-    store: Any
+    store: SessionStore
     journal: Journal
     history: list[Message]
     settled: Settled
@@ -81,7 +84,7 @@ class SessionParts:
 class Intents:
     """The store's ledger of calls, for one run (the executor's `IntentLog` port)."""
 
-    def __init__(self, store: Any, session_id: str, run_id: str) -> None:
+    def __init__(self, store: SessionStore, session_id: str, run_id: str) -> None:
         self._store = store
         self._session_id = session_id
         self._run_id = run_id

@@ -6,7 +6,7 @@ the model as such and never run again by itself.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..agent.execute import interrupted_result
 from ..protocol.codec import from_json, to_json
@@ -14,8 +14,11 @@ from ..protocol.messages import Message, TextPart, ToolCallPart, ToolResultPart
 from ..protocol.session_events import RunEnd
 from .journal import Journal, unreadable
 
+if TYPE_CHECKING:
+    from ..store.sessions import SessionStore
 
-async def load_history(store: Any, session_id: str) -> list[Message]:
+
+async def load_history(store: SessionStore, session_id: str) -> list[Message]:
     """Read the messages of a session.
 
     Raises:
@@ -25,7 +28,9 @@ async def load_history(store: Any, session_id: str) -> list[Message]:
         return [from_json(Message, data) for data in await store.messages(session_id)]
 
 
-async def recover(store: Any, session_id: str, journal: Journal, history: list[Message]) -> bool:
+async def recover(
+    store: SessionStore, session_id: str, journal: Journal, history: list[Message]
+) -> bool:
     """Close what a crash cut off; returns whether there was anything.
 
     Call it holding the session's lease, with nothing running.
@@ -43,7 +48,7 @@ async def recover(store: Any, session_id: str, journal: Journal, history: list[M
 
 
 async def _answer_calls(
-    store: Any, session_id: str, runs: list[str], history: list[Message]
+    store: SessionStore, session_id: str, runs: list[str], history: list[Message]
 ) -> None:
     """Give each call of the last answer its result: the stored one, or why there is none."""
     if not history or not history[-1].tool_calls:
@@ -57,7 +62,7 @@ async def _answer_calls(
 
 
 async def _result_of(
-    store: Any, session_id: str, runs: list[str], call: ToolCallPart
+    store: SessionStore, session_id: str, runs: list[str], call: ToolCallPart
 ) -> ToolResultPart:
     for run_id in reversed(runs):
         intent = await store.intent(session_id, run_id, call.id)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..access.fallback import Answering
-from ..agent.limits import Spent
 from ..context.budget import ContextBudget, counted_usage, estimated_usage, summary_of
 from ..context.prompt import PromptFacts, system_prompt
 from ..context.request import build_request
 from ..context.small_window import tools_for
-from ..protocol.messages import Effort, Message
-from ..protocol.models import Request, ToolDefinition
 from ..providers.base import complete
-from .spending import Spending
+
+if TYPE_CHECKING:
+    from ..access.fallback import Answering
+    from ..agent.limits import Spent
+    from ..protocol.messages import Effort, Message
+    from ..protocol.models import Request, ToolDefinition
+    from .spending import Spending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

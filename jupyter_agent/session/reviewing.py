@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..notebook.cells import label_of
-from ..notebook.document import NotebookDocument
 from ..notebook.review import Undone, put_back
 from ..notebook.reviewed import (
     TakenBack,
@@ -32,12 +31,13 @@ from ..protocol.session_events import (
     ReviewChange,
     ReviewState,
 )
-from .checkpoints import Checkpoints, Record
-from .journal import Journal
-from .lease import Quiet
 
 if TYPE_CHECKING:
+    from ..notebook.document import NotebookDocument
     from ..workspace.workspace import AnyNotebook
+    from .checkpoints import Checkpoints, Record
+    from .journal import Journal
+    from .lease import Quiet
 
 # How often a notebook that is being typed in is read anew before we give up.
 ATTEMPTS = 3

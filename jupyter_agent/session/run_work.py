@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..access.fallback import Answering
 from ..agent.execute import Executor, Permits
-from ..agent.inbox import Inbox
 from ..agent.limits import Spent
 from ..agent.loop import Loop, Outcome
-from ..context.budget import ContextBudget
 from ..context.prompt import PromptFacts
-from ..digest.fence import Fence
-from ..policy.broker import Broker
-from ..policy.grants import Grant
 from ..protocol.errors import ContextOverflow, ErrorInfo
-from ..protocol.messages import Message
-from ..protocol.models import ModelInfo
 from ..protocol.session_events import Notice, Retry
-from ..protocol.tools import Mode
-from ..providers.base import Provider
 from ..tools.base import Tool, definition
 from .parts import Intents, SessionParts
 from .request_builder import Questions
 from .spending import Spending
+
+if TYPE_CHECKING:
+    from ..agent.inbox import Inbox
+    from ..context.budget import ContextBudget
+    from ..digest.fence import Fence
+    from ..policy.broker import Broker
+    from ..policy.grants import Grant
+    from ..protocol.messages import Message
+    from ..protocol.models import ModelInfo
+    from ..protocol.tools import Mode
+    from ..providers.base import Provider
 
 
 class Equipped(Protocol):

@@ -11,13 +11,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..agent.loop import Outcome
 from ..protocol.errors import AgentError, ErrorInfo, NotAllowed, error_from_info
 from ..protocol.messages import Message, new_id
-from .lease import Lease
 from .terms import NO_TERMS, Terms
+
+if TYPE_CHECKING:
+    from .lease import Lease
 
 log = logging.getLogger("jupyter_agent")
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..agent.inbox import Inbox
-from ..agent.loop import Outcome
 from ..context.budget import ContextBudget
 from ..digest.fence import Fence
 from ..policy.broker import Broker
 from ..protocol.codec import to_json
 from ..protocol.errors import AgentError, NotAllowed
-from ..protocol.frames import Events, Snapshot
 from ..protocol.messages import Effort, ImagePart, Mention, Message, Part, TextPart, now
-from ..protocol.rpc import ApplyResult, Change
 from ..protocol.session_events import (
     MessageEnd,
     MessageStart,
@@ -31,13 +28,9 @@ from ..protocol.session_events import (
     SessionChange,
     SessionEvent,
 )
-from ..protocol.tools import GrantScope, Mode
-from ..tools.base import Tool
 from ..workspace.kernel_stop import KernelStop
-from ..workspace.workspace import AnyNotebook, SessionWorkspace
 from .checkpoints import Checkpoints
 from .follow import Elsewhere
-from .journal import OnReset, Watcher
 from .lease import Lease, Quiet
 from .left_over import left_over
 from .mentions import MentionReader, waiting
@@ -53,6 +46,15 @@ from .reviewing import Review
 from .run_work import RunWork
 from .runs import Planned, Runs
 from .terms import LIMITED, CurrentTerms, Terms, resumed_terms, terms_of
+
+if TYPE_CHECKING:
+    from ..agent.loop import Outcome
+    from ..protocol.frames import Events, Snapshot
+    from ..protocol.rpc import ApplyResult, Change
+    from ..protocol.tools import GrantScope, Mode
+    from ..tools.base import Tool
+    from ..workspace.workspace import AnyNotebook, SessionWorkspace
+    from .journal import OnReset, Watcher
 
 
 class Session:

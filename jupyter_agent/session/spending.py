@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..agent.limits import Spent
 from ..context.budget import ContextBudget, counted_usage, estimated_usage
 from ..models.pricing import cost
-from ..protocol.messages import Message
-from ..protocol.models import ModelInfo, Request
 from ..protocol.session_events import Budget, Notice
 from ..protocol.usage import Usage
-from .journal import Journal
+
+if TYPE_CHECKING:
+    from ..agent.limits import Spent
+    from ..protocol.messages import Message
+    from ..protocol.models import ModelInfo, Request
+    from .journal import Journal
 
 
 class Spending:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from ..policy.grants import Grant
 from ..policy.rules import stricter
-from ..protocol.messages import Message
 from ..protocol.tools import Mode
-from ..protocol.transcript import Transcript
+
+if TYPE_CHECKING:
+    from ..policy.grants import Grant
+    from ..protocol.messages import Message
+    from ..protocol.transcript import Transcript
 
 _MODE_KEY = "mode"
 _AT_MOST_KEY = "at_most"

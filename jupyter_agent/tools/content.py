@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ..digest.outputs import Digest
 from ..protocol.messages import ImagePart, TextPart
+
+if TYPE_CHECKING:
+    from ..digest.outputs import Digest
 
 _HANDLE = re.compile(r"read on with read_cells\([^)]*\)")
 

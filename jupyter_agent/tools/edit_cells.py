@@ -37,8 +37,7 @@ from .edit_words import (
     result_title,
 )
 from .foreign_loads import new_loads, with_loads
-from .run_cells import LONGEST_WAIT
-from .running import run_and_report
+from .running import LONGEST_WAIT, run_and_report
 from .syntax import syntax_warnings
 from .workspace_tool import NotebookArguments, WorkspaceTool
 

@@ -10,7 +10,8 @@ from ..kernel.runner import KernelRunner
 from ..protocol.errors import NotAllowed
 from ..protocol.tools import Permission
 from .base import Preview, ToolCallContext, ToolOutput, load_description, text_output
-from .run_cells import LONGEST_WAIT, RunCells, RunCellsArguments
+from .run_cells import RunCells, RunCellsArguments
+from .running import LONGEST_WAIT
 from .workspace import Workspace
 from .workspace_tool import EXEC, READ, NotebookArguments, WorkspaceTool
 

@@ -14,10 +14,8 @@ from ..protocol.rpc import CellState, NotebookState
 from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolCallContext, ToolOutput, as_list
 from .cell_lines import facts_of
-from .running import run_and_report
+from .running import LONGEST_WAIT, run_and_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool, join_words
-
-LONGEST_WAIT = 600.0  # seconds
 
 
 class NothingToRun(AgentError):

@@ -14,7 +14,7 @@ from ..protocol.tools import Permission, PreviewBlock
 from .base import Preview, ToolCallContext, ToolOutput
 from .content import Content, without_handles
 from .edit_cells import EditCells, EditCellsArguments
-from .run_cells import LONGEST_WAIT
+from .running import LONGEST_WAIT
 from .snippets import Unsupported, require_python, snippet_code, split_report
 from .workspace_tool import EXEC, NotebookArguments, WorkspaceTool
 

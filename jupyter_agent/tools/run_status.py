@@ -8,8 +8,7 @@ from pydantic import Field
 
 from ..protocol.errors import AgentError
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput
-from .run_cells import LONGEST_WAIT
-from .running import report, wait_for_run
+from .running import LONGEST_WAIT, report, wait_for_run
 from .workspace_tool import WorkspaceTool
 
 

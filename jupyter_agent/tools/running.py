@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..digest.limits import DEFAULT_LIMITS
 from ..digest.outputs import Digest, digest_outputs
@@ -13,8 +14,6 @@ from ..kernel.runner import CellRecord, CellSource, KernelRunner, Run
 from ..notebook.cells import label, reference
 from ..notebook.dependencies import defining_cell
 from ..protocol.errors import KernelError
-from ..protocol.rpc import CellState, NotebookState
-from ..protocol.tools import CellAction, CellRef
 from .base import ToolCallContext, ToolOutput
 from .cell_lines import CellFacts, facts_of, record_words, seconds
 from .content import Content
@@ -22,6 +21,12 @@ from .syntax import ends_the_kernel
 from .workspace import RunRecord, Workspace
 from .workspace_tool import join_words
 
+if TYPE_CHECKING:
+    from ..protocol.rpc import CellState, NotebookState
+    from ..protocol.tools import CellAction, CellRef
+
+# Seconds.
+LONGEST_WAIT = 600.0
 INTERRUPT_DEADLINE = 0.8
 _FAILED = frozenset({"error", "kernel_died", "interrupted", "unknown", "stale"})
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..digest.limits import DEFAULT_LIMITS
 from ..digest.outputs import Digest, digest_outputs
 from ..notebook.cells import label_of, short_ids
 from ..notebook.diff import unified
-from ..protocol.rpc import NotebookState
 from .cell_lines import seconds
 from .syntax import ends_the_kernel
-from .verification import Bounds, Difference, Verification
+
+if TYPE_CHECKING:
+    from ..protocol.rpc import NotebookState
+    from .verification import Bounds, Difference, Verification
 
 _DIFF_LINES, _DIFF_WIDTH = 40, 300
 _NAMED = 20

@@ -10,20 +10,22 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernel.client import KernelClientRunner
-from ..kernel.directory import KernelDirectory, KernelHandle
 from ..kernel.languages import kernel_for
 from ..kernel.observed import ObservedRunner
-from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
-from ..notebook.document import NotebookDocument
 from ..notebook.frontend import BrowserChannel, TabGone
 from ..protocol.codec import to_data
 from ..protocol.errors import AgentError
 from ..protocol.messages import new_id
 from ..protocol.rpc import Expected, RunParams, StopRunParams
 from .tab_kernels import TabKernels
+
+if TYPE_CHECKING:
+    from ..kernel.directory import KernelDirectory, KernelHandle
+    from ..kernel.runner import CellRecord, CellSource, Evaluation, KernelRunner, KernelStatus, Run
+    from ..notebook.document import NotebookDocument
 
 # A cell may run for as long as it likes: Stop, not a clock, ends it. In seconds.
 NO_DEADLINE = 1e9

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from ..kernel.directory import KernelDirectory
 from ..notebook.frontend import BrowserChannel, TabGone
 from ..protocol.codec import to_data
 from ..protocol.errors import KernelStartFailed
 from ..protocol.messages import new_id
 from ..protocol.rpc import SelectKernelParams
+
+if TYPE_CHECKING:
+    from ..kernel.directory import KernelDirectory
 
 # A kernel may take its time to start.
 SELECT_DEADLINE = 60.0

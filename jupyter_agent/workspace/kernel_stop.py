@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..protocol.errors import AgentError
 from ..protocol.session_events import Notice, SessionEvent
-from ..tools.workspace import RunRecord
-from .workspace import SessionWorkspace
+
+if TYPE_CHECKING:
+    from ..tools.workspace import RunRecord
+    from .workspace import SessionWorkspace
 
 # Seconds by which runners have interrupted a kernel three times.
 OBEY_DEADLINE = 5.0

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import time
+from typing import TYPE_CHECKING
 
 from ..kernel.client import KernelClientRunner
-from ..kernel.directory import KernelDirectory
 from ..protocol.errors import AgentError
 from ..protocol.frames import FileList, Variable, VariableList
-from ..tools.files import Folder, Target
+from ..tools.files import Folder
 from ..tools.inspect_variables import look_at
 from ..tools.list_files import LOOKED_AT, walk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..kernel.directory import KernelDirectory
+    from ..tools.files import Target
 
 MOST_FILES = 30
 LONGEST_QUERY = 200  # characters
@@ -44,10 +50,10 @@ async def list_variables(path: str, kernels: KernelDirectory | None) -> Variable
     return VariableList(variables=tuple(found))
 
 
-async def find_files(folder: Folder, query: str) -> FileList:
+async def find_files(root: Path, query: str) -> FileList:
     """Return files below a folder whose path holds all words of a search, the nearest first."""
     words = query[:LONGEST_QUERY].lower().split()
-    return await asyncio.to_thread(_find, folder, words)
+    return await asyncio.to_thread(_find, Folder(root), words)
 
 
 def _find(folder: Folder, words: list[str]) -> FileList:

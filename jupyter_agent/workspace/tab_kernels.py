@@ -8,13 +8,16 @@ one, in which nothing of the person's is defined.
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from ..kernel.directory import KernelDirectory, KernelHandle
 from ..notebook.frontend import BrowserChannel, TabGone
 from ..protocol.codec import to_data
 from ..protocol.errors import KernelStartFailed, NoKernel
 from ..protocol.messages import new_id
 from ..protocol.rpc import PathParams
+
+if TYPE_CHECKING:
+    from ..kernel.directory import KernelDirectory, KernelHandle
 
 # Seconds in which a tab starts a kernel, or waits for one that restarts.
 READY_DEADLINE = 90.0

@@ -13,12 +13,9 @@ import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ..kernel.directory import KernelDirectory
-from ..kernel.runner import KernelRunner
 from ..kernel.scratch import ScratchKernel
-from ..notebook.document import Backend, NotebookDocument, Outputs
 from ..notebook.frontend import BrowserChannel, FrontendNotebook, TabGone
 from ..notebook.places import FolderNotebooks, Notebooks
 from ..protocol.errors import AgentError, EditRefused, NoKernel, NotebookMissing, Unconfirmed
@@ -27,6 +24,11 @@ from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookSta
 from ..tools.files import Folder
 from ..tools.workspace import CellRuns, ReadMemory, RunRecord
 from .any_runner import AnyRunner
+
+if TYPE_CHECKING:
+    from ..kernel.directory import KernelDirectory
+    from ..kernel.runner import KernelRunner
+    from ..notebook.document import Backend, NotebookDocument, Outputs
 
 Question = Callable[[str, str, Sequence[str]], Awaitable[str | None]]
 MayWrite = Callable[[str], Awaitable[None]]

@@ -34,6 +34,8 @@ INSTALLED = {
     "zmq",
 }
 
+LONGEST_CHAIN = 12
+
 # Used when they are there; imported inside a function or under a guard, never at the top.
 OPTIONAL = {"PIL", "keyring", "matplotlib", "numpy", "pandas", "pycrdt"}
 
@@ -62,6 +64,21 @@ def test_import_contracts_hold():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_no_chain_of_imports_is_long():
+    """How many modules a reader may have to open below the one at hand."""
+    below = grimp.build_graph("jupyter_agent", exclude_type_checking_imports=True)
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def longest(module: str) -> tuple[str, ...]:
+        if module not in chains:
+            imported = below.find_modules_directly_imported_by(module) - {"jupyter_agent"}
+            chains[module] = (module, *max(map(longest, imported), key=len, default=()))
+        return chains[module]
+
+    chain = max(map(longest, below.modules - {"jupyter_agent"}), key=len)
+    assert len(chain) - 1 <= LONGEST_CHAIN, chain
 
 
 def test_protocol_rests_on_pydantic_alone():

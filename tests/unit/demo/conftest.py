@@ -19,7 +19,8 @@ import pytest
 from jupyter_agent.context.prompt import PromptFacts, system_prompt
 from jupyter_agent.context.request import build_request
 from jupyter_agent.demo.assets import demo_assets
-from jupyter_agent.demo.script import DEMO_PROMPT, script
+from jupyter_agent.demo.prompts import DEMO_PROMPT
+from jupyter_agent.demo.script import script
 from jupyter_agent.digest.fence import Fence
 from jupyter_agent.kernel.runner import CellRecord, CellSource, Evaluation, KernelStatus, Run
 from jupyter_agent.notebook.file import FileNotebook

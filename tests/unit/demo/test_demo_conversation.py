@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jupyter_agent.agent.execute import interrupted_output, interrupted_result, refused_output
-from jupyter_agent.demo.script import DEMO_PROMPT, script
+from jupyter_agent.demo.prompts import DEMO_PROMPT
+from jupyter_agent.demo.script import script
 from jupyter_agent.protocol.errors import NotebookReadOnly, StaleCells
 from jupyter_agent.protocol.messages import Message, MessageMeta, TextPart, user_message
 from jupyter_agent.protocol.models import Request

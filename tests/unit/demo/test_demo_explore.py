@@ -8,7 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from jupyter_agent.demo.script import DEMO_PROMPT, EXPLORE_PROMPT
+from jupyter_agent.demo.prompts import DEMO_PROMPT, EXPLORE_PROMPT
 from jupyter_agent.tools.base import text_output
 
 RENTS = """city,rent,"size, in m²",district

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_agent.tools.files import Folder
 from jupyter_agent.workspace.mentionable import MOST_FILES, find_files, list_variables
 
 
@@ -16,7 +15,7 @@ def folder(tmp_path):
         (tmp_path / name).write_text("")
     (tmp_path / ".secret" / "penguins.csv").write_text("")
     (tmp_path / "out").symlink_to(tmp_path.parent)
-    return Folder(tmp_path)
+    return tmp_path
 
 
 async def test_files_are_found_by_words_the_nearest_first(folder):
