@@ -20,16 +20,14 @@ from jupyter_agent.protocol.codec import to_json
 from jupyter_agent.protocol.errors import NotAllowed, UnknownSession
 from jupyter_agent.protocol.frames import (
     Events,
-    FileList,
     ServerStatus,
     SessionSummary,
     Snapshot,
-    Variable,
-    VariableList,
 )
 from jupyter_agent.protocol.models import ListFailure, ModelInfo, ModelList
 from jupyter_agent.protocol.session_events import Notice, SessionEvent
 from jupyter_agent.protocol.transcript import Transcript
+from jupyter_agent.runtime.sessions import World
 from jupyter_agent.server.extension import JupyterAgentApp
 
 
@@ -55,15 +53,21 @@ class FakeSession:
         for watcher in tuple(self.watchers):
             watcher(len(self.events), event, data)
 
+    @property
+    def journal(self) -> FakeSession:
+        return self
+
+    @property
+    def transcript(self) -> Transcript:
+        return Transcript(title=self.title)
+
     async def attach(self, watcher: Any, after: int | None, on_reset: Any) -> Any:
         self.watchers.append(watcher)
         if self.attaching is not None:
             await self.attaching.wait()
         first: Snapshot | Events
         if after is None or after > len(self.events):
-            first = Snapshot(
-                session_id=self.id, seq=len(self.events), transcript=Transcript(title=self.title)
-            )
+            first = Snapshot(session_id=self.id, seq=len(self.events), transcript=self.transcript)
         else:
             rest = tuple(self.events[after:])
             first = Events(session_id=self.id, seq=after + 1, events=rest)
@@ -135,16 +139,51 @@ class FakeReview:
 
 
 @dataclass
+class FakeAccess:
+    """Models and providers in memory; `called` notes what was asked for."""
+
+    called: list[tuple[str, Any]]
+    asked_live: list[bool] = field(default_factory=list)
+
+    @property
+    def keys(self) -> FakeAccess:
+        return self
+
+    async def models(self, *, live: bool = False) -> ModelList:
+        self.asked_live.append(live)
+        demo = ModelInfo(id="demo", provider="demo", name="demo", label="Demo")
+        failure = ListFailure(provider="openai", label="OpenAI", message="Down.")
+        return ModelList(models=(demo,), failures=(failure,) if live else (), live=live)
+
+    async def say(self, model_id: str, said: dict[str, Any] | None) -> None:
+        self.called.append(("say", (model_id, said)))
+
+    async def rows(self) -> list[dict[str, Any]]:
+        return [{"name": "openai", "has_key": True}]
+
+    async def store(self, name: str, *, key: str | None, base_url: str | None) -> None:
+        self.called.append(("store", (name, key, base_url)))
+
+    async def remove(self, name: str) -> None:
+        self.called.append(("remove", name))
+
+    async def test(self, name: str, *, model: str | None, key: str | None) -> dict[str, Any]:
+        return {"ok": True, "message": f"{name} {model} {bool(key)}"}
+
+
+@dataclass
 class FakeManager:
     """Sessions in memory. A test reaches what the server was asked through `called`."""
 
+    world: World
     kept: dict[str, FakeSession] = field(default_factory=dict)
     watchers: list[Callable[[], None]] = field(default_factory=list)
     called: list[tuple[str, Any]] = field(default_factory=list)
-    asked_live: list[bool] = field(default_factory=list)
-    looked_for: list[tuple[str, str]] = field(default_factory=list)
     started: bool = False
     closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.access = FakeAccess(self.called)
 
     async def start(self) -> None:
         self.started = True
@@ -195,14 +234,6 @@ class FakeManager:
     async def move_notebook(self, old: str, new: str, *, owner: str) -> None:
         self.called.append(("move_notebook", (old, new, owner)))
 
-    async def export_markdown(self, session_id: str, *, owner: str) -> str:
-        await self.get(session_id, owner=owner)
-        return "# Päper\n"
-
-    async def export_notebook(self, session_id: str, *, owner: str) -> str:
-        await self.get(session_id, owner=owner)
-        return '{"cells": ["Päper"]}\n'
-
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.watchers.append(callback)
         return lambda: self.watchers.remove(callback)
@@ -218,37 +249,6 @@ class FakeManager:
             demo_explore_prompt="",
             looked_for=(),
         )
-
-    async def models(self, *, live: bool = False) -> ModelList:
-        self.asked_live.append(live)
-        demo = ModelInfo(id="demo", provider="demo", name="demo", label="Demo")
-        failure = ListFailure(provider="openai", label="OpenAI", message="Down.")
-        return ModelList(models=(demo,), failures=(failure,) if live else (), live=live)
-
-    async def override_model(self, model_id: str, said: dict[str, Any] | None) -> None:
-        self.called.append(("override_model", (model_id, said)))
-
-    async def variables(self, notebook_path: str) -> VariableList:
-        self.looked_for.append(("variables", notebook_path))
-        return VariableList(variables=(Variable(name="df", summary="a table"),))
-
-    async def files(self, query: str) -> FileList:
-        self.looked_for.append(("files", query))
-        return FileList(files=("a.csv",), more=True)
-
-    async def providers(self) -> list[dict[str, Any]]:
-        return [{"name": "openai", "has_key": True}]
-
-    async def set_provider(self, name: str, *, key: str | None, base_url: str | None) -> None:
-        self.called.append(("set_provider", (name, key, base_url)))
-
-    async def remove_provider(self, name: str) -> None:
-        self.called.append(("remove_provider", name))
-
-    async def test_provider(
-        self, name: str, *, model: str | None, key: str | None
-    ) -> dict[str, Any]:
-        return {"ok": True, "message": f"{name} {model} {bool(key)}"}
 
 
 def summary(session: FakeSession) -> SessionSummary:
@@ -383,9 +383,9 @@ def agent_app(jp_serverapp: ServerApp) -> JupyterAgentApp:
 
 
 @pytest.fixture
-def manager(agent_app: JupyterAgentApp) -> FakeManager:
+def manager(agent_app: JupyterAgentApp, jp_root_dir: Path) -> FakeManager:
     """Sessions made of nothing, in the place of the real ones."""
-    fake = FakeManager()
+    fake = FakeManager(World(root=jp_root_dir))
     agent_app.make_manager = lambda app: fake  # type: ignore[assignment,return-value]
     return fake
 

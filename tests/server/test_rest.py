@@ -45,7 +45,7 @@ async def test_sessions_are_searched(manager: Any, browser: Any) -> None:
 
 
 async def test_a_session_is_forked_and_exported(manager: Any, browser: Any) -> None:
-    manager.add("s1")
+    manager.add("s1").title = "Päper"
     forked = await browser.fetch("sessions/s1/fork", "POST", {"message_id": "m1"})
     assert (forked.code, body(forked)["id"]) == (201, "forked")
     await browser.fetch("sessions/s1/fork", "POST", {"message_id": "m2", "before": True})
@@ -57,7 +57,7 @@ async def test_a_session_is_forked_and_exported(manager: Any, browser: Any) -> N
     assert exported.body.decode() == "# Päper\n"
     assert exported.headers["Content-Type"].startswith("text/markdown")
     notebook = await browser.fetch("sessions/s1/export?format=notebook")
-    assert body(notebook) == {"cells": ["Päper"]}
+    assert body(notebook)["cells"][0]["source"] == ["# Päper"]
     assert notebook.headers["Content-Type"].startswith("application/x-ipynb+json")
     assert (await browser.fetch("sessions/none/export?format=notebook")).code == 404
     assert (await browser.fetch("sessions/s1/export?format=exe")).code == 400
@@ -77,14 +77,16 @@ async def test_providers_are_asked_only_when_that_is_wanted(manager: Any, browse
     assert live["live"] is True
     assert live["failures"] == [{"provider": "openai", "label": "OpenAI", "message": "Down."}]
     assert (await browser.fetch("models?live=yes")).code == 400
-    assert manager.asked_live == [False, False, True]
+    assert manager.access.asked_live == [False, False, True]
 
 
 async def test_what_can_be_mentioned_is_listed(manager: Any, browser: Any) -> None:
+    (manager.world.root / "a b.csv").touch()
+    unnamed = body(await browser.fetch("variables"))
+    assert (unnamed["variables"], unnamed["problem"]) == ([], "No notebook was named.")
     found = body(await browser.fetch("variables?notebook=a%20b.ipynb"))
-    assert found["variables"] == [{"name": "df", "summary": "a table"}]
-    assert body(await browser.fetch("files?query=a")) == {"files": ["a.csv"], "more": True}
-    assert manager.looked_for == [("variables", "a b.ipynb"), ("files", "a")]
+    assert found["problem"] == "No kernel may be used here."
+    assert body(await browser.fetch("files?query=a%20b")) == {"files": ["a b.csv"], "more": False}
 
 
 async def test_what_a_person_says_of_a_model_is_kept_and_forgotten(
@@ -92,16 +94,16 @@ async def test_what_a_person_says_of_a_model_is_kept_and_forgotten(
 ) -> None:
     said = {"context_window": 8000}
     assert (await browser.fetch("models/openai%2Fgpt-x", "PATCH", said)).code == 204
-    assert manager.called == [("override_model", ("openai/gpt-x", said))]
+    assert manager.called == [("say", ("openai/gpt-x", said))]
     assert (await browser.fetch("models/openai%2Fgpt-x", "DELETE")).code == 204
-    assert manager.called[-1] == ("override_model", ("openai/gpt-x", None))
+    assert manager.called[-1] == ("say", ("openai/gpt-x", None))
 
 
 @pytest.mark.R(10)
 async def test_a_key_goes_in_and_never_comes_out(manager: Any, browser: Any) -> None:
     saved = await browser.fetch("providers/openai", "PUT", {"key": "sk-canary"})
     assert (saved.code, saved.body) == (204, b"")
-    assert manager.called == [("set_provider", ("openai", "sk-canary", None))]
+    assert manager.called == [("store", ("openai", "sk-canary", None))]
     for path in ("providers", "models", "status", "providers/openai"):
         assert b"sk-canary" not in (await browser.fetch(path)).body
     assert (await browser.fetch("providers/openai", "DELETE")).code == 204
@@ -111,7 +113,7 @@ async def test_a_key_goes_in_and_never_comes_out(manager: Any, browser: Any) -> 
 
 async def test_a_providers_name_may_be_an_address(manager: Any, browser: Any) -> None:
     await browser.fetch("providers/https%3A%2F%2Fhost%2Fv1", "PUT", {"key": "k"})
-    assert manager.called == [("set_provider", ("https://host/v1", "k", None))]
+    assert manager.called == [("store", ("https://host/v1", "k", None))]
     path = "providers/https%3A%2F%2Fhost%2Fv1/test"
     tested = body(await browser.fetch(path, "POST", {"key": "sk-canary"}))
     assert tested == {"ok": True, "message": "https://host/v1 None True"}

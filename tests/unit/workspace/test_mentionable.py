@@ -33,7 +33,7 @@ async def test_hidden_files_and_links_are_not_offered(folder):
 
 async def test_there_is_an_end_to_the_list(folder):
     for number in range(MOST_FILES + 5):
-        (folder.root / f"many{number}.txt").write_text("")
+        (folder / f"many{number}.txt").write_text("")
     found = await find_files(folder, "many")
     assert len(found.files) == MOST_FILES and found.more
 
