@@ -18,9 +18,10 @@ from .api import Agent, Result
 from .blocking import LoopHere
 from .config import MODES, load_settings
 from .kernel import rewriting
+from .protocol import session_events as events
 from .protocol.errors import AgentError, ConfigError, NotAllowed
+from .protocol.exhaustive import assert_never
 from .protocol.messages import new_id
-from .protocol.session_events import SessionEvent
 from .rendering.inert import inert_markdown
 from .rendering.terminal import Progress, visible
 
@@ -195,11 +196,50 @@ class CellView:
         self._redraw: asyncio.TimerHandle | None = None
         self._tools: dict[str, tuple[str, str]] = {}  # display id and title by call
 
-    def show(self, event: SessionEvent) -> None:
+    def show(self, event: events.SessionEvent) -> None:
         """Show an event, if there is something to see."""
-        handler = getattr(self, f"_on_{event.type}", None)
-        if handler is not None:
-            handler(event)
+        match event:
+            case events.MessageTextDelta():
+                self._on_text_delta(event)
+            case events.MessageEnd():
+                self._on_message_end(event)
+            case events.ToolStart():
+                self._on_tool_start(event)
+            case events.ToolUpdate():
+                self._on_tool_update(event)
+            case events.ToolEnd():
+                self._on_tool_end(event)
+            case events.Notice():
+                self._on_notice(event)
+            case events.Retry():
+                self._on_retry(event)
+            case (
+                events.RunStart()
+                | events.RunEnd()
+                | events.TurnStart()
+                | events.TurnEnd()
+                | events.MessageStart()
+                | events.MessageThinkingDelta()
+                | events.MessageThinkingEnd()
+                | events.MessageToolCallStart()
+                | events.MessageToolCallDelta()
+                | events.MessageToolCallEnd()
+                | events.ApprovalStart()
+                | events.ApprovalEnd()
+                | events.QuestionStart()
+                | events.QuestionEnd()
+                | events.NotebookChange()
+                | events.NotebookMove()
+                | events.ReviewChange()
+                | events.CheckpointChange()
+                | events.ContextCompacted()
+                | events.Budget()
+                | events.QueueChange()
+                | events.SessionChange()
+            ):
+                pass
+            case _:
+                assert_never(event)
 
     def line(self, mark: str, text: str) -> None:
         """Show a line of its own."""
@@ -213,25 +253,25 @@ class CellView:
             self._put(f"■ {title} · stopped", display_id, new=not self._updates)
         self._tools.clear()
 
-    def _on_text_delta(self, event: Any) -> None:
+    def _on_text_delta(self, event: events.MessageTextDelta) -> None:
         self._text += event.text
         if self._redraw is None and self._updates:
             self._redraw = asyncio.get_running_loop().call_later(REDRAW, self._draw_text)
 
-    def _on_message_end(self, event: Any) -> None:
+    def _on_message_end(self, event: events.MessageEnd) -> None:
         self._close_text()
 
-    def _on_tool_start(self, event: Any) -> None:
+    def _on_tool_start(self, event: events.ToolStart) -> None:
         display_id, title = new_id("agent"), _plain(event.title)
         self._tools[event.call_id] = display_id, title
         if self._updates:
             self._put(f"● {title}", display_id, new=True)
 
-    def _on_tool_update(self, event: Any) -> None:
+    def _on_tool_update(self, event: events.ToolUpdate) -> None:
         if event.call_id in self._tools and self._updates:
             self._put(f"● {_plain(event.text)}", self._tools[event.call_id][0])
 
-    def _on_tool_end(self, event: Any) -> None:
+    def _on_tool_end(self, event: events.ToolEnd) -> None:
         kind = "rejected" if event.result.rejected else "error" if event.result.is_error else "ok"
         words = [event.title, *([event.summary] if event.summary else [])]
         if event.duration is not None and event.duration >= 1:
@@ -242,10 +282,10 @@ class CellView:
         else:
             self._put(line, new_id("agent"), new=True)
 
-    def _on_notice(self, event: Any) -> None:
+    def _on_notice(self, event: events.Notice) -> None:
         self.line("!" if event.level != "info" else "·", event.text)
 
-    def _on_retry(self, event: Any) -> None:
+    def _on_retry(self, event: events.Retry) -> None:
         self.line("!", f"{event.error.message} Trying again in {event.delay:.0f} s.")
 
     def _draw_text(self) -> None:

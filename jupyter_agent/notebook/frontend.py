@@ -176,7 +176,7 @@ class FrontendNotebook:
         try:
             if kind is NotebookState and _is_large(data):
                 return cast(T, await asyncio.to_thread(_state_in_pieces, data))
-            return cast(T, from_data(kind, data))
+            return from_data(kind, data)
         except BadFrame as error:
             raise Unconfirmed(
                 f"The tab that has {self.path} open answered in a way that is not understood. "

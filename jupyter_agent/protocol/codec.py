@@ -9,7 +9,7 @@ import gc
 import json
 from functools import lru_cache
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
@@ -41,7 +41,11 @@ def to_data(kind: Any, value: Any) -> Any:
     return adapter(kind).dump_python(value, mode="json", exclude_none=True)
 
 
-def from_json(kind: Any, data: bytes | str) -> Any:
+@overload
+def from_json(kind: type[T], data: bytes | str) -> T: ...
+@overload
+def from_json(kind: object, data: bytes | str) -> Any: ...  # a union: no type has its name
+def from_json(kind: object, data: bytes | str) -> Any:
     """Read a value from JSON.
 
     Raises:
@@ -73,7 +77,11 @@ def json_data(data: bytes | str) -> Any:
             gc.enable()
 
 
-def from_data(kind: Any, data: Any) -> Any:
+@overload
+def from_data(kind: type[T], data: object) -> T: ...
+@overload
+def from_data(kind: object, data: object) -> Any: ...
+def from_data(kind: object, data: object) -> Any:
     """Read a value from plain JSON data.
 
     Raises:

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from . import session_events as events
 from .errors import ErrorInfo
+from .exhaustive import assert_never
 from .messages import Effort, Message, ToolResultPart
 from .paths import moved
 from .reduce import MessageBuilder
@@ -28,6 +30,14 @@ from .session_events import (
 )
 from .tools import CellRef, Mode, PreviewBlock
 
+Content = (
+    events.MessageTextDelta
+    | events.MessageThinkingDelta
+    | events.MessageThinkingEnd
+    | events.MessageToolCallStart
+    | events.MessageToolCallDelta
+    | events.MessageToolCallEnd
+)
 ToolStatus = Literal["waiting", "approval", "running", "ok", "error", "denied", "interrupted"]
 
 
@@ -129,11 +139,66 @@ class TranscriptBuilder:
         self._durations: tuple[float, ...] = ()
         self._reopen()
 
-    def apply(self, event: Any) -> None:
+    def apply(self, event: events.SessionEvent) -> None:  # noqa: PLR0912 (one case an event)
         """Apply one event."""
-        handler = getattr(self, f"_on_{event.type}", None)
-        if handler is not None:
-            handler(event)
+        match event:
+            case (
+                events.MessageTextDelta()
+                | events.MessageThinkingDelta()
+                | events.MessageToolCallDelta()
+                | events.MessageToolCallEnd()
+            ):
+                self._on_content(event)
+            case events.RunStart():
+                self._on_run_start(event)
+            case events.RunEnd():
+                self._on_run_end(event)
+            case events.TurnStart():
+                self._on_turn_start(event)
+            case events.MessageStart():
+                self._on_message_start(event)
+            case events.MessageThinkingEnd():
+                self._on_thinking_end(event)
+            case events.MessageToolCallStart():
+                self._on_tool_call_start(event)
+            case events.MessageEnd():
+                self._on_message_end(event)
+            case events.ApprovalStart():
+                self._on_approval_start(event)
+            case events.ApprovalEnd():
+                self._on_approval_end(event)
+            case events.QuestionStart():
+                self._on_question_start(event)
+            case events.QuestionEnd():
+                self._on_question_end(event)
+            case events.ToolStart():
+                self._on_tool_start(event)
+            case events.ToolUpdate():
+                self._on_tool_update(event)
+            case events.ToolEnd():
+                self._on_tool_end(event)
+            case events.Notice():
+                self._on_notice(event)
+            case events.Retry():
+                self._on_retry(event)
+            case events.ContextCompacted():
+                self._on_context_compacted(event)
+            case events.Budget():
+                self._on_budget(event)
+            case events.QueueChange():
+                self._on_queue_change(event)
+            case events.ReviewChange():
+                self._on_review_change(event)
+            case events.CheckpointChange():
+                self._on_checkpoint_change(event)
+            case events.NotebookMove():
+                self._on_notebook_move(event)
+            case events.SessionChange():
+                self._on_session_change(event)
+            case events.TurnEnd() | events.NotebookChange():
+                pass
+            case _:
+                assert_never(event)
 
     def snapshot(self) -> Transcript:
         """Return the transcript so far."""
@@ -151,7 +216,7 @@ class TranscriptBuilder:
                 thinking_durations=self._durations,
             )
 
-    def _on_run_start(self, event: Any) -> None:
+    def _on_run_start(self, event: events.RunStart) -> None:
         self._set(
             running=True,
             run_id=event.run_id,
@@ -161,7 +226,7 @@ class TranscriptBuilder:
             turn=0,
         )
 
-    def _on_run_end(self, event: Any) -> None:
+    def _on_run_end(self, event: events.RunEnd) -> None:
         self._close_message()
         for call_id, tool in self._tools.items():
             if tool.status in ("waiting", "approval", "running"):
@@ -172,10 +237,10 @@ class TranscriptBuilder:
                 RunEntry(run_id=event.run_id, status=event.status, error=event.error)
             )
 
-    def _on_turn_start(self, event: Any) -> None:
+    def _on_turn_start(self, event: events.TurnStart) -> None:
         self._set(turn=event.turn)
 
-    def _on_message_start(self, event: Any) -> None:
+    def _on_message_start(self, event: events.MessageStart) -> None:
         self._close_message()
         message: Message = event.message
         if message.role == "tool":
@@ -203,27 +268,22 @@ class TranscriptBuilder:
         self._builder_id = message.id
         self._durations = ()
 
-    def _on_content(self, event: Any) -> None:
+    def _on_content(self, event: Content) -> None:
         if self._builder is not None and event.message_id == self._builder_id:
             self._builder.append(event)
 
-    _on_text_delta = _on_content
-    _on_thinking_delta = _on_content
-    _on_tool_call_delta = _on_content
-    _on_tool_call_end = _on_content
-
-    def _on_thinking_end(self, event: Any) -> None:
+    def _on_thinking_end(self, event: events.MessageThinkingEnd) -> None:
         if self._builder is not None and event.message_id == self._builder_id:
             self._builder.append(event)
             self._durations = (*self._durations, event.duration or 0)
 
-    def _on_tool_call_start(self, event: Any) -> None:
+    def _on_tool_call_start(self, event: events.MessageToolCallStart) -> None:
         self._on_content(event)
         self._tools[event.id] = ToolState(
             call_id=event.id, tool_name=event.name, status="waiting", title=event.name
         )
 
-    def _on_message_end(self, event: Any) -> None:
+    def _on_message_end(self, event: events.MessageEnd) -> None:
         if self._builder is not None and event.message_id == self._builder_id:
             self._builder.append(event)
             self._close_message()
@@ -232,41 +292,43 @@ class TranscriptBuilder:
         self._flush(streaming=False)
         self._builder = None
 
-    def _tool(self, event: Any) -> ToolState:
+    def _tool(
+        self, event: events.ApprovalStart | events.ToolStart | events.ToolUpdate | events.ToolEnd
+    ) -> ToolState:
         known = self._tools.get(event.call_id)
         name = getattr(event, "tool_name", "")
         return known or ToolState(call_id=event.call_id, tool_name=name, status="waiting")
 
-    def _on_approval_start(self, event: Any) -> None:
+    def _on_approval_start(self, event: events.ApprovalStart) -> None:
         self._tools[event.call_id] = replace(
             self._tool(event), status="approval", title=event.title, preview=event.preview
         )
         self._set(approvals=(*self._state.approvals, event))
 
-    def _on_approval_end(self, event: Any) -> None:
+    def _on_approval_end(self, event: events.ApprovalEnd) -> None:
         if event.call_id in self._tools:
             status: ToolStatus = "waiting" if event.decision == "allow" else "denied"
             self._tools[event.call_id] = replace(self._tools[event.call_id], status=status)
         rest = tuple(a for a in self._state.approvals if a.approval_id != event.approval_id)
         self._set(approvals=rest)
 
-    def _on_question_start(self, event: Any) -> None:
+    def _on_question_start(self, event: events.QuestionStart) -> None:
         self._set(questions=(*self._state.questions, event))
 
-    def _on_question_end(self, event: Any) -> None:
+    def _on_question_end(self, event: events.QuestionEnd) -> None:
         rest = tuple(q for q in self._state.questions if q.question_id != event.question_id)
         self._set(questions=rest)
 
-    def _on_tool_start(self, event: Any) -> None:
+    def _on_tool_start(self, event: events.ToolStart) -> None:
         self._tools[event.call_id] = replace(
             self._tool(event), status="running", title=event.title, text=""
         )
 
-    def _on_tool_update(self, event: Any) -> None:
+    def _on_tool_update(self, event: events.ToolUpdate) -> None:
         tool = self._tool(event)
         self._tools[event.call_id] = replace(tool, text=event.text, cells=event.cells or tool.cells)
 
-    def _on_tool_end(self, event: Any) -> None:
+    def _on_tool_end(self, event: events.ToolEnd) -> None:
         status: ToolStatus = "ok"
         if event.stopped:
             status = "interrupted"
@@ -288,12 +350,12 @@ class TranscriptBuilder:
             duration=event.duration,
         )
 
-    def _on_notice(self, event: Any) -> None:
+    def _on_notice(self, event: events.Notice) -> None:
         self._entries.append(
             NoticeEntry(level=event.level, text=event.text, code=event.code, path=event.path)
         )
 
-    def _on_retry(self, event: Any) -> None:
+    def _on_retry(self, event: events.Retry) -> None:
         text = f"{event.error.message} Trying again in {event.delay:.0f} s."
         values: dict[str, str | float] = {
             "message": event.error.message,
@@ -307,20 +369,20 @@ class TranscriptBuilder:
         else:
             self._entries.append(entry)
 
-    def _on_context_compacted(self, event: Any) -> None:
+    def _on_context_compacted(self, event: events.ContextCompacted) -> None:
         text = f"Older turns were summarised for the model: {event.before} → {event.after} tokens."
         values: dict[str, str | float] = {"before": event.before, "after": event.after}
         self._entries.append(
             NoticeEntry(level="info", text=text, code="context_compacted", values=values)
         )
 
-    def _on_budget(self, event: Any) -> None:
+    def _on_budget(self, event: events.Budget) -> None:
         self._set(budget=event)
 
-    def _on_queue_change(self, event: Any) -> None:
+    def _on_queue_change(self, event: events.QueueChange) -> None:
         self._set(queued=event.queued)
 
-    def _on_review_change(self, event: Any) -> None:
+    def _on_review_change(self, event: events.ReviewChange) -> None:
         # What is settled needs no review any more.
         review = {(cell.path, cell.cell_id): cell for cell in self._state.review}
         for cell in event.cells:
@@ -330,10 +392,10 @@ class TranscriptBuilder:
                 review.pop((cell.path, cell.cell_id), None)
         self._set(review=tuple(review.values()))
 
-    def _on_checkpoint_change(self, event: Any) -> None:
+    def _on_checkpoint_change(self, event: events.CheckpointChange) -> None:
         self._set(checkpoints=event.checkpoints)
 
-    def _on_notebook_move(self, event: Any) -> None:
+    def _on_notebook_move(self, event: events.NotebookMove) -> None:
         def followed(known: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(replace(one, path=moved(one.path, event.path, event.to)) for one in known)
 
@@ -345,7 +407,7 @@ class TranscriptBuilder:
             notebook_path=moved(self._state.notebook_path, event.path, event.to),
         )
 
-    def _on_session_change(self, event: Any) -> None:
+    def _on_session_change(self, event: events.SessionChange) -> None:
         changes = {
             name: value
             for name in ("title", "model", "mode", "effort", "notebook_path")

@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..policy.broker import Answer
+from ..protocol import session_events as events
+from ..protocol.exhaustive import assert_never
 from .lookalikes import lookalikes
 
 if TYPE_CHECKING:
-    from ..protocol.session_events import ApprovalStart, QuestionStart, SessionEvent
     from ..protocol.tools import PreviewBlock
 
 _COLOURS = {"✓": "32", "✗": "31", "⊘": "33"}
@@ -61,7 +62,7 @@ def _code(character: str) -> str:
     return f"\\u{{{ord(character):x}}}"
 
 
-def describe_approval(approval: ApprovalStart) -> str:
+def describe_approval(approval: events.ApprovalStart) -> str:
     """Return what a person must read before allowing a call: the title, and all it would do."""
     needs = ", ".join(approval.permissions)
     lines = [f"{approval.title} ({needs})" if needs else approval.title]
@@ -102,7 +103,7 @@ def read_line(prompt: str) -> str:
         signal.signal(signal.SIGINT, previous)
 
 
-def ask_by_input(approval: ApprovalStart, ask: Ask = read_line) -> Answer:
+def ask_by_input(approval: events.ApprovalStart, ask: Ask = read_line) -> Answer:
     """Show an approval and read the answer.
 
     Raises:
@@ -126,7 +127,7 @@ def ask_by_input(approval: ApprovalStart, ask: Ask = read_line) -> Answer:
     return Answer(allow=False, reason=None if word in ("", "n", "no") else said)
 
 
-def question_by_input(question: QuestionStart, ask: Ask = read_line) -> str | None:
+def question_by_input(question: events.QuestionStart, ask: Ask = read_line) -> str | None:
     """Put the model's question and return the answer, None when there is none.
 
     Raises:
@@ -169,11 +170,52 @@ class Progress:
         self._tick: asyncio.TimerHandle | None = None
         self._status = False  # whether the last line is the one that is written over
 
-    def show(self, event: SessionEvent) -> None:
+    def show(self, event: events.SessionEvent) -> None:
         """Write an event, if there is something to say about it."""
-        handler = getattr(self, f"_on_{event.type}", None)
-        if handler is not None:
-            handler(event)
+        match event:
+            case events.MessageTextDelta():
+                self._on_text_delta(event)
+            case events.MessageEnd():
+                self._on_message_end(event)
+            case events.ToolStart():
+                self._on_tool_start(event)
+            case events.ToolUpdate():
+                self._on_tool_update(event)
+            case events.RunEnd():
+                self._on_run_end(event)
+            case events.ToolEnd():
+                self._on_tool_end(event)
+            case events.Notice():
+                self._on_notice(event)
+            case events.Retry():
+                self._on_retry(event)
+            case events.QuestionStart():
+                self._on_question_start(event)
+            case (
+                events.RunStart()
+                | events.TurnStart()
+                | events.TurnEnd()
+                | events.MessageStart()
+                | events.MessageThinkingDelta()
+                | events.MessageThinkingEnd()
+                | events.MessageToolCallStart()
+                | events.MessageToolCallDelta()
+                | events.MessageToolCallEnd()
+                | events.ApprovalStart()
+                | events.ApprovalEnd()
+                | events.QuestionEnd()
+                | events.NotebookChange()
+                | events.NotebookMove()
+                | events.ReviewChange()
+                | events.CheckpointChange()
+                | events.ContextCompacted()
+                | events.Budget()
+                | events.QueueChange()
+                | events.SessionChange()
+            ):
+                pass
+            case _:
+                assert_never(event)
 
     def line(self, mark: str, text: str) -> None:
         """Write a line of its own."""
@@ -181,27 +223,27 @@ class Progress:
         mark = self._coloured(mark, _COLOURS.get(mark))
         self._put(f"{mark} {visible(text)}".strip() + "\n")
 
-    def _on_text_delta(self, event: Any) -> None:
+    def _on_text_delta(self, event: events.MessageTextDelta) -> None:
         self._put(visible(event.text, _JOINERS))
 
-    def _on_message_end(self, event: Any) -> None:
+    def _on_message_end(self, event: events.MessageEnd) -> None:
         self._end_line()
 
-    def _on_tool_start(self, event: Any) -> None:
+    def _on_tool_start(self, event: events.ToolStart) -> None:
         self._calls[event.call_id] = _Call(" ".join(event.title.split()), time.monotonic())
         if not self._live:
             self.line("●", event.title)
         self._show_calls()
 
-    def _on_tool_update(self, event: Any) -> None:
+    def _on_tool_update(self, event: events.ToolUpdate) -> None:
         if event.call_id in self._calls and event.text.strip():
             self._calls[event.call_id].words = " ".join(event.text.split())
 
-    def _on_run_end(self, event: Any) -> None:
+    def _on_run_end(self, event: events.RunEnd) -> None:
         self._calls.clear()
         self._show_calls()
 
-    def _on_tool_end(self, event: Any) -> None:
+    def _on_tool_end(self, event: events.ToolEnd) -> None:
         self._calls.pop(event.call_id, None)
         mark = "✓"
         if event.result.rejected:
@@ -215,13 +257,13 @@ class Progress:
             parts.append(f"{event.duration:.1f} s")
         self.line(mark, " · ".join(" ".join(part.split()) for part in parts))
 
-    def _on_notice(self, event: Any) -> None:
+    def _on_notice(self, event: events.Notice) -> None:
         self.line("!" if event.level != "info" else "·", event.text)
 
-    def _on_retry(self, event: Any) -> None:
+    def _on_retry(self, event: events.Retry) -> None:
         self.line("!", f"{event.error.message} Trying again in {event.delay:.0f} s.")
 
-    def _on_question_start(self, event: Any) -> None:
+    def _on_question_start(self, event: events.QuestionStart) -> None:
         self.line("?", event.question)
 
     def _coloured(self, text: str, code: str | None) -> str:

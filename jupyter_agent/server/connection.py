@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..protocol import frames
 from ..protocol.codec import to_json
 from ..protocol.errors import AgentError, BadFrame, ErrorInfo, NotAllowed
+from ..protocol.exhaustive import assert_never
 from ..protocol.messages import new_id
 from ..protocol.tools import Mode
 from .browser import Tabs
@@ -36,6 +37,34 @@ MAX_BAD_FRAMES = 20
 LIST_DELAY = 0.1
 
 log = logging.getLogger(__name__)
+
+
+# What is handled one after another; the rest is taken as it comes.
+Handled = (
+    frames.Attach
+    | frames.Detach
+    | frames.Prompt
+    | frames.Unqueue
+    | frames.Stop
+    | frames.Resume
+    | frames.Compact
+    | frames.Configure
+    | frames.Keep
+    | frames.Undo
+    | frames.LookAgain
+    | frames.Restore
+    | frames.MoveNotebook
+    | frames.Approve
+    | frames.Answer
+)
+
+
+class OfSession(Protocol):
+    """A frame about one session."""
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +111,7 @@ class Connection:
         self._detach: dict[str, Callable[[], None]] = {}
         # Sessions at work with a prompt of this client in their queue, by id.
         self._asks_next: dict[str, Session] = {}
-        self._waiting: asyncio.Queue[Any] = asyncio.Queue(MAX_WAITING)
+        self._waiting: asyncio.Queue[Handled] = asyncio.Queue(MAX_WAITING)
         self._bad_frames = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._list_timer: asyncio.TimerHandle | None = None
@@ -108,19 +137,20 @@ class Connection:
         except BadFrame as error:
             self._refuse(data, error)
             return
-        if frame.type == "rpc_result":
-            self._tabs.answered(self, frame)
-        elif frame.type == "rpc_progress":
-            self._tabs.progressed(self, frame)
-        elif frame.type == "notebooks":
-            self._tabs.set_notebooks(self, frame.notebooks, frame.page)
-        elif frame.type == "stop":
-            self._start(self._handle(frame))
-        else:
-            try:
-                self._waiting.put_nowait(frame)
-            except asyncio.QueueFull:
-                self._close_socket(1008, "too many frames at once")
+        match frame:
+            case frames.RpcResult():
+                self._tabs.answered(self, frame)
+            case frames.RpcProgress():
+                self._tabs.progressed(self, frame)
+            case frames.Notebooks():
+                self._tabs.set_notebooks(self, frame.notebooks, frame.page)
+            case frames.Stop():
+                self._start(self._handle(frame))
+            case _:
+                try:
+                    self._waiting.put_nowait(frame)
+                except asyncio.QueueFull:
+                    self._close_socket(1008, "too many frames at once")
 
     def close(self, *, returns: bool = True) -> None:
         """Let go of everything; the sessions go on, and so does what was asked last (a Stop!).
@@ -185,13 +215,13 @@ class Connection:
             frame = await self._waiting.get()
             await asyncio.shield(self._start(self._handle(frame)))
 
-    async def _handle(self, frame: Any) -> None:
+    async def _handle(self, frame: Handled) -> None:
         error: ErrorInfo | None = None
         try:
             for action, resource in required(frame):
                 if not await self._client.authorize(action, resource):
                     raise NotAllowed(f"You may not {action} {resource} on this server.")
-            await getattr(self, f"_on_{frame.type}")(frame)
+            await self._act(frame)
         except AgentError as failure:
             error = failure.info()
         except Exception:
@@ -200,10 +230,45 @@ class Connection:
         if frame.type != "detach":
             self._put(frames.Reply(id=frame.id, error=error))
 
-    async def _session(self, frame: Any) -> Session:
+    async def _act(self, frame: Handled) -> None:  # noqa: PLR0912 (one case a frame)
+        match frame:
+            case frames.Attach():
+                await self._on_attach(frame)
+            case frames.Detach():
+                await self._on_detach(frame)
+            case frames.Prompt():
+                await self._on_prompt(frame)
+            case frames.Unqueue():
+                await self._on_unqueue(frame)
+            case frames.Stop():
+                await self._on_stop(frame)
+            case frames.Resume():
+                await self._on_resume(frame)
+            case frames.Compact():
+                await self._on_compact(frame)
+            case frames.Configure():
+                await self._on_configure(frame)
+            case frames.Keep():
+                await self._on_keep(frame)
+            case frames.Undo():
+                await self._on_undo(frame)
+            case frames.LookAgain():
+                await self._on_look_again(frame)
+            case frames.Restore():
+                await self._on_restore(frame)
+            case frames.MoveNotebook():
+                await self._on_move_notebook(frame)
+            case frames.Approve():
+                await self._on_approve(frame)
+            case frames.Answer():
+                await self._on_answer(frame)
+            case _:
+                assert_never(frame)
+
+    async def _session(self, frame: OfSession) -> Session:
         return await self._manager.get(frame.session_id, owner=self.owner)
 
-    async def _asked(self, frame: Any) -> Session:
+    async def _asked(self, frame: OfSession) -> Session:
         """Return the session. What this client asks of it is done in this client's window, except
         while a run goes on that was asked elsewhere.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from ..protocol.codec import from_data, from_json, json_data
 from ..protocol.frames import ClientFrame, RpcResult
@@ -11,17 +10,20 @@ from ..protocol.frames import ClientFrame, RpcResult
 _LARGE = 50_000  # characters or bytes
 
 
-def read_frame(data: str | bytes) -> Any:
+def read_frame(data: str | bytes) -> ClientFrame:
     """Read a frame.
 
     Raises:
         BadFrame: it is not understood.
     """
+    frame: ClientFrame
     if len(data) < _LARGE:
-        return from_json(ClientFrame, data)
+        frame = from_json(ClientFrame, data)
+        return frame
     value = json_data(data)
     if not isinstance(value, dict) or value.get("type") != "rpc_result":
-        return from_data(ClientFrame, value)
+        frame = from_data(ClientFrame, value)
+        return frame
     # Any JSON is a result; to be checked as such, it would be walked and built anew.
     result = value.pop("result", None)
     return replace(from_data(RpcResult, value), result=result)
