@@ -94,7 +94,8 @@ class Report:
 
 # A `Finish` says why the answer ended; without one it is `stop`, or `tool_calls`.
 Step = Say | Think | Call | Wait | Fail | Report | Finish
-Script = Callable[[Request], Iterable[Step] | AsyncIterable[Step]]
+Steps = str | Iterable[Step] | AsyncIterable[Step]
+Script = Callable[[Request], Steps]
 
 
 class ScriptedProvider:
@@ -116,7 +117,7 @@ class ScriptedProvider:
         """Take the script.
 
         Args:
-            script: returns the steps of one answer.
+            script: returns the steps of one answer, or its text.
             name: the provider's name.
             model: the one model it offers.
             pace: seconds between two pieces of text.
@@ -180,8 +181,13 @@ class ScriptedProvider:
                 await asyncio.sleep(step.seconds)
             case Call():
                 pieces = _call_pieces(step, assembler)
-            case _:
+            case Fail() | Report() | Finish():
                 pieces = []
+            case _:
+                raise TypeError(
+                    "A script returns a text, or steps such as Say and Call, "
+                    f"not {type(step).__name__}."
+                )
         for put, piece in pieces:
             put(piece)
             for event in assembler.take():
@@ -233,7 +239,10 @@ def _close(step: Step, assembler: Assembler) -> None:
             pass
 
 
-async def _steps(steps: Iterable[Step] | AsyncIterable[Step]) -> AsyncGenerator[Step, None]:
+async def _steps(steps: Steps) -> AsyncGenerator[Step, None]:
+    if isinstance(steps, str):
+        yield Say(steps)
+        return
     if isinstance(steps, AsyncIterable):
         iterator: AsyncIterator[Step] = aiter(steps)
         try:

@@ -27,12 +27,12 @@ from seed_rigs import (
     sse,
 )
 
+from jupyter_agent.interop import go_provider
 from jupyter_agent.protocol import codec
 from jupyter_agent.protocol.errors import ErrorInfo
 from jupyter_agent.protocol.messages import AudioPart, ImagePart, Message
 from jupyter_agent.protocol.models import Request
 from jupyter_agent.protocol.provider_events import ProviderEvent, Response
-from jupyter_agent.protocol.shapes import go_provider
 from jupyter_agent.protocol.usage import Finish, Usage
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.registry import ProviderSpec, make_provider

@@ -23,6 +23,7 @@ from seed_rigs import (
 
 from jupyter_agent import Agent, tool
 from jupyter_agent.agent.execute import Confirmation
+from jupyter_agent.interop import go_api
 from jupyter_agent.models.catalogue import known_models
 from jupyter_agent.policy.broker import Answer
 from jupyter_agent.policy.rules import CallFacts, decide
@@ -41,7 +42,6 @@ from jupyter_agent.protocol.models import Request
 from jupyter_agent.protocol.provider_events import ToolCallDelta
 from jupyter_agent.protocol.reduce import MessageBuilder
 from jupyter_agent.protocol.session_events import SessionEvent
-from jupyter_agent.protocol.shapes import go_api
 from jupyter_agent.providers.registry import PROVIDERS
 from jupyter_agent.providers.replay import Call, Fail, Say, ScriptedProvider, Think
 from jupyter_agent.tools.base import definition

@@ -12,11 +12,11 @@ from jupyter_agent.config import Settings
 from jupyter_agent.context.budget import COMPACT_AT, REFUSE_AT, ContextBudget
 from jupyter_agent.context.request import build_request, estimate_tokens
 from jupyter_agent.digest.fence import Fence
+from jupyter_agent.interop import llm_backend
 from jupyter_agent.protocol.errors import BadFrame, ContextOverflow, SessionBusy
 from jupyter_agent.protocol.messages import ImagePart, Message, TextPart, system_message
 from jupyter_agent.protocol.models import Request
 from jupyter_agent.protocol.session_events import Notice
-from jupyter_agent.protocol.shapes import llm_backend
 from jupyter_agent.providers._body import Timeouts
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.ollama import parse_stream_events

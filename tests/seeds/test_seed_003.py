@@ -25,6 +25,7 @@ from seed_rigs import (
 
 from jupyter_agent.access.model_access import ModelAccess
 from jupyter_agent.config import Settings
+from jupyter_agent.interop import greentic
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol import codec
 from jupyter_agent.protocol.errors import (
@@ -36,7 +37,6 @@ from jupyter_agent.protocol.errors import (
 )
 from jupyter_agent.protocol.messages import ImagePart, Message, TextPart, system_message
 from jupyter_agent.protocol.models import Capabilities
-from jupyter_agent.protocol.shapes import greentic
 from jupyter_agent.protocol.usage import Finish
 from jupyter_agent.providers.base import complete
 from jupyter_agent.providers.openai_chat import parse_stream_events

@@ -26,12 +26,12 @@ from seed_rigs import (
 )
 
 from jupyter_agent.agent.limits import Limits
+from jupyter_agent.interop import notebook_blocks, notebook_events
 from jupyter_agent.protocol import codec
 from jupyter_agent.protocol.errors import ConfigError, MissingKey, NotAllowed
 from jupyter_agent.protocol.messages import Message, TextPart, system_message
 from jupyter_agent.protocol.models import ToolDefinition
 from jupyter_agent.protocol.session_events import Notice
-from jupyter_agent.protocol.shapes import notebook_blocks, notebook_events
 from jupyter_agent.providers import (
     anthropic,
     bedrock,

@@ -6,6 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_agent.interop import (
+    go_api,
+    go_provider,
+    greentic,
+    llm_backend,
+    notebook_blocks,
+)
+from jupyter_agent.interop._shape import NoPlace
 from jupyter_agent.protocol import codec
 from jupyter_agent.protocol.errors import BadFrame
 from jupyter_agent.protocol.messages import (
@@ -17,14 +25,6 @@ from jupyter_agent.protocol.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from jupyter_agent.protocol.shapes import (
-    go_api,
-    go_provider,
-    greentic,
-    llm_backend,
-    notebook_blocks,
-)
-from jupyter_agent.protocol.shapes._shape import NoPlace
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 number = st.integers(-(2**53), 2**53)

@@ -134,3 +134,14 @@ async def test_a_finish_step_says_why_the_answer_ended():
 async def test_the_one_model_is_listed():
     [model] = await ScriptedProvider(lambda request: [], "demo", model="tour").list_models()
     assert (model.id, model.provider, model.name) == ("demo/tour", "demo", "tour")
+
+
+async def test_a_script_may_return_its_answer_as_text():
+    provider = ScriptedProvider(lambda request: "Hello there.")
+    assert (await complete(provider, REQUEST)).message.text == "Hello there."
+
+
+async def test_what_is_no_step_is_refused_in_words():
+    provider = ScriptedProvider(lambda request: ["Hello"])
+    with pytest.raises(TypeError, match="Say and Call, not str"):
+        await complete(provider, REQUEST)

@@ -1,18 +1,35 @@
-"""Messages of the Rust crate greentic-llm: text and images; a tool's result is JSON in the text."""
+"""The Rust crate greentic-llm: text and images; a tool's result is JSON in the text.
+
+`GreenticProvider` is its `LlmProvider` over any of our providers.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_serializer
 
-from ..codec import from_data
-from ..errors import BadFrame
-from ..messages import ImagePart, Message, Part, TextPart, ToolCallPart, ToolResultPart
-from ..models import ToolDefinition
-from ..usage import Finish, FinishKind
+from ..protocol.codec import from_data
+from ..protocol.errors import (
+    AgentError,
+    BadFrame,
+    ConnectionFailed,
+    ParseFailed,
+    ProviderError,
+    StreamInterrupted,
+    TimedOut,
+    UnsupportedCapability,
+    error_from_info,
+)
+from ..protocol.messages import ImagePart, Message, Part, TextPart, ToolCallPart, ToolResultPart
+from ..protocol.models import Capabilities, Request, ToolDefinition
+from ..protocol.provider_events import Response
+from ..protocol.usage import Finish, FinishKind
+from ..providers.base import Provider, complete
+from ._memory import Memory
 from ._shape import (
     NoPlace,
     Shape,
@@ -98,6 +115,181 @@ class ToolEnvelope(Shape):
         return {**whole, "is_error": True} if self.is_error else whole
 
 
+# A finish reason: a variant's name, or `{"Other": word}`.
+FinishReason = str | dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One request. `tool_choice` is "auto", "required", "none" or a tool's name."""
+
+    messages: list[ChatMessage]
+    tools: list[ToolDef] = field(default_factory=list)
+    tool_choice: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatResponse:
+    """One whole answer."""
+
+    content: str
+    tool_calls: list[ToolCall]
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk:
+    """More text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallStart:
+    """A call begins."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallArgs:
+    """More of a call's arguments, as JSON text."""
+
+    id: str
+    args_delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallEnd:
+    """A call is whole, its arguments parsed."""
+
+    id: str
+    args: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is whole."""
+
+    finish_reason: FinishReason
+
+
+StreamEvent = TextChunk | ToolCallStart | ToolCallArgs | ToolCallEnd | Done
+
+
+class LlmError(Exception):
+    """An error as the crate names it: `kind` is the variant, `status` and `body` those of Status."""
+
+    def __init__(self, kind: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+        self.body = message if kind == "Status" else None
+
+
+class GreenticProvider:
+    """`LlmProvider` over any of our providers.
+
+    Its messages hold no calls: an answer's calls are remembered, and put before their results.
+
+    Args:
+        provider: what answers. It stays the caller's to close.
+        model: the model it is asked for.
+    """
+
+    def __init__(self, provider: Provider, model: str) -> None:
+        self._provider = provider
+        self._model = model
+        self._memory = Memory()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do."""
+        return self._provider.capabilities
+
+    @property
+    def provider_name(self) -> str:
+        """The provider's stable name."""
+        return self._provider.name
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._model
+
+    async def chat(self, request: ChatRequest) -> ChatResponse:
+        """Return a whole answer.
+
+        Raises:
+            LlmError: the provider refused it, or its answer broke off.
+        """
+        try:
+            response = await complete(self._provider, self._request(request))
+        except ProviderError as error:
+            raise _llm_error(error) from error
+        return self._answer(response)
+
+    async def chat_stream(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
+        """Stream an answer; the last event is `Done`.
+
+        Raises:
+            LlmError: the provider refused it, or its answer broke off.
+        """
+        async for event in self._provider.stream(self._request(request)):
+            match event.type:
+                case "text_delta":
+                    yield TextChunk(event.text)
+                case "tool_call_start":
+                    yield ToolCallStart(event.id, event.name)
+                case "tool_call_delta":
+                    yield ToolCallArgs(event.id, event.json)
+                case "tool_call_end":
+                    call = call_of(event.id, event.index, event.name, event.arguments_raw)
+                    yield ToolCallEnd(event.id, to_wire_call(call).arguments)
+                case "done":
+                    yield Done(self._answer(event.response).finish_reason)
+                case "error":
+                    raise _llm_error(error_from_info(event.error))
+                case "thinking_delta" | "thinking_end" | "usage":
+                    pass  # the crate has none
+
+    def _request(self, request: ChatRequest) -> Request:
+        return Request(
+            model=self._model,
+            messages=self._memory.recall(from_wire_message(one) for one in request.messages),
+            tools=tuple(from_wire_tool(tool) for tool in request.tools),
+            tool_choice=request.tool_choice,
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+        )
+
+    def _answer(self, response: Response) -> ChatResponse:
+        self._memory.note(response.message)
+        return ChatResponse(
+            content=response.message.text,
+            tool_calls=[to_wire_call(call) for call in response.message.tool_calls],
+            finish_reason=to_wire_finish(response.finish),
+        )
+
+
+def _llm_error(error: AgentError) -> LlmError:
+    words = error.user_message
+    match error:
+        case UnsupportedCapability():
+            return LlmError("UnsupportedCapability", words)
+        case ParseFailed():
+            return LlmError("Parse", words)
+        case ProviderError(status=int(status)):
+            return LlmError("Status", words, status=status)
+        case ConnectionFailed() | TimedOut() | StreamInterrupted():
+            return LlmError("Transport", words)
+        case _:
+            return LlmError("Other", words)
+
+
 def from_wire_message(data: ChatMessage | dict[str, Any]) -> Message:
     """Read one message.
 
@@ -172,14 +364,14 @@ def to_wire_call(call: ToolCallPart) -> ToolCall:
     return ToolCall(id=call.id, name=call.name, arguments=arguments)
 
 
-def from_wire_finish(word: str | dict[str, str]) -> Finish:
+def from_wire_finish(word: FinishReason) -> Finish:
     """Read a finish reason: a variant's name, or `{"Other": word}`."""
     if isinstance(word, dict):
         return Finish(kind="other", raw=word.get("Other", ""))
     return Finish(kind=_FINISH[word]) if word in _FINISH else Finish(kind="other", raw=word)
 
 
-def to_wire_finish(finish: Finish) -> str | dict[str, str]:
+def to_wire_finish(finish: Finish) -> FinishReason:
     """Write a finish reason; what the crate has no variant for is `Other`."""
     for theirs, ours in _FINISH.items():
         if ours == finish.kind:

@@ -1,12 +1,19 @@
-"""Messages of a Go `provider` package: flat, arguments as raw JSON text, media by URL or base64."""
+"""A Go `provider` package: flat messages, arguments as raw JSON text, media by URL or base64.
+
+`GoProvider` is its `Provider` over any of ours.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, JsonValue
 
-from ..messages import (
+from ..protocol.errors import error_from_info
+from ..protocol.messages import (
     AudioPart,
     ImagePart,
     Message,
@@ -16,8 +23,11 @@ from ..messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from ..provider_events import Response
-from ..usage import Finish, Usage
+from ..protocol.models import Request, ToolDefinition
+from ..protocol.provider_events import Response
+from ..protocol.usage import Finish, Usage
+from ..providers.base import Provider, complete
+from ._memory import Memory
 from ._shape import Shape, call_of, keep, only, read, restore, result_text
 
 
@@ -62,12 +72,131 @@ class FlatUsage(Shape):
     TotalTokens: int = 0
 
 
+class FlatToolDef(Shape):
+    """`provider.ToolDef`; `Schema` is any JSON Schema."""
+
+    Name: str
+    Description: str = ""
+    Schema: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class FlatRequest(Shape):
+    """`provider.Request`."""
+
+    Model: str
+    Messages: list[FlatMessage]
+    Tools: list[FlatToolDef] = Field(default_factory=list)
+    Temperature: float | None = None
+    MaxTokens: int | None = None
+    TopP: float | None = None
+    Stop: list[str] = Field(default_factory=list)
+
+
 class FlatResponse(Shape):
     """`provider.Response`; no usage when none was reported."""
 
     Text: str = ""
     ToolCalls: list[ToolCall] = Field(default_factory=list)
     Usage: FlatUsage | None = None
+
+
+class StreamEventType(IntEnum):
+    """`provider.StreamEventType`."""
+
+    Text = 0
+    ToolStart = 1
+    ToolDelta = 2
+    ToolEnd = 3
+    Done = 4
+    Error = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """`provider.StreamEvent`: only the fields of its type are set."""
+
+    Type: StreamEventType
+    Text: str = ""
+    ToolCall: ToolCall | None = None
+    ToolIndex: int = 0
+    Error: Exception | None = None
+    Response: FlatResponse | None = None
+
+
+class GoProvider:
+    """`provider.Provider` over any of our providers.
+
+    Args:
+        provider: what answers. It stays the caller's to close.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._memory = Memory()
+
+    async def complete(self, request: FlatRequest | dict[str, Any]) -> FlatResponse:
+        """Return a whole answer.
+
+        Raises:
+            BadFrame: the request is not of this shape.
+            ProviderError: the provider refused it, or its answer broke off.
+        """
+        response = await complete(self._provider, self._request(request))
+        return self._answer(response)
+
+    async def stream(
+        self, request: FlatRequest | dict[str, Any]
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Stream an answer. The last event is one `Done`, or one `Error`.
+
+        Raises:
+            BadFrame: the request is not of this shape.
+        """
+        kinds = StreamEventType
+        async for event in self._provider.stream(self._request(request)):
+            match event.type:
+                case "text_delta":
+                    yield StreamEvent(Type=kinds.Text, Text=event.text)
+                case "tool_call_start":
+                    call = ToolCall(ID=event.id, Name=event.name)
+                    yield StreamEvent(Type=kinds.ToolStart, ToolCall=call, ToolIndex=event.index)
+                case "tool_call_delta":
+                    call = ToolCall(ID=event.id, Arguments=event.json)
+                    yield StreamEvent(Type=kinds.ToolDelta, ToolCall=call, ToolIndex=event.index)
+                case "tool_call_end":
+                    call = ToolCall(ID=event.id, Name=event.name, Arguments=event.arguments_raw)
+                    yield StreamEvent(Type=kinds.ToolEnd, ToolCall=call, ToolIndex=event.index)
+                case "done":
+                    yield StreamEvent(Type=kinds.Done, Response=self._answer(event.response))
+                case "error":
+                    yield StreamEvent(Type=kinds.Error, Error=error_from_info(event.error))
+                case "thinking_delta" | "thinking_end" | "usage":
+                    pass  # this shape has none; counts come with the answer
+
+    def _request(self, data: FlatRequest | dict[str, Any]) -> Request:
+        wire = read(FlatRequest, data)
+        return Request(
+            model=wire.Model,
+            messages=self._memory.recall(from_wire_message(one) for one in wire.Messages),
+            tools=tuple(from_wire_tool(tool) for tool in wire.Tools),
+            temperature=wire.Temperature,
+            max_tokens=wire.MaxTokens,
+            top_p=wire.TopP,
+            stop=tuple(wire.Stop),
+        )
+
+    def _answer(self, response: Response) -> FlatResponse:
+        self._memory.note(response.message)
+        kept = (TextPart, ToolCallPart)
+        parts = tuple(part for part in response.message.parts if isinstance(part, kept))
+        return to_wire_response(replace(response, message=replace(response.message, parts=parts)))
+
+
+def from_wire_tool(data: FlatToolDef | dict[str, Any]) -> ToolDefinition:
+    """Read a tool's definition."""
+    wire = read(FlatToolDef, data)
+    schema = wire.Schema or {"type": "object", "properties": {}}
+    return ToolDefinition(name=wire.Name, description=wire.Description, parameters=schema)
 
 
 def from_wire_message(data: FlatMessage | dict[str, Any]) -> Message:

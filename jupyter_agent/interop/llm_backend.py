@@ -1,14 +1,19 @@
-"""Messages of a Python `LLMBackend`, in the manner of OpenAI: arguments as objects, text or null."""
+"""A Python `LLMBackend` in the manner of OpenAI: arguments as objects, text or null.
+
+`ProviderBackend` is one over any of our providers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, model_validator
 
-from ..messages import (
+from ..protocol.errors import error_from_info
+from ..protocol.messages import (
     ImagePart,
     Message,
     Part,
@@ -18,8 +23,8 @@ from ..messages import (
     ToolResultPart,
     now,
 )
-from ..models import ToolDefinition
-from ..provider_events import (
+from ..protocol.models import Request, ToolDefinition
+from ..protocol.provider_events import (
     Done,
     ProviderEvent,
     Response,
@@ -27,8 +32,10 @@ from ..provider_events import (
     ThinkingDelta,
     UsageUpdate,
 )
-from ..reduce import MessageBuilder
-from ..usage import Finish, FinishKind, Usage
+from ..protocol.reduce import MessageBuilder
+from ..protocol.usage import Finish, FinishKind, Usage
+from ..providers.base import Provider, complete
+from ._memory import Memory
 from ._shape import NoPlace, Shape, call_arguments, call_of, keep, only, read, restore, result_text
 
 # How base64 of each kind of image begins: this shape does not say which kind it is.
@@ -108,6 +115,97 @@ class LLMChunk(Shape):
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+
+class LLMBackend(ABC):
+    """The interface that all backends implement."""
+
+    @abstractmethod
+    async def complete(
+        self,
+        messages: Sequence[BackendMessage],
+        tools: Sequence[ToolSchema] | None = None,
+        temperature: float = 0.7,
+        model: str | None = None,
+    ) -> LLMResponse:
+        """Return a whole answer."""
+
+    @abstractmethod
+    def stream(
+        self,
+        messages: Sequence[BackendMessage],
+        temperature: float = 0.7,
+        model: str | None = None,
+    ) -> AsyncGenerator[LLMChunk, None]:
+        """Stream an answer without tools."""
+
+
+class ProviderBackend(LLMBackend):
+    """A backend over any of our providers.
+
+    Args:
+        provider: what answers. It stays the caller's to close.
+        model: asked where a call names none.
+    """
+
+    def __init__(self, provider: Provider, model: str) -> None:
+        self._provider = provider
+        self._model = model
+        self._memory = Memory()
+
+    async def complete(
+        self,
+        messages: Sequence[BackendMessage],
+        tools: Sequence[ToolSchema] | None = None,
+        temperature: float = 0.7,
+        model: str | None = None,
+    ) -> LLMResponse:
+        """Return a whole answer.
+
+        Raises:
+            BadFrame: a message or a tool is not of this shape.
+            ProviderError: the provider refused it, or its answer broke off.
+        """
+        request = self._request(messages, tools or (), temperature, model)
+        response = await complete(self._provider, request)
+        self._memory.note(response.message)
+        return to_wire_response(response)
+
+    async def stream(
+        self,
+        messages: Sequence[BackendMessage],
+        temperature: float = 0.7,
+        model: str | None = None,
+    ) -> AsyncGenerator[LLMChunk, None]:
+        """Stream an answer without tools; the last chunk says why it ended, with the counts.
+
+        Raises:
+            BadFrame: a message is not of this shape.
+            ProviderError: the provider refused it, or its answer broke off.
+        """
+        request = self._request(messages, (), temperature, model)
+        async for event in self._provider.stream(request):
+            if event.type == "error":
+                raise error_from_info(event.error)
+            if event.type == "done":
+                self._memory.note(event.response.message)
+            chunk = to_wire_chunk(event)
+            if chunk is not None:
+                yield chunk
+
+    def _request(
+        self,
+        messages: Sequence[BackendMessage],
+        tools: Sequence[ToolSchema],
+        temperature: float,
+        model: str | None,
+    ) -> Request:
+        return Request(
+            model=model or self._model,
+            messages=self._memory.recall(from_wire_message(one) for one in messages),
+            tools=tuple(from_wire_tool(tool) for tool in tools),
+            temperature=temperature,
+        )
 
 
 def from_wire_message(data: BackendMessage | dict[str, Any]) -> Message:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from ..codec import from_data, parse_arguments, to_data
-from ..errors import BadFrame
-from ..messages import Message, ToolCallPart, ToolResultPart, extract_text
+from ..protocol.codec import from_data, parse_arguments, to_data
+from ..protocol.errors import BadFrame
+from ..protocol.messages import Message, ToolCallPart, ToolResultPart, extract_text
 
 _KEPT = "imported"
 

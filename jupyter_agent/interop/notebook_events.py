@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from ..codec import from_data
-from ..messages import ToolCallPart, new_id
-from ..provider_events import (
+from ..protocol.codec import from_data
+from ..protocol.messages import ToolCallPart, new_id
+from ..protocol.provider_events import (
     Done,
     ProviderEvent,
     Response,
@@ -19,8 +19,8 @@ from ..provider_events import (
     ToolCallStart,
     UsageUpdate,
 )
-from ..reduce import MessageBuilder
-from ..usage import Finish, FinishKind, Usage
+from ..protocol.reduce import MessageBuilder
+from ..protocol.usage import Finish, FinishKind, Usage
 from ._shape import Shape, call_of
 
 _FINISH: dict[str, FinishKind] = {
@@ -36,6 +36,9 @@ _FINISH: dict[str, FinishKind] = {
     "SAFETY": "content_filter",
     "content_filter": "content_filter",
 }
+
+# The words of a model that waits for the results of its calls.
+CONTINUE = frozenset(word for word, kind in _FINISH.items() if kind == "tool_calls")
 
 
 class TextDeltaEvent(Shape):

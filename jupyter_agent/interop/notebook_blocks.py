@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from ..codec import from_data
-from ..errors import BadFrame
-from ..messages import Message, Part, Role, TextPart, ToolCallPart, ToolResultPart, new_id
+from ..protocol.codec import from_data
+from ..protocol.errors import BadFrame
+from ..protocol.messages import Message, Part, Role, TextPart, ToolCallPart, ToolResultPart, new_id
 from ._shape import NoPlace, Shape, call_arguments, call_of, keep, only, restore, to_text
 
 

@@ -1,12 +1,20 @@
-"""Messages of a Go `api` package: parts, five roles, metadata of the generation, tool parameters."""
+"""A Go `api` package: parts, five roles, metadata of the generation, tool parameters.
+
+`ChatCompletionProvider` is its interface over any of our providers, `ToolSpec` a tool of ours.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, field_validator, model_validator
 
-from ..messages import (
+from ..protocol.errors import ParseFailed, error_from_info
+from ..protocol.messages import (
+    Effort,
     ImagePart,
     Message,
     MessageMeta,
@@ -17,10 +25,15 @@ from ..messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from ..protocol.models import Request, ToolDefinition
+from ..protocol.tools import Permission
+from ..providers.base import Provider
+from ._memory import Memory
 from ._shape import Shape, call_arguments, call_of, keep, only, read, restore, result_text
 
 ApiRole = Literal["system", "user", "assistant", "tool_call", "tool_result"]
 
+_CHARACTERS_PER_TOKEN = 4
 _NANOSECONDS = 1_000_000_000  # a Go time.Duration counts them
 _ROLES: dict[ApiRole, Role] = {
     "system": "system",
@@ -120,6 +133,141 @@ class ToolParameter(Shape):
     description: str = ""
     enum: list[str] | None = None
     items: Items | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool. `Impl` gets the tool and the call's arguments; what it raises is an error result."""
+
+    Name: str
+    Description: str
+    Permission: Permission = "exec"
+    Parameters: Sequence[ToolParameter] = ()
+    Impl: Callable[[ToolSpec, dict[str, Any]], str]
+
+    def definition(self) -> ToolDefinition:
+        """Return what the model is told of it."""
+        return ToolDefinition(
+            name=self.Name,
+            description=self.Description,
+            parameters=parameters_schema(*self.Parameters),
+        )
+
+    def run(self, call: ToolCall) -> ToolResult:
+        """Run a call of it."""
+        try:
+            result = self.Impl(self, dict(call.parameters))
+        except Exception as error:  # the tool's own: the model is to know of it
+            result = f"Error: {type(error).__name__}: {error}"
+        return ToolResult(toolCallID=call.id, toolName=call.name, result=result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A configured agent: its system prompt and its tools."""
+
+    Name: str
+    Code: bool = False
+    SystemPrompt: str = ""
+    Toolbox: Sequence[ToolSpec] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestParameters:
+    """What one request needs beside its messages. 0 means: the provider's own default."""
+
+    Model: str
+    Agent: Agent | None = None
+    Effort: Effort | None = None
+    Temperature: float = 0
+    MaxTokens: int = 0
+
+
+class ChunkKind(IntEnum):
+    """What a chunk holds; `ChunkToolUse` is a piece of a call's JSON."""
+
+    ChunkContent = 0
+    ChunkThinking = 1
+    ChunkToolUse = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of an answer. `TokenCount` is an estimate from its length."""
+
+    Kind: ChunkKind
+    Text: str
+    TokenCount: int
+
+
+class ChatCompletionProvider:
+    """`api.ChatCompletionProvider` over any of our providers.
+
+    Args:
+        provider: what answers. It stays the caller's to close.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._memory = Memory()
+
+    async def create_chat_completion(
+        self, params: RequestParameters, messages: Sequence[ApiMessage]
+    ) -> ApiMessage:
+        """Return a whole answer.
+
+        Raises:
+            BadFrame: a message is not of this shape.
+            ProviderError: the provider refused it, or its answer broke off.
+        """
+        return await self.create_chat_completion_stream(params, messages, lambda chunk: None)
+
+    async def create_chat_completion_stream(
+        self,
+        params: RequestParameters,
+        messages: Sequence[ApiMessage],
+        output: Callable[[Chunk], object],
+    ) -> ApiMessage:
+        """Hand on an answer's pieces as they come, and return the whole of it.
+
+        Raises:
+            BadFrame: a message is not of this shape.
+            ProviderError: the provider refused it, or its answer broke off.
+        """
+        async for event in self._provider.stream(self._request(params, messages)):
+            match event.type:
+                case "text_delta":
+                    output(_chunk(ChunkKind.ChunkContent, event.text))
+                case "thinking_delta":
+                    output(_chunk(ChunkKind.ChunkThinking, event.text))
+                case "tool_call_delta":
+                    output(_chunk(ChunkKind.ChunkToolUse, event.json))
+                case "done":
+                    self._memory.note(event.response.message)
+                    return to_wire_message(event.response.message)
+                case "error":
+                    raise error_from_info(event.error)
+                case "thinking_end" | "tool_call_start" | "tool_call_end" | "usage":
+                    pass  # in the whole message
+        raise ParseFailed("The answer ended without a result.", provider=self._provider.name)
+
+    def _request(self, params: RequestParameters, messages: Sequence[ApiMessage]) -> Request:
+        agent = params.Agent
+        read_messages = self._memory.recall(from_wire_message(one) for one in messages)
+        prompt = agent.SystemPrompt if agent else ""
+        system = (Message(role="system", parts=(TextPart(text=prompt),)),) if prompt else ()
+        return Request(
+            model=params.Model,
+            messages=(*system, *read_messages),
+            tools=tuple(tool.definition() for tool in agent.Toolbox) if agent else (),
+            temperature=params.Temperature or None,
+            max_tokens=params.MaxTokens or None,
+            effort=params.Effort,
+        )
+
+
+def _chunk(kind: ChunkKind, text: str) -> Chunk:
+    return Chunk(Kind=kind, Text=text, TokenCount=-(-len(text) // _CHARACTERS_PER_TOKEN))
 
 
 def friendly_role(role: str) -> str:
