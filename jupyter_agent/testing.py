@@ -26,7 +26,7 @@ from .kernel.runner import (
     Run,
 )
 from .notebook.cells import output_kinds
-from .notebook.changes import apply_changes, check_expected, touched_ids
+from .notebook.changes import apply_changes, check_expected, lost_attachments, touched_ids
 from .notebook.document import Backend, NotebookDocument, Outputs
 from .protocol.errors import EditRefused, KernelBusy, NotebookMissing, NotebookReadOnly, UnknownCell
 from .protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState
@@ -126,15 +126,18 @@ class FakeNotebook:
         after = apply_changes(self.cells, changes)
         if self.cells and not after:
             raise EditRefused("A notebook is never left without a cell. Nothing was applied.")
+        had = {cell.id: cell.attachments for cell in self.cells if cell.attachments}
+        by_id = {cell.id: cell for cell in after}
+        lost = [id for id in had if id in by_id and by_id[id].cell_type == "code"]
         self.cells = after
         self.revision += 1
         self.saves += 1
-        by_id = {cell.id: cell for cell in after}
         applied = ApplyResult(
             revision=self.revision,
             cells=tuple(_without_outputs(by_id[id]) for id in touched_ids(changes) if id in by_id),
             order=tuple(by_id),
             saved=True,
+            notes=tuple(lost_attachments(id, had[id] or ()) for id in lost),
         )
         self._applied[op_id] = applied
         while len(self._applied) > 64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +39,11 @@ class Inverse:
 
     changes: tuple[Change, ...]
     outputs: tuple[OutputsBefore, ...]
+
+
+def lost_attachments(cell_id: str, names: Iterable[str]) -> str:
+    """Return what is said of a cell that becomes code."""
+    return f"Cell {cell_id} lost its attachments ({', '.join(names)}): a code cell cannot hold any."
 
 
 def check_expected(cells: Sequence[CellState], expect: Sequence[Expected]) -> None:

@@ -20,7 +20,7 @@ from ..protocol.rpc import (
     SetCellType,
 )
 from . import ipynb
-from .changes import apply_changes, check_expected, touched_ids
+from .changes import apply_changes, check_expected, lost_attachments, touched_ids
 from .document import Outputs
 from .ipynb import FileCell, NotebookFile
 
@@ -193,8 +193,7 @@ def _set_type(cell: FileCell, change: SetCellType) -> str | None:
     if change.cell_type == "code":
         data.update(outputs=[], execution_count=None)
         if isinstance(had, dict) and had:
-            names = ", ".join(map(str, had))
-            lost = f"Cell {cell.id} lost its attachments ({names}): a code cell cannot hold any."
+            lost = lost_attachments(cell.id, map(str, had))
     elif change.attachments is not None:
         data["attachments"] = change.attachments
     elif had is not None:

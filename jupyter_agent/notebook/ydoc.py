@@ -15,7 +15,7 @@ from typing import Any
 from ..protocol.errors import EditRefused, UnknownCell
 from ..protocol.rpc import ApplyResult, CellState, Change, Expected, NotebookState, SetSource
 from .cells import fingerprint
-from .changes import apply_changes, check_expected, touched_ids
+from .changes import apply_changes, check_expected, lost_attachments, touched_ids
 from .document import Backend, Outputs
 from .ipynb import FileCell, state_of
 from .rewriting import AppliedOnce
@@ -70,11 +70,12 @@ class YdocNotebook:
         if before and not after:
             raise EditRefused("A notebook is never left without a cell. Nothing was applied.")
         order = [cell.id for cell in before]
+        notes: list[str] = []
         with self._document.ydoc.transaction():
             if int(self._meta().get("nbformat_minor", 5)) < 5:
                 self._meta()["nbformat_minor"] = 5  # below it, ids are not kept
             for change in changes:
-                self._carry_out(change, order)
+                notes += self._carry_out(change, order)
         self._see(after)
         places = {cell_id: index for index, cell_id in enumerate(order)}
         touched = [cell_id for cell_id in touched_ids(changes) if cell_id in places]
@@ -83,6 +84,7 @@ class YdocNotebook:
             cells=tuple(self._state(places[cell_id], "none") for cell_id in touched),
             order=tuple(order),
             saved=False,
+            notes=tuple(notes),
         )
         self._applied.put(op_id, result)
         return result
@@ -151,8 +153,11 @@ class YdocNotebook:
 
     # ---- one change -----------------------------------------------------------------------------
 
-    def _carry_out(self, change: Change, order: list[str]) -> None:
-        """Do what `apply_changes` has found possible. `order`: the cells' ids, kept up to date."""
+    def _carry_out(self, change: Change, order: list[str]) -> list[str]:
+        """Do what `apply_changes` has found possible; returns what was lost with it.
+
+        `order`: the cells' ids, kept up to date.
+        """
         document = self._document
         if change.type == "insert":
             cell: dict[str, Any] = {
@@ -165,7 +170,7 @@ class YdocNotebook:
             place = _place(order, change.after)
             document.ycells.insert(place, document.create_ycell(cell))
             order.insert(place, change.id)
-            return
+            return []
         index = order.index(change.id)
         if change.type == "set_source":
             self._set_source(index, change)
@@ -184,15 +189,19 @@ class YdocNotebook:
             cell = self._whole(index)
             if cell["cell_type"] != change.cell_type:
                 # Markdown and raw cells both hold attachments.
-                kept = cell.get("attachments") if change.attachments is None else None
+                had = cell.get("attachments")
+                kept = had if change.attachments is None else None
                 for key in ("outputs", "execution_count", "attachments"):
                     cell.pop(key, None)
                 cell["cell_type"] = change.cell_type
                 _give_parts(cell, kept or change.attachments)
                 document.set_cell(index, cell)
+                if had and change.cell_type == "code":
+                    return [lost_attachments(change.id, had)]
         elif change.type == "clear_outputs":
             document.ycells[index]["outputs"].clear()
             document.ycells[index]["execution_count"] = None
+        return []
 
     def _set_source(self, index: int, change: SetSource) -> None:
         cell = self._document.ycells[index]

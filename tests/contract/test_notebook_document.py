@@ -486,7 +486,8 @@ async def test_attachments_stay_with_a_cell_that_may_hold_them(stand: Stand) -> 
     )
     found = {cell.id: cell for cell in (await document.read("all")).cells}
     assert found["new"].attachments == other
-    await document.apply([SetCellType(id="new", cell_type="code")], [], op_id="4")
+    result = await document.apply([SetCellType(id="new", cell_type="code")], [], op_id="4")
+    assert "Cell new lost its attachments (b.png): a code cell cannot hold any." in result.notes
     found = {cell.id: cell for cell in (await document.read("all")).cells}
     assert found["new"].attachments is None
 

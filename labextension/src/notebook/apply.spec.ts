@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { RpcFailure } from '../client/socket';
 import type { Change, Expected } from '../protocol/types';
-import { applyChanges } from './apply';
+import { applyChanges, lostAttachments } from './apply';
 import { RevisionCounter, cellState, cellStates } from './state';
 
 const STREAM = { output_type: 'stream', name: 'stdout', text: 'hello' };
@@ -66,6 +66,15 @@ describe('attachments', () => {
     apply([{ type: 'insert', id: 'n', cell_type: 'markdown', source: '!', attachments }]);
     expect(cellState(cell('n'), true).attachments).toEqual(attachments);
     expect(cellState(cell('n'), false).attachments).toBeUndefined();
+  });
+
+  it('are named when a cell becomes code and loses them', () => {
+    apply([{ type: 'insert', id: 'n', cell_type: 'markdown', source: '!', attachments }]);
+    const told = lostAttachments(notebook, [
+      { type: 'set_type', id: 'n', cell_type: 'code' },
+      { type: 'set_type', id: 'a', cell_type: 'code' }
+    ]);
+    expect(told).toEqual(['Cell n lost its attachments (a.png): a code cell cannot hold any.']);
   });
 
   it('come back with a cell that is Markdown again', () => {

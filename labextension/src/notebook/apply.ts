@@ -3,7 +3,13 @@
 // Undo, as people expect it: a source is edited at its cell, so that Ctrl+Z in that cell takes the
 // agent's edit back and nothing else; only structure is a step of the notebook's own undo. Typing
 // just before or after belongs to other steps (`stopCapturing`).
-import type { ISharedCell, SharedCell, YCodeCell, YNotebook } from '@jupyter/ydoc';
+import type {
+  ISharedAttachmentsCell,
+  ISharedCell,
+  SharedCell,
+  YCodeCell,
+  YNotebook
+} from '@jupyter/ydoc';
 
 import type { Change, Expected } from '../protocol/types';
 import type { Plan, PlannedCell } from './plan';
@@ -54,6 +60,20 @@ export function planOf(
     source: cell.getSource()
   }));
   return planChanges(known, changes, expect);
+}
+
+/** What is said of cells that become code, which holds no attachments. */
+export function lostAttachments(notebook: YNotebook, changes: readonly Change[]): string[] {
+  return changes.flatMap(change => {
+    const cell =
+      change.type === 'set_type' && change.cell_type === 'code'
+        ? notebook.cells.find(one => one.getId() === change.id)
+        : undefined;
+    const had = Object.keys((cell as ISharedAttachmentsCell | undefined)?.getAttachments?.() ?? {});
+    return had.length > 0
+      ? [`Cell ${cell?.id} lost its attachments (${had.join(', ')}): a code cell cannot hold any.`]
+      : [];
+  });
 }
 
 function changeCell(cell: ISharedCell, planned: PlannedCell): void {

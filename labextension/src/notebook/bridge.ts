@@ -19,7 +19,7 @@ import type {
   StopRunParams
 } from '../protocol/types';
 import { RpcFailure } from '../client/socket';
-import { applyChanges, planOf } from './apply';
+import { applyChanges, lostAttachments, planOf } from './apply';
 import { notebookLoading, notebookMissing, readOnly, unknownCell } from './failures';
 import { openHeadings, showCells } from './headings';
 import { highlightCells } from './highlight';
@@ -206,6 +206,7 @@ export class NotebookBridge {
     this.revisions.revision(notebook);
     await this.services.typing?.pause(panel, () => planOf(notebook, changes, expect).removed);
     await this.services.refresher?.settled(panel);
+    const lost = lostAttachments(notebook, changes);
     // One turn from the comparison to the reading back: nobody can come in between.
     const touched = keepingPlace(
       panel,
@@ -231,7 +232,7 @@ export class NotebookBridge {
       void this.services.follower?.follow(panel, last);
     }
     const saved = await saveNotebook(panel, this.contents);
-    const notes = saved === 'conflict' ? [CONFLICT] : [];
+    const notes = saved === 'conflict' ? [...lost, CONFLICT] : lost;
     return { ...result, saved: saved === 'saved', notes };
   }
 
