@@ -279,20 +279,22 @@ def test_a_page_reloaded_in_mid_run_saves_without_a_question(bench):
     assert "tick 11" in str(notebook.saved().cells[0].outputs)
 
 
-def test_a_folder_renamed_in_mid_run_is_followed(bench, lab):
+@pytest.mark.parametrize("what", ["folder", "notebook"])
+def test_what_is_renamed_in_mid_run_is_followed(bench, lab, what):
     notebook = bench([PRINTS.format(n=10), "print('two')"])
     page = notebook.open()
     program(page, [run(ids(notebook), wait_s=60)])
     expect(page.locator(OUTPUT)).to_contain_text("tick 1")
-    now = f"{notebook.folder}-renamed"
-    page.evaluate(
-        "([old, now]) => jupyterapp.serviceManager.contents.rename(old, now)",
-        [notebook.folder, now],
-    )
+    old, now = notebook.folder, f"{notebook.folder}-renamed"
+    moved = f"{now}/notebook.ipynb"
+    if what == "notebook":
+        old, now = notebook.path, f"{notebook.folder}/other.ipynb"
+        moved = now
+    page.evaluate("([old, now]) => jupyterapp.serviceManager.contents.rename(old, now)", [old, now])
     words = told(page)
     assert "NOTEBOOK_MISSING" not in words
     assert "tick 9" in words and "two" in words
-    notebook.file = lab.root / now / "notebook.ipynb"
+    notebook.file = lab.root / moved
     assert "two" in str(notebook.saved().cells[1].outputs)
 
 

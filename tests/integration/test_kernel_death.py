@@ -379,3 +379,18 @@ async def test_the_end_of_the_kernel_is_reported_and_the_conversation_goes_on(
     shown = cell.outputs[0]["data"]["text/plain"]
     # Where the kernel comes back at the same ports, what was on its way to it arrives late.
     assert shown == f"({survived}, 42)" or (state == "connecting" and shown.endswith(", 42)"))
+
+
+@pytest.mark.parametrize("source", ["exit()", "import os; os._exit(0)"])
+async def test_a_kernel_that_a_cell_ends_is_not_said_to_be_out_of_memory(
+    world: World, source: str
+) -> None:
+    rig = Rig(world)
+    await rig.begin(source)
+    await asyncio.wait_for(rig.session.wait(), 30)
+    # A kernel that is asked to exit answers first, and is gone a moment later.
+    await rig.session.prompt("run it again")
+    await asyncio.wait_for(rig.session.wait(), 60)
+    told = rig.told()
+    assert "out of memory" not in told
+    assert "a cell ended the kernel itself" in told or "kernel_died" not in told, told
