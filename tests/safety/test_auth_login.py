@@ -253,6 +253,7 @@ class TestWithoutAuthentication:
     ) -> None:
         jp_serverapp.identity_provider.token = ""
         reason = await TestApproval().refused(await stranger.open(), manager)
+        assert reason.startswith("Authentication is off on this server")
         assert "allow_token_approvals" in reason
         made = await stranger.fetch("sessions", "POST", {"mode": "auto"}, xsrf=True)
         assert made.code == 403
