@@ -1,7 +1,7 @@
 // The kernel of a notebook: there before cells run, and another one when that was allowed.
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
-import { kernelStartFailed, noKernel } from './failures';
+import { kernelStartFailed, noKernel, tabGone } from './failures';
 import { within } from './saving';
 
 // Milliseconds.
@@ -10,13 +10,28 @@ const LOOK_AGAIN = 50;
 
 const RESTARTING = new Set(['restarting', 'autorestarting']);
 
-/** Have a kernel, without asking the person which; a restart that goes on is waited for. */
+/**
+ * Have a kernel, without asking the person which; a restart that goes on is waited for.
+ *
+ * @throws RpcFailure TAB_GONE when the notebook is closed meanwhile: a kernel started for it then
+ *   would be a second one.
+ */
 export async function kernelReady(panel: NotebookPanel): Promise<void> {
   const { sessionContext } = panel;
+  const path = panel.context.localPath;
+  const present = (): void => {
+    if (panel.isDisposed || sessionContext.isDisposed) {
+      throw tabGone(path);
+    }
+  };
+  present();
   await within(KERNEL_PATIENCE, sessionContext.ready, undefined);
+  present();
   await restarted(panel);
+  present();
   if (sessionContext.hasNoKernel) {
     const undecided = await within(KERNEL_PATIENCE, sessionContext.startKernel(), true);
+    present();
     if (undecided || sessionContext.hasNoKernel) {
       throw noKernel('The notebook has no kernel, and it is not clear which to start.');
     }
@@ -32,8 +47,8 @@ async function restarted(panel: NotebookPanel): Promise<void> {
   const { sessionContext } = panel;
   const deadline = Date.now() + KERNEL_PATIENCE;
   while (
-    sessionContext.isRestarting ||
-    RESTARTING.has(sessionContext.session?.kernel?.status ?? '')
+    !panel.isDisposed &&
+    (sessionContext.isRestarting || RESTARTING.has(sessionContext.session?.kernel?.status ?? ''))
   ) {
     if (Date.now() > deadline) {
       throw noKernel('The kernel is restarting, and does not come back.');
