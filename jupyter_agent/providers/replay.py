@@ -258,6 +258,7 @@ async def _steps(steps: Steps) -> AsyncGenerator[Step, None]:
 
 # ---- recordings --------------------------------------------------------------------------------
 
+_ERRORS = "errors"
 _BODIES = (".sse", ".ndjson", ".bin", ".body")
 _ADAPTERS = {
     "anthropic": "anthropic",
@@ -287,7 +288,8 @@ def read_recordings(path: str | Path, *, api: str | None = None) -> Iterator[dic
 
     Yields:
         For each: name, api, text, thinking, tool_calls (name, arguments), finish, usage
-        (input_tokens, output_tokens) and error; a list of models has `models` instead.
+        (input_tokens, output_tokens) and error; a list of models has `models` instead. In a folder
+        `errors`, `api` is "errors", and `wire` the API.
 
     Raises:
         UnknownRecording: there is none, or its API is unknown.
@@ -310,7 +312,9 @@ def _read_recording(file: Path, api: str | None) -> dict[str, Any]:
     about_file = file.with_suffix(".request.json")
     about = json.loads(about_file.read_bytes()) if about_file.is_file() else {}
     api = api or about.get("api") or file.parent.name
-    head = {"name": file.stem, "api": api}
+    # Error bodies of all APIs stand in one folder, which is their kind; the API is beside it.
+    in_errors = file.parent.name == _ERRORS
+    head = {"name": file.stem, **({"api": _ERRORS, "wire": api} if in_errors else {"api": api})}
     body = file.read_bytes()
     status = about.get("status") or 200
     if file.suffix == ".body" and status < 400:

@@ -75,3 +75,14 @@ def test_what_is_no_recording_is_refused(tmp_path):
         list(read_recordings(tmp_path))
     [found] = read_recordings(tmp_path / "x.sse", api="openai_chat")
     assert found["finish"] == "stop"
+
+
+def test_error_bodies_are_of_the_kind_errors_with_the_wire_beside_it(tmp_path):
+    folder = tmp_path / "errors"
+    folder.mkdir()
+    (folder / "x.body").write_text('{"error": {"message": "No such model."}}')
+    about = {"api": "openai_chat", "status": 404, "request": {"model": "m"}}
+    (folder / "x.request.json").write_text(json.dumps(about))
+    [found] = read_recordings(tmp_path)
+    assert (found["api"], found["wire"]) == ("errors", "openai_chat")
+    assert found["error"]
