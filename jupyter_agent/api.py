@@ -11,29 +11,33 @@ import importlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args, overload
+
+from typing_extensions import TypeVar
 
 from .blocking import LoopHere, LoopThread, interrupts_cancel
 from .config import MODES, load_settings, setting_names
 from .policy.broker import Answer
 from .protocol.errors import (
     ConfigError,
-    ErrorInfo,
     KernelStartFailed,
     NotAllowed,
     NotebookError,
     UnknownModel,
     error_from_info,
 )
-from .protocol.messages import Effort, Message
-from .protocol.session_events import ApprovalStart, Budget, RunEnd, RunStatus, SessionEvent
+from .protocol.messages import Effort
+from .protocol.session_events import ApprovalStart, Budget, RunEnd, SessionEvent
 from .protocol.tools import Mode
-from .protocol.usage import Finish, Usage
+from .protocol.usage import Usage
+from .runtime.agent_core import AgentCore, Turn, events_of
+from .runtime.answer_shapes import shape_of
 from .runtime.given import Confirm, check_choice, check_notebook, confirmed, given_model
 from .runtime.in_shell import find_ipython, keep_to_shell, shell_runner
+from .runtime.result import Result, added
+from .session.structured import shaped
 from .tools.base import Tool
 from .tools.function import FunctionTool, tool
 
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     from .runtime.sessions import Sessions
     from .session.session import Session
 
+S = TypeVar("S")
+
 __all__ = ["Agent", "Result", "tool"]
 OWNER = "python"
 # Faults of the call or the settings, as against what went wrong while it worked.
@@ -55,27 +61,6 @@ NO_MODEL = (
 )
 _RAISED = (ConfigError, NotebookError, KernelStartFailed)
 AT_WORK = "This agent is at work already. Wait for it or stop it; two agents can work side by side."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How a run ended.
-
-    `text` is the last answer, `messages` all that the run added to the conversation, `cost` US
-    dollars (None: the price is not known), `finish` why the model stopped. `error` says what
-    happened unless `status` is `done` or `stopped`.
-    """
-
-    text: str
-    messages: tuple[Message, ...]
-    usage: Usage
-    cost: float | None
-    finish: Finish | None
-    status: RunStatus
-    error: ErrorInfo | None = None
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class Agent:
@@ -140,29 +125,65 @@ class Agent:
         self._confirm = confirm
         self._settings = load_settings(settings)
         self._own_providers = tuple(settings.get("providers", ()))
-        self._core: _Core | None = None
+        self._core: AgentCore | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._turn: _Turn | None = None
+        self._turn: Turn | None = None
         self._blocking: Blocking | None = None
         self._on_open: list[Callable[[Session], None]] = []
 
     # -- running ---------------------------------------------------------------------------------
 
+    @overload
     async def run(
-        self, prompt: str, *, on_event: Callable[[SessionEvent], None] | None = None
-    ) -> Result:
+        self,
+        prompt: str,
+        *,
+        output: None = None,
+        on_event: Callable[[SessionEvent], None] | None = None,
+    ) -> Result[None]: ...
+    @overload
+    async def run(
+        self,
+        prompt: str,
+        *,
+        output: type[S],
+        on_event: Callable[[SessionEvent], None] | None = None,
+    ) -> Result[S]: ...
+    @overload
+    async def run(
+        self,
+        prompt: str,
+        *,
+        output: dict[str, Any],
+        on_event: Callable[[SessionEvent], None] | None = None,
+    ) -> Result[Any]: ...
+    async def run(
+        self,
+        prompt: str,
+        *,
+        output: type[Any] | dict[str, Any] | None = None,
+        on_event: Callable[[SessionEvent], None] | None = None,
+    ) -> Result[Any]:
         """Work on a prompt until it is done; `on_event` is called with each event meanwhile.
+
+        With `output` the model is asked at the end for the result as a value: a pydantic model, a
+        dataclass, a type such as `list[float]`, `pandas.DataFrame`, or a JSON Schema. The answer is
+        checked, and asked for once more where it does not fit.
 
         What goes wrong while it works is in the result's `status` and `error`.
 
         Raises:
             AgentError: it cannot begin: no such model, a missing key, no such notebook.
+            TypeError: an answer cannot be read as `output`.
+            ProviderError: the model gave no answer that fits `output` (`WrongShape`), or none.
         """
+        shape = None if output is None else shape_of(output)
+        value: Any = None
         budget, end = Budget(usage=Usage(), session_usage=Usage()), None
         async with self._take_turn() as session:
             before = len(session.history)
             with interrupts_cancel():
-                async with aclosing(_events(session, prompt)) as events:
+                async with aclosing(events_of(session, prompt)) as events:
                     async for event in events:
                         if on_event is not None:
                             on_event(event)
@@ -171,6 +192,10 @@ class Agent:
                         elif isinstance(event, RunEnd):
                             end = event
             messages = tuple(session.history[before:])
+            if shape is not None and end is not None and end.status == "done":
+                value = await shaped(session, shape)
+                if (more := session.journal.transcript.budget) is not None:
+                    budget = added(budget, more)
         assert end is not None  # a stream that was not cut ends with it
         if end.error is not None:
             fault = error_from_info(end.error)
@@ -185,6 +210,7 @@ class Agent:
             finish=answers[-1].metadata.finish if answers else None,
             status=end.status,
             error=end.error,
+            output=value,
         )
 
     async def stream(self, prompt: str) -> AsyncGenerator[SessionEvent, None]:
@@ -195,7 +221,7 @@ class Agent:
         Raises:
             AgentError: it cannot begin.
         """
-        async with self._take_turn() as session, aclosing(_events(session, prompt)) as events:
+        async with self._take_turn() as session, aclosing(events_of(session, prompt)) as events:
             async for event in events:
                 yield event
 
@@ -214,7 +240,7 @@ class Agent:
             if not before.leaving:
                 raise NotAllowed(AT_WORK)
             await before.over.wait()
-        turn = self._turn = _Turn()
+        turn = self._turn = Turn()
         try:
             session = await self.open_session()
             if session.running:
@@ -229,7 +255,15 @@ class Agent:
             self._turn = None
             turn.over.set()
 
-    def run_sync(self, prompt: str) -> Result:
+    @overload
+    def run_sync(self, prompt: str, *, output: None = None) -> Result[None]: ...
+    @overload
+    def run_sync(self, prompt: str, *, output: type[S]) -> Result[S]: ...
+    @overload
+    def run_sync(self, prompt: str, *, output: dict[str, Any]) -> Result[Any]: ...
+    def run_sync(
+        self, prompt: str, *, output: type[Any] | dict[str, Any] | None = None
+    ) -> Result[Any]:
         """Do the same as `run` without `await`, for scripts and functions that are not async.
 
         It may also be called while an event loop runs, which it blocks. In IPython, without a
@@ -245,7 +279,8 @@ class Agent:
             here = self.notebook is None and find_ipython() is not None
             main = threading.current_thread() is threading.main_thread()
             self._blocking = LoopHere() if here and main else LoopThread()
-        return self._blocking.result(self.run(prompt))
+        work: Coroutine[Any, Any, Result[Any]] = self.run(prompt, output=cast("Any", output))
+        return self._blocking.result(work)
 
     async def undo(self, *, force: bool = False) -> TakenBack:
         """Take back what the last run that changed the notebook did to it.
@@ -326,7 +361,7 @@ class Agent:
             assert self._core is not None
             return self._core.session
 
-    def _check_move(self, core: _Core | None) -> None:
+    def _check_move(self, core: AgentCore | None) -> None:
         if core is None:
             return
         if core.kernels is not None:
@@ -337,7 +372,7 @@ class Agent:
         if core.session.running:
             raise NotAllowed(AT_WORK)
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, before: _Core | None) -> _Core:
+    async def _open(self, loop: asyncio.AbstractEventLoop, before: AgentCore | None) -> AgentCore:
         """Put the agent together; it goes on with the conversation that it had `before`."""
         from .bridge.surroundings import look_around
         from .notebook.places import FolderNotebooks
@@ -386,14 +421,14 @@ class Agent:
         session = await self._begun(manager, before, model, around.unused_keys())
         if shell is not None:
             keep_to_shell(session, shell, self._tools, settings.limits.max_seconds)
-        core = _Core(loop=loop, manager=manager, session=session, kernels=kernels)
+        core = AgentCore(loop=loop, manager=manager, session=session, kernels=kernels)
         session.journal.attach(
             lambda seq, event, data: self._answer_question(core, event), session.journal.seq
         )
         return core
 
     async def _begun(
-        self, manager: Sessions, before: _Core | None, model: str | None, hint: str
+        self, manager: Sessions, before: AgentCore | None, model: str | None, hint: str
     ) -> Session:
         """Return the conversation that was `before`, or a new one with a model."""
         if before is not None:
@@ -410,7 +445,7 @@ class Agent:
             await session.configure(effort=self._effort)
         return session
 
-    def _answer_question(self, core: _Core, event: SessionEvent) -> None:
+    def _answer_question(self, core: AgentCore, event: SessionEvent) -> None:
         """Put the model's question to the person in the cell, unless a client shows it."""
         if event.type != "question_start" or self.answered_by_events:
             return
@@ -441,56 +476,6 @@ class Agent:
             except KeyboardInterrupt:
                 raise asyncio.CancelledError from None
         return Answer(allow=False, reason=NOBODY)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Core:
-    """What an agent is made of once it works."""
-
-    loop: asyncio.AbstractEventLoop
-    manager: Sessions
-    session: Session
-    kernels: ManagedKernels | None
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something soon, on the agent's loop."""
-        task = self.loop.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def aclose(self) -> None:
-        await self.manager.aclose()
-        if self.kernels is not None:
-            await self.kernels.aclose()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """The agent's work on one prompt: whether it is about to end, and the end."""
-
-    leaving: bool = False
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-async def _events(session: Session, prompt: str) -> AsyncGenerator[SessionEvent, None]:
-    """Work on a prompt and yield each event."""
-    events: asyncio.Queue[SessionEvent] = asyncio.Queue()
-    _, detach = session.journal.attach(
-        lambda seq, event, data: events.put_nowait(event), session.journal.seq
-    )
-    try:
-        await session.prompt(prompt)
-        while True:
-            event = await events.get()
-            if event.type == "run_end":
-                await session.wait()
-                yield event
-                return
-            yield event
-    finally:
-        detach()
 
 
 def _as_tool(given: Callable[..., Any] | Tool[Any]) -> Tool[Any]:

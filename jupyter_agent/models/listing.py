@@ -56,6 +56,7 @@ def merge(known: ModelInfo | None, live: LiveModel) -> ModelInfo:
             parallel_tools=told.tools and (told.parallel_tools or before.parallel_tools),
             prefill=told.prefill or before.prefill,
             system_prompt=told.system_prompt or before.system_prompt,
+            structured_output=before.structured_output,
             requires_key=before.requires_key,
         )
     return replace(

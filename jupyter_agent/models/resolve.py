@@ -245,7 +245,9 @@ def own_endpoint(base_url: str, settings: ModelSettings) -> Endpoint:
         api="openai_chat",
         base_url=url,
         # Most such servers can; one that cannot says so in its error.
-        capabilities=Capabilities(tools=True, streaming=True, system_prompt=True),
+        capabilities=Capabilities(
+            tools=True, streaming=True, system_prompt=True, structured_output=True
+        ),
         local=host in LOOPBACK_HOSTS,
         trusted_url=False,
     )
@@ -259,8 +261,8 @@ def model_info(endpoint: Endpoint, name: str) -> ModelInfo:
     if known is not None:
         if catalogue.without_date(name).lower() == known.name.lower() != name.lower():
             # A dated snapshot: the same facts under the name that was asked for.
-            return replace(known, id=f"{endpoint.provider}/{name}", name=name)
-        return known
+            known = replace(known, id=f"{endpoint.provider}/{name}", name=name)
+        return replace(known, capabilities=_as_spoken(known.capabilities, endpoint))
     return _unknown_model(endpoint, name)
 
 
@@ -273,8 +275,15 @@ def _model_of_twin(endpoint: Endpoint, name: str) -> ModelInfo:
     known = catalogue.find(endpoint.twin, name)
     if known is None:
         return info
-    able = replace(known.capabilities, documents=endpoint.capabilities.documents)
+    able = replace(
+        _as_spoken(known.capabilities, endpoint), documents=endpoint.capabilities.documents
+    )
     return replace(known, id=info.id, provider=info.provider, name=name, capabilities=able)
+
+
+def _as_spoken(able: Capabilities, endpoint: Endpoint) -> Capabilities:
+    """Return a model's abilities with those that depend on the protocol."""
+    return replace(able, structured_output=endpoint.capabilities.structured_output)
 
 
 def _unknown_model(endpoint: Endpoint, name: str) -> ModelInfo:

@@ -3,6 +3,7 @@
 AgentError
 ├── ProviderError
 │   ├── ConnectionFailed, TimedOut, StreamInterrupted, ParseFailed
+│   ├── WrongShape
 │   ├── Unauthorized, RateLimited, Overloaded, BadRequest, ContextOverflow, Refused
 │   └── UnsupportedCapability
 ├── ConfigError: MissingKey, UnknownModel
@@ -133,6 +134,12 @@ class StreamInterrupted(ProviderError):
 
     code = "stream_interrupted"
     retryable = True
+
+
+class WrongShape(ProviderError):
+    """The model's answer does not have the shape that a program asked for."""
+
+    code = "wrong_shape"
 
 
 class ParseFailed(ProviderError):

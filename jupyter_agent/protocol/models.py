@@ -19,10 +19,20 @@ class ToolDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseSchema:
+    """The JSON Schema of an answer: an object at the top. `name`: letters, digits, `_` and `-`."""
+
+    name: str
+    schema: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One question to a model. None is left off the wire, 0 is sent.
 
-    `tool_choice` is "auto", "required", "none" or the name of one of `tools`.
+    `tool_choice` is "auto", "required", "none" or the name of one of `tools`. With a
+    `response_schema` the answer's text is to be JSON of that shape; providers that cannot hold a
+    model to it ask in words, so that whoever reads the answer must check it.
     """
 
     model: str
@@ -34,6 +44,7 @@ class Request:
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     effort: Effort | None = None
+    response_schema: ResponseSchema | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +62,7 @@ class Capabilities:
     parallel_tools: bool = False
     prefill: bool = False
     system_prompt: bool = False
+    structured_output: bool = False
     requires_key: bool = False
 
 

@@ -25,6 +25,7 @@ from ._guards import check_request
 from ._history import has_seals, repair, without_seals
 from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
 from ._schemas import simplest, without_bounds
+from ._structured import REFUSED, in_words
 
 _FIRST_DELAY = 0.5  # seconds, doubled with each retry
 _LONGEST_DELAY = 8.0
@@ -101,6 +102,10 @@ class HttpProvider(ABC):
         if request.tools and not habits.simplest_schemas and _SCHEMA.search(failure.message):
             habits.simplest_schemas = True
             return replace(request, tools=simplest(request.tools))
+        refused = failure.code == BadRequest.code and REFUSED.search(failure.message)
+        if request.response_schema is not None and refused:
+            habits.no_response_schema = True
+            return in_words(request)
         stale = failure.code == BadRequest.code and _STALE_SEAL.search(failure.message)
         if not (stale and has_seals(request.messages)):
             return None
@@ -114,6 +119,8 @@ class HttpProvider(ABC):
                 messages=repair(request.messages, self._name),
                 tools=self._offered(request.tools),
             )
+            if not self._capabilities.structured_output or self.endpoint.habits.no_response_schema:
+                request = in_words(request)
             call, decoder = self.prepare(request)
         except ProviderError as error:
             yield Failed(error=self._clean(error.info(), request.model))

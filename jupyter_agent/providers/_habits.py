@@ -12,12 +12,14 @@ class Habits:
     Attributes:
         simplest_schemas: tools' schemas are sent in their simplest form (`_schemas.simplest`).
         no_usage_option: `stream_options` is left out; the usage is then estimated.
+        no_response_schema: the schema of an answer is asked for in words.
         no_system_role: the system text goes into the first user message.
     """
 
     simplest_schemas: bool = False
     no_usage_option: bool = False
     no_system_role: bool = False
+    no_response_schema: bool = False
 
 
 class KnownHabits:

@@ -35,6 +35,7 @@ from ._history import WireIds, WireNames, call_ids, split_system, tool_names
 from ._http import Endpoint, HttpCall
 from ._json import compact_json
 from ._model_lists import model_info
+from ._structured import closed
 
 API = "anthropic"
 VERSION = "2023-06-01"
@@ -91,6 +92,9 @@ def create_stream(
     if not thinks(thinking):
         sampling = {"temperature": request.temperature, "top_p": request.top_p}
         body.update({key: value for key, value in sampling.items() if value is not None})
+    if request.response_schema is not None:
+        wanted = {"type": "json_schema", "schema": closed(request.response_schema.schema)}
+        body["output_config"] = {**body.get("output_config", {}), "format": wanted}
     if request.stop:
         body["stop_sequences"] = list(request.stop)
     if vertex:

@@ -85,6 +85,7 @@ def create_stream(request: Request, *, base_url: str, capabilities: Capabilities
         "maxOutputTokens": request.max_tokens,
         "stopSequences": list(request.stop) or None,
         "thinkingConfig": _thinking(request, capabilities),
+        **_response_format(request),
     }
     settings = {key: value for key, value in settings.items() if value is not None}
     if settings:
@@ -93,6 +94,13 @@ def create_stream(request: Request, *, base_url: str, capabilities: Capabilities
     return HttpCall(
         url=f"{base_url.rstrip('/')}/models/{model}:streamGenerateContent?alt=sse", body=body
     )
+
+
+def _response_format(request: Request) -> dict[str, Any]:
+    wanted = request.response_schema
+    if wanted is None:
+        return {}
+    return {"responseMimeType": "application/json", "responseJsonSchema": wanted.schema}
 
 
 def format_tools(tools: Sequence[ToolDefinition], names: WireNames) -> list[dict[str, Any]]:

@@ -83,6 +83,8 @@ def create_stream(
     tools = [tool for tool in request.tools if _is_offered(tool, request.tool_choice)]
     if tools:
         body["tools"] = format_tools(tools, names)
+    if request.response_schema is not None:
+        body["format"] = request.response_schema.schema
     if capabilities.thinking and request.effort is not None:
         body["think"] = _think(request, capabilities)
     return HttpCall(url=f"{_root(base_url)}/api/chat", body=body)

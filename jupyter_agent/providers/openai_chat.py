@@ -40,6 +40,7 @@ from ._history import (
 from ._http import Endpoint, HttpCall
 from ._model_lists import read_openai_list
 from ._own_facts import with_own_windows
+from ._structured import json_schema_format
 from ._text_calls import TextCalls
 from ._think_tags import ThinkTags
 from .dialects import DIALECTS, Dialect
@@ -114,6 +115,9 @@ def create_stream(
         body["top_p"] = request.top_p
     body[dialect.max_tokens_field] = request.max_tokens
     body["stop"] = list(request.stop) or None
+    if request.response_schema is not None:
+        wanted = json_schema_format(request.response_schema)
+        body["response_format"] = {"type": "json_schema", "json_schema": wanted}
     body.update(_effort(request, capabilities, dialect))
     if dialect.cache_key:
         body["prompt_cache_key"] = conversation_key(request)

@@ -42,6 +42,7 @@ from ._history import (
 from ._http import Endpoint, HttpCall
 from ._model_lists import read_openai_list
 from ._sse import SseFramer
+from ._structured import json_schema_format
 
 API = "openai_responses"
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -89,6 +90,9 @@ def create_stream(
         body["tools"] = format_tools(request.tools, names)
         if request.tool_choice is not None:
             body["tool_choice"] = _tool_choice(request.tool_choice, names)
+    if request.response_schema is not None:
+        wanted = json_schema_format(request.response_schema)
+        body["text"] = {"format": {"type": "json_schema", **wanted}}
     if capabilities.thinking:
         body["include"] = ["reasoning.encrypted_content"]
         body["reasoning"] = _reasoning(request, capabilities)

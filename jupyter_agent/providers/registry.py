@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 # The provider whose address only the person knows.
 OWN_SERVER = "openai-compatible"
-_PLAIN = Capabilities(streaming=True, system_prompt=True)
+_PLAIN = Capabilities(streaming=True, system_prompt=True, structured_output=True)
 _WITH_TOOLS = replace(_PLAIN, tools=True, tool_choice=True, parallel_tools=True)
 _WITH_VISION = replace(_WITH_TOOLS, vision=True)
 
@@ -173,6 +173,7 @@ _ENTRIES = (
         api="bedrock",
         base_url="https://bedrock-runtime.{region}.amazonaws.com",
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+        capabilities=replace(_WITH_TOOLS, structured_output=False),
     ),
     ProviderEntry(
         name="bedrock-openai",

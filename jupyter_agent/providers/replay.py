@@ -44,6 +44,7 @@ EVERYTHING = Capabilities(
     parallel_tools=True,
     prefill=True,
     system_prompt=True,
+    structured_output=True,
 )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..agent.limits import Spent
     from ..protocol.messages import Effort, Message
     from ..protocol.models import Request, ToolDefinition
+    from ..protocol.provider_events import Response
     from .spending import Spending
 
 
@@ -59,9 +60,16 @@ class Questions:
             window=model.context_window,
         )
 
+    async def answer(self, question: Request) -> Message:
+        """Return the answer to a question beside the conversation; what it costs is counted."""
+        return (await self._response(question)).message
+
     async def _summarise(self, question: Request) -> str:
+        return summary_of(await self._response(question))
+
+    async def _response(self, question: Request) -> Response:
         access = self.answering.current
         response = await complete(access.provider, question)
         usage = counted_usage(response.usage, estimated_usage(question, response.message))
         self.spending.add(usage, self.spent, access.model)
-        return summary_of(response)
+        return response

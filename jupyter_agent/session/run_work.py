@@ -98,6 +98,12 @@ class RunWork:
             spent = Spent(self._parts.limits)
             return await self._in_time(run_id, spent, self._compact(answering, spent))
 
+    @contextlib.asynccontextmanager
+    async def questions(self) -> AsyncIterator[Questions]:
+        """Ask the model beside the conversation."""
+        async with self._answering() as answering:
+            yield self._questions(answering, Spent(self._parts.limits))
+
     async def _compact(self, answering: Answering, spent: Spent) -> Outcome:
         await self._questions(answering, spent).compact()
         return Outcome(status="done")

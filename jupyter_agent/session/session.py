@@ -83,14 +83,14 @@ class Session:
             reported=(shown.context_tokens or 0) if shown else 0,
         )
         self._runs = Runs(self, lease=self._lease, quiet=self._left_alone)
-        self._quiet = Quiet(
+        self.quiet = Quiet(
             self._lease, settled=self._runs.settled, idle=lambda: self._runs.stage == "idle"
         )
         self.checkpoints = Checkpoints(parts.store, self.id, self.journal.emit)
         self.review = Review(
-            self.checkpoints, self.journal, document=self._document, quiet=self._quiet
+            self.checkpoints, self.journal, document=self._document, quiet=self.quiet
         )
-        self._work = RunWork(
+        self.run_work = RunWork(
             self,
             parts,
             inbox=self._inbox,
@@ -126,7 +126,7 @@ class Session:
     @property
     def vision(self) -> bool:
         """Whether the model in use can look at images."""
-        return self._work.model is not None and self._work.model.capabilities.vision
+        return self.run_work.model is not None and self.run_work.model.capabilities.vision
 
     @property
     def running(self) -> bool:
@@ -177,7 +177,7 @@ class Session:
 
     def provenance(self) -> dict[str, str]:
         """Return what is noted on cells the agent writes."""
-        model = self._work.model
+        model = self.run_work.model
         return {"session": self.id, "model": model.id if model else self.settled.model}
 
     # -- what clients call --------------------------------------------------------------------
@@ -264,7 +264,7 @@ class Session:
             raise NotAllowed("Older turns are summarised between runs: wait, or stop this one.")
         if not self._context.compactable:
             raise NotAllowed("There is nothing to summarise yet.")
-        await self._runs.begin(Planned(work=self._work.compact))
+        await self._runs.begin(Planned(work=self.run_work.compact))
         await self.journal.flush()
 
     async def stop(self) -> None:
@@ -282,7 +282,7 @@ class Session:
         if not self.unfinished:
             raise NotAllowed("There is no unfinished run to go on with.")
         terms = resumed_terms(self.journal.transcript).limited_to(at_most)
-        await self._runs.begin(Planned(work=self._work.converse, terms=terms))
+        await self._runs.begin(Planned(work=self.run_work.converse, terms=terms))
         await self.journal.flush()
 
     async def approve(
@@ -364,7 +364,7 @@ class Session:
     # -- beside other processes ----------------------------------------------------------------
 
     async def _left_alone(self) -> None:
-        await self._quiet.wait()
+        await self.quiet.wait()
 
     def _lease(self) -> Lease:
         return Lease(self._store, self.id, self._parts.holder, self._taken)
@@ -398,7 +398,7 @@ class Session:
         Raises:
             SessionBusy: it was no crash, another process works on the session.
         """
-        async with self._quiet.alone(patience=0.0):
+        async with self.quiet.alone(patience=0.0):
             return
 
     # -- a run ---------------------------------------------------------------------------------
@@ -409,7 +409,7 @@ class Session:
 
     def _planned(self, message: Message, *, queued: str | None = None) -> Planned:
         terms = terms_of(message)
-        return Planned(work=self._work.converse, message=message, terms=terms, queued=queued)
+        return Planned(work=self.run_work.converse, message=message, terms=terms, queued=queued)
 
     def begun(self, run_id: str, planned: Planned) -> bool:
         """Show that a run begins (see `runs.Stages`)."""
@@ -473,7 +473,7 @@ class Session:
         if not self.running:
             # Whether images can be shown depends on the model that will be asked.
             with contextlib.suppress(AgentError):
-                self._work.model = self._parts.access.open(self.settled.model).model
+                self.run_work.model = self._parts.access.open(self.settled.model).model
         return await self._mentions.read(message)
 
     async def _record(self, message: Message) -> None:

@@ -21,6 +21,7 @@ INSTALLED = {
     "ipykernel",
     "IPython",
     "ipywidgets",
+    "jsonschema",
     "jupyter_client",
     "jupyter_core",
     "jupyter_server",

@@ -159,6 +159,7 @@ export interface Capabilities {
   readonly parallel_tools: boolean;
   readonly prefill: boolean;
   readonly system_prompt: boolean;
+  readonly structured_output: boolean;
   readonly requires_key: boolean;
 }
 
