@@ -15,7 +15,7 @@ from ..protocol.messages import ImagePart, TextPart
 from .images import RASTER, NotAnImage, picture
 from .limits import DEFAULT_LIMITS, Limits
 from .rich import as_text, chart_line, plain_text, svg_words, table_text
-from .text import cut, one_line, read_on
+from .text import cut, one_line, read_on, strip_ansi
 from .tracebacks import digest_traceback, exception_line
 
 
@@ -181,14 +181,21 @@ def _write_text(writer: _Writer, index: int, label: str, text: str) -> None:
     if not text.strip():
         return
     found = cut(text, writer.room, writer.limits.window)
-    if not found.skipped:
-        body = "\n".join(piece for piece in (found.head, found.tail) if piece)
-        writer.write(f"{label}:\n{body.rstrip()}")
-        return
-    notice = f"[… {found.skipped:,} of {len(text):,} characters cut; "
-    notice += f"{writer.handle(index, found.offset)} …]"
-    pieces = (f"{label}:", found.head, notice, found.tail.rstrip())
-    writer.write("\n".join(piece for piece in pieces if piece))
+    pieces = [f"{label}:", found.head]
+    if found.skipped:
+        notice = f"[… {found.skipped:,} of {len(text):,} characters cut; "
+        pieces.append(f"{notice}{writer.handle(index, found.offset)} …]")
+    if found.notable:
+        pieces += [
+            "[lines of note from the part that was cut:",
+            *map(strip_ansi, found.notable),
+            "]",
+        ]
+    pieces.append(found.tail)
+    if found.folded:
+        handle = writer.handle(index, found.folded_at)
+        pieces.append(f"[{found.folded:,} lines folded; {handle}]")
+    writer.write("\n".join(piece for piece in pieces if piece).rstrip())
 
 
 def _write_error(writer: _Writer, index: int, output: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Printed text made readable: what a terminal would show, repeats folded, head and tail kept.
 
+Of a log that is too long, the lines that decide are kept from the part that is cut (`log_lines.py`).
+
 Offsets always count characters of the raw text, so reading on from one costs only what is read.
 """
 
@@ -8,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from .log_lines import Row, fold_numbers, notable_lines
 
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
@@ -18,24 +22,21 @@ _MOVE = re.compile(r"\r\n|\n|\r|\x1b\[(\d{0,4})A")
 _ERASE = re.compile(r"\x1b\[[0-2]?K")
 
 
-@dataclass(slots=True)
-class Row:
-    """A line as a terminal shows it. `start` and `end` are offsets in the raw text."""
-
-    text: str
-    start: int
-    end: int
-    plain: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """Text that fits. `skipped` raw characters between head and tail begin at `offset`."""
+    """Text that fits. `skipped` raw characters between head and tail begin at `offset`.
+
+    `notable` are lines from between them, `folded` counts lines that stand folded in head and tail,
+    the first of them at `folded_at`.
+    """
 
     head: str
     tail: str = ""
     offset: int = 0
     skipped: int = 0
+    notable: tuple[str, ...] = ()
+    folded: int = 0
+    folded_at: int = 0
 
 
 def strip_ansi(text: str) -> str:
@@ -135,13 +136,39 @@ def cut(text: str, limit: int, window: int) -> Cut:
     At most `window` raw characters are looked at from either end.
     """
     if len(text) <= 2 * window:
-        cleaned = clean(text)
+        found, folded = fold_numbers(rows(text))
+        cleaned = "\n".join(fold(row.text for row in found))
         if len(cleaned) <= limit:
-            return Cut(head=cleaned)
+            return Cut(
+                head=cleaned,
+                folded=sum(one.count for one in folded),
+                folded_at=folded[0].start if folded else 0,
+            )
+    first, folded = fold_numbers(rows(text[:window]))
+    head, offset, tail, tail_start = _ends(text, first, limit, window)
+    room = limit // 6
+    notable = notable_lines(text, offset, tail_start, room)
+    if notable:
+        head, offset, tail, tail_start = _ends(text, first, limit - room, window)
+        notable = notable_lines(text, offset, tail_start, room)
+    shown = [one for one in folded if one.start < offset]
+    return Cut(
+        head=head,
+        tail=tail,
+        offset=offset,
+        skipped=tail_start - offset,
+        notable=notable,
+        folded=sum(one.count for one in shown),
+        folded_at=shown[0].start if shown else 0,
+    )
+
+
+def _ends(text: str, first: Sequence[Row], limit: int, window: int) -> tuple[str, int, str, int]:
+    """Return head and tail with the offsets between which the rest lies."""
     tail_size = limit // 3
-    head, offset = _head(rows(text[:window]), limit - tail_size)
+    head, offset = _head(first, limit - tail_size)
     tail, tail_start = _tail(text, offset, tail_size, window)
-    return Cut(head=head, tail=tail, offset=offset, skipped=tail_start - offset)
+    return head, offset, tail, tail_start
 
 
 def _head(found: Sequence[Row], size: int) -> tuple[str, int]:
@@ -165,7 +192,7 @@ def _head(found: Sequence[Row], size: int) -> tuple[str, int]:
 
 def _tail(text: str, offset: int, size: int, window: int) -> tuple[str, int]:
     base = max(offset, len(text) - window)
-    found = rows(text[base:], base)
+    found, _ = fold_numbers(rows(text[base:], base))
     taken: list[str] = []
     used = 0
     start = len(text)
