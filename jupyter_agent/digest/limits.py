@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +27,15 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+# Characters that one of many outputs gets at least: room for its head, its tail, and lines of note.
+_LEAST = 1_500
+
+
+def for_several(limits: Limits, cells: int) -> Limits:
+    """Return the limits of a call on so many cells: one long output leaves room for the others.
+
+    Half of what is shown of a single cell suffices to see what it is; the rest is read by its
+    handle.
+    """
+    share = limits.call // (2 * cells) if cells > 1 else limits.stream
+    return replace(limits, stream=min(limits.stream, max(_LEAST, share)))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from ..digest.limits import DEFAULT_LIMITS, Limits
+from ..digest.limits import DEFAULT_LIMITS, Limits, for_several
 from ..digest.outputs import digest_outputs, output_slice
 from ..notebook.cells import Ids, label, line_count, reference, source_lines
 from ..protocol.messages import ImagePart, TextPart
@@ -113,7 +113,8 @@ def _content(
     """Return what the model reads, and the cells whose source that holds whole."""
     facts = facts_of(state, runs)
     content = Content()
-    limits = BRIEF if arguments.outputs == "brief" else DEFAULT_LIMITS
+    brief = arguments.outputs == "brief"
+    limits = for_several(BRIEF if brief else DEFAULT_LIMITS, len(cells))
     counts = {
         cell.execution_count: cell.id for cell in state.cells if cell.execution_count is not None
     }

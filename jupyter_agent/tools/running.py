@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..digest.limits import DEFAULT_LIMITS
+from ..digest.limits import DEFAULT_LIMITS, for_several
 from ..digest.outputs import Digest, digest_outputs
 from ..kernel.runner import CellRecord, CellSource, KernelRunner, Run
 from ..notebook.cells import label, reference
@@ -173,6 +173,7 @@ def _digests(records: Sequence[CellRecord], facts: CellFacts, *, vision: bool) -
         if record.execution_count is not None
     }
     digests: list[Digest] = []
+    limits = for_several(DEFAULT_LIMITS, sum(bool(record.outputs) for record in records))
     for record in records:
         used = sum(digest.characters for digest in digests)
         digests.append(
@@ -180,7 +181,7 @@ def _digests(records: Sequence[CellRecord], facts: CellFacts, *, vision: bool) -
                 record.outputs,
                 cell_id=facts.short.get(record.cell_id, record.cell_id),
                 vision=vision,
-                limits=replace(DEFAULT_LIMITS, call=max(0, DEFAULT_LIMITS.call - used)),
+                limits=replace(limits, call=max(0, limits.call - used)),
                 cells=counts,
             )
         )
