@@ -21,7 +21,7 @@ from ..protocol.messages import (
     user_message,
 )
 from ..protocol.models import Request
-from .request import CHARACTERS_PER_TOKEN, estimate_tokens
+from .request import CHARACTERS_PER_TOKEN, characters_for, estimate_tokens, letters
 
 SUMMARY_KEY = "summary_of_earlier"
 # A prompt that the model could not read because it was too long. People still see it.
@@ -141,15 +141,15 @@ def earlier_prompts(messages: Sequence[Message], tokens: int) -> str:
     ]
     if not entries:
         return f"- {_LEFT_OUT}"
-    room = tokens * CHARACTERS_PER_TOKEN
-    first = _cut(entries[0], max(room // 2, _LINE_LENGTH))
-    room -= len(first)
+    room = float(tokens * CHARACTERS_PER_TOKEN)
+    first = _cut(entries[0], max(characters_for(entries[0], tokens / 2), _LINE_LENGTH))
+    room -= letters(first)
     kept: list[str] = []
     for entry in reversed(entries[1:]):
-        if len(entry) > room:
+        if letters(entry) > room:
             kept.append(f"- {_LEFT_OUT}")
             break
-        room -= len(entry)
+        room -= letters(entry)
         kept.append(entry)
     return "\n".join([first, *reversed(kept)])
 
@@ -173,13 +173,13 @@ def digest_of(history: Sequence[Message], cut: int, tokens: int) -> str:
             lines.append(f"said: {_line(message.text)}")
         for call in message.tool_calls:
             lines.append(_call_line(call, results.get(call.id)))
-    room = tokens * CHARACTERS_PER_TOKEN
+    room = float(tokens * CHARACTERS_PER_TOKEN)
     kept: list[str] = []
     for line in reversed(lines):
-        if len(line) > room:
+        if letters(line) > room:
             kept.append(_LEFT_OUT)
             break
-        room -= len(line)
+        room -= letters(line)
         kept.append(line)
     return "\n".join(reversed(kept)) or _LEFT_OUT
 
@@ -195,7 +195,7 @@ def summary_request(
     parts = [f"Summary of what came before:\n{summary}"] if summary else []
     parts += [_rendered(message) for message in history[start:cut] if not is_too_long(message)]
     text = "\n\n".join(parts)
-    room = max(window // 2 * CHARACTERS_PER_TOKEN, 1_000)
+    room = max(characters_for(text, window / 2), 1_000)
     if len(text) > room:
         text = f"{text[: room // 2]}\n{_LEFT_OUT}\n{text[-room // 2 :]}"
     words = max(50, min(600, window // 30))
@@ -212,7 +212,7 @@ def summary_request(
 
 def bounded(summary: str, tokens: int) -> str:
     """Return a summary that takes no more than so many tokens."""
-    return _cut(summary.strip(), tokens * CHARACTERS_PER_TOKEN)
+    return _cut(summary.strip(), characters_for(summary, tokens))
 
 
 def _rendered(message: Message) -> str:

@@ -72,16 +72,14 @@ class EditOp(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     op: OpName
-    id: str | None = Field(None, description="The cell; every op but insert.")
-    source: str | None = Field(None, description="Whole new source; insert and replace.")
-    type: CellType | None = Field(None, description="insert (default code) and set_type.")
-    after: str | None = Field(
-        None, description='insert and move: a cell id, "start", "end", or "$k" (made by op k).'
-    )
-    before: str | None = Field(None, description="insert and move: like after.")
-    old: str | None = Field(None, description="str_replace: text that occurs exactly once.")
-    new: str | None = Field(None, description="str_replace: what stands there afterwards.")
-    all: bool | None = Field(None, description="str_replace: every occurrence.")
+    id: str | None = None
+    source: str | None = None
+    type: CellType | None = Field(None, description="insert: default code.")
+    after: str | None = None
+    before: str | None = None
+    old: str | None = None
+    new: str | None = None
+    all: bool | None = Field(None, description="Every occurrence.")
 
     @model_validator(mode="before")
     @classmethod

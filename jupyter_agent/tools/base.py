@@ -179,7 +179,27 @@ def definition(tool: Tool[Any]) -> ToolDefinition:
 def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
     schema = arguments.model_json_schema()
     shared = schema.pop("$defs", {})
-    return {"type": "object", **_plain(schema, shared, top=True)}
+    parameters = {"type": "object", **_plain(schema, shared, top=True)}
+    return _lean(parameters) if issubclass(arguments, ToolArguments) else parameters
+
+
+# Our own validation says it better when they are broken, and they cost a fifth of all schemas.
+_LEFT_OUT = frozenset(
+    "additionalProperties minimum maximum minItems maxItems minLength maxLength".split()
+)
+
+
+def _lean(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema of ours without bounds, as every request carries it."""
+    lean: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _LEFT_OUT:
+            continue
+        if key == "properties":
+            lean[key] = {name: _lean(inner) for name, inner in value.items()}
+        else:
+            lean[key] = _lean(value) if key == "items" else value
+    return lean
 
 
 def _plain(schema: Any, shared: dict[str, Any], *, top: bool = False) -> Any:

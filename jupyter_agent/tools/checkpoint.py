@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from ..notebook.cells import fingerprint, label_of
 from ..notebook.review import Undone
@@ -41,7 +41,7 @@ class CheckpointArguments(ToolArguments):
     slips: ClassVar[dict[str, str]] = {"command": "action", "checkpoint_id": "id"}
 
     action: Literal["list", "restore"] = "list"
-    id: str | None = Field(None, description="restore: the checkpoint, as list shows it.")
+    id: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> CheckpointArguments:

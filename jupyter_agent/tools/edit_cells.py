@@ -56,9 +56,9 @@ class EditCellsArguments(NotebookArguments):
     }
 
     ops: list[EditOp] = Field(min_length=1, max_length=32)
-    reason: str = Field("", description="In a few words, for the person who is asked.")
+    reason: str = Field("", description="For the person, in a few words.")
     run: Literal["none", "changed"] = "none"
-    wait_s: float = Field(60, ge=0, le=LONGEST_WAIT, description="With run: how long to wait.")
+    wait_s: float = Field(60, ge=0, le=LONGEST_WAIT, description="With run.")
 
     @field_validator("ops", mode="before")
     @classmethod

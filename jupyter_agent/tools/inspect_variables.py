@@ -23,7 +23,7 @@ class InspectArguments(NotebookArguments):
     slips: ClassVar[dict[str, str]] = {"name": "names", "variables": "names", "variable": "names"}
 
     names: list[str] = Field(default_factory=list, max_length=50)
-    pattern: str | None = Field(None, description='Shell pattern, such as "df*".')
+    pattern: str | None = None
     detail: bool = False
 
     @field_validator("names", mode="before")

@@ -38,9 +38,9 @@ class KernelArguments(NotebookArguments):
     slips: ClassVar[dict[str, str]] = {"command": "action", "cell_id": "id", "kernel": "name"}
 
     action: Action = "status"
-    id: str | None = Field(None, description="restart_run_above: the cell above which to run.")
-    name: str | None = Field(None, description="select: the kernel's name.")
-    wait_s: float = Field(60, ge=0, le=LONGEST_WAIT, description="restart_run_above: how long.")
+    id: str | None = None
+    name: str | None = None
+    wait_s: float = Field(60, ge=0, le=LONGEST_WAIT)
 
     @model_validator(mode="after")
     def _complete(self) -> KernelArguments:

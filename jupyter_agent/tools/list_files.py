@@ -7,8 +7,6 @@ import fnmatch
 from collections.abc import Iterator
 from typing import ClassVar
 
-from pydantic import Field
-
 from .base import Preview, ToolArguments, ToolCallContext, ToolOutput, text_output
 from .files import FileMissing, FileRefused, Folder, Target
 from .protected import unreadable_reason
@@ -25,7 +23,7 @@ class ListFilesArguments(ToolArguments):
 
     path: str = "."
     pattern: str = "*"
-    recursive: bool = Field(False, description="Look in folders too, at most 8 deep.")
+    recursive: bool = False
 
 
 class ListFiles(WorkspaceTool):

@@ -23,12 +23,12 @@ class OverviewArguments(NotebookArguments):
 
     slips: ClassVar[dict[str, str]] = {"search": "query", "filter": "only"}
 
-    query: str | None = Field(None, description="Only cells whose source contains this text.")
+    query: str | None = Field(None, description="Only cells with this text.")
     only: Literal["errors", "stale", "changed"] | None = Field(
-        None, description="changed: since you last read them."
+        None, description="changed: since you read them."
     )
     preview_lines: int = Field(2, ge=0, le=20)
-    offset: int = Field(0, ge=0, description="Leave out this many cells at the start.")
+    offset: int = Field(0, ge=0)
 
 
 class NotebookOverview(WorkspaceTool):

@@ -38,9 +38,9 @@ class ReadCellsArguments(NotebookArguments):
     ids: list[str] = Field(min_length=1, max_length=100)
     source: bool = True
     outputs: Literal["none", "brief", "full"] = "brief"
-    lines: str | None = Field(None, description='Only these source lines, such as "40-80".')
-    output_index: int | None = Field(None, ge=0, description="Read on in this output (one cell).")
-    offset: int = Field(0, ge=0, description="With output_index: where to go on.")
+    lines: str | None = None
+    output_index: int | None = Field(None, ge=0)
+    offset: int = Field(0, ge=0)
 
     @field_validator("ids", mode="before")
     @classmethod

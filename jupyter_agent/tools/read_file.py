@@ -33,8 +33,8 @@ class ReadFileArguments(ToolArguments):
     slips: ClassVar[dict[str, str]] = {"file": "path", "filename": "path", "file_path": "path"}
 
     path: str
-    offset: int = Field(1, ge=1, description="The first line, from 1.")
-    limit: int = Field(1_000, ge=1, le=5_000, description="Lines.")
+    offset: int = Field(1, ge=1)
+    limit: int = Field(1_000, ge=1, le=5_000)
 
 
 class ReadFile(WorkspaceTool):

@@ -40,7 +40,7 @@ class RunCellsArguments(NotebookArguments):
     scope: Literal["stale", "above", "all"] | None = None
     wait_s: float = Field(60, ge=0, le=LONGEST_WAIT)
     stop_on_error: bool = True
-    reason: str = Field("", description="In a few words, for the person who is asked.")
+    reason: str = Field("", description="For the person, in a few words.")
 
     @field_validator("ids", mode="before")
     @classmethod

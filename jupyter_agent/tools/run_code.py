@@ -40,7 +40,7 @@ class RunCodeArguments(NotebookArguments):
     code: str = Field(min_length=1)
     mode: Literal["probe", "commit"] = "probe"
     wait_s: float = Field(30, ge=1, le=LONGEST_WAIT)
-    reason: str = Field("", description="In a few words, for the person who is asked.")
+    reason: str = Field("", description="For the person, in a few words.")
 
 
 class RunCode(WorkspaceTool):

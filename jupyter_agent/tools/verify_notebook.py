@@ -24,8 +24,8 @@ class VerifyNotebookArguments(NotebookArguments):
 
     slips: ClassVar[dict[str, str]] = {"timeout": "total_s", "path": "notebook"}
 
-    cell_s: float = Field(300, ge=1, le=3_600, description="Seconds for one cell.")
-    total_s: float = Field(1_800, ge=1, le=14_400, description="Seconds for all cells.")
+    cell_s: float = Field(300, ge=1, le=3_600)
+    total_s: float = Field(1_800, ge=1, le=14_400)
 
 
 class VerifyNotebook(WorkspaceTool):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from ..kernel.runner import KernelStatus
 from ..notebook.document import NotebookDocument
@@ -25,7 +25,7 @@ STATUS_DEADLINE = 2.0
 class NotebookArguments(ToolArguments):
     """Arguments of a tool that works on a notebook."""
 
-    notebook: str | None = Field(None, description="Path; default: this conversation's notebook.")
+    notebook: str | None = None
 
 
 class WorkspaceTool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jupyter_agent.context.prompt import PromptFacts, system_prompt
-from jupyter_agent.context.request import build_request, estimate_tokens
+from jupyter_agent.context.request import build_request, characters_for, estimate_tokens
 from jupyter_agent.digest.fence import RULE, Fence
 from jupyter_agent.protocol.messages import (
     ImagePart,
@@ -104,3 +106,29 @@ def test_tokens_are_estimated_from_characters_and_images():
         result("a", TextPart(text="w" * 400), image(1)),
     ]
     assert estimate_tokens(history) == 300 + 500
+
+
+# What the most wasteful of three tokenizers counts for a text: see benchmarks/prompt_tokens.py.
+COUNTED = [
+    (
+        "The heaviest species here is the Gentoo, whose mean mass is above five kilograms. " * 20,
+        401,
+    ),
+    ("-1.0341  0.2279\n" * 100, 1_600),
+    ("Самый тяжёлый вид пингвинов в этой таблице — папуанский пингвин. " * 20, 1_062),
+    ("这张表里最重的企鹅是巴布亚企鹅，它的平均体重超过五公斤。" * 20, 1_020),
+    ("<tr><td>Adelie</td><td>39.1</td><td>18.7</td></tr>\n" * 60, 1_920),
+    ("def mean(values: list[float]) -> float:\n    return sum(values) / len(values)\n" * 20, 500),
+]
+
+
+@pytest.mark.parametrize(("text", "counted"), COUNTED)
+def test_the_estimate_is_not_below_what_tokenizers_count(text, counted):
+    estimate = estimate_tokens([user_message(text)])
+    assert counted * 0.95 <= estimate <= counted * 2
+
+
+def test_a_text_is_cut_to_the_tokens_it_takes():
+    for text, _ in COUNTED:
+        cut = text[: characters_for(text, 100)]
+        assert 90 <= estimate_tokens([user_message(cut)]) <= 110
