@@ -8,9 +8,9 @@ are never searched: a notebook's folder must not decide where keys are sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
@@ -35,6 +35,19 @@ class ProviderOverride:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     api: str | None = None
     key_variable: str | None = None
+    # What the vendor lets its customers choose; see `protocol.models.ProviderOptions`.
+    cache_ttl: Literal["5m", "1h"] | None = None
+    cache_retention: Literal["in_memory", "24h"] | None = None
+    service_tier: str | None = None
+    media_resolution: Literal["low", "medium", "high"] | None = None
+
+
+# The values of the fields that take some alone.
+_CHOICES = {
+    "cache_ttl": ("5m", "1h"),
+    "cache_retention": ("in_memory", "24h"),
+    "media_resolution": ("low", "medium", "high"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,10 +397,16 @@ def _overrides(given: Mapping[str, Mapping[str, Any]]) -> dict[str, ProviderOver
             found[name.lower()] = ProviderOverride(**values)
         except TypeError as error:
             raise _config_error(
-                f"`JupyterAgent.providers[{name!r}]` has an unknown key. Known are base_url, "
-                "headers, api, key_variable.",
+                f"`JupyterAgent.providers[{name!r}]` has an unknown key. Known are "
+                f"{', '.join(one.name for one in fields(ProviderOverride))}.",
                 cause=error,
             ) from error
+        for option, choices in _CHOICES.items():
+            if values.get(option) not in (None, *choices):
+                raise _config_error(
+                    f"`JupyterAgent.providers[{name!r}]`: {option} must be "
+                    f"{' or '.join(choices)}, not {values[option]!r}."
+                )
     return found
 
 

@@ -232,6 +232,7 @@ class Endpoints:
                 adjust=partial(apply_capabilities, override=said),
                 on_retry=on_retry,
                 habits=self._habits.of(found.base_url, found.name),
+                options=found.options,
             )
         )
 

@@ -19,6 +19,7 @@ from ..models import catalogue
 from ..models.discover import LOCAL_SERVERS, listening
 from ..models.listing import LiveModel, merge, merge_lists
 from ..models.overrides import ModelOverrides
+from ..models.pricing import at_terms
 from ..models.resolve import (
     DEMO,
     LOOPBACK_HOSTS,
@@ -152,7 +153,9 @@ class ModelAccess:
         found = self.endpoints.resolve(model_id)
         local = found.local or urlsplit(found.base_url).hostname in LOOPBACK_HOSTS
         said = self.overrides.find(found.info.id)
-        found = replace(found, info=apply_override(self._facts(found), said))
+        facts = self._facts(found)
+        facts = replace(facts, price=at_terms(facts.price, found.options))
+        found = replace(found, info=apply_override(facts, said))
         return Access(
             provider=self.endpoints.connect(found, on_retry, said=said),
             model=found.info,

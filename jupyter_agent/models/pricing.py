@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from ..protocol.models import Price
+from ..protocol.models import Price, ProviderOptions
 from ..protocol.usage import Usage
 
 _MILLION = 1_000_000
+# Anthropic's five-minute cache costs 1.25 of plain input to write, the one-hour cache 2.
+_HOUR = 2 / 1.25
+# What tiers cost beside the standard one. Others have prices of their own for each model.
+_TIERS = {"auto": 1.0, "default": 1.0, "standard": 1.0, "standard_only": 1.0, "flex": 0.5}
+
+
+def at_terms(price: Price | None, options: ProviderOptions) -> Price | None:
+    """Return a price under what was chosen; None when it is not known for a tier."""
+    if price is None:
+        return None
+    share = _TIERS.get(options.service_tier or "auto")
+    if share is None:
+        return None
+    write = price.cache_write
+    if write is not None and options.cache_ttl == "1h":
+        write *= _HOUR
+    read = price.cache_read
+    return Price(
+        input=price.input * share,
+        output=price.output * share,
+        cache_read=None if read is None else read * share,
+        cache_write=None if write is None else write * share,
+    )
 
 
 def cost(usage: Usage, price: Price | None) -> float | None:

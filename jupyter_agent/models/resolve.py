@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from ..protocol.errors import ConfigError, MissingKey, UnknownModel
-from ..protocol.models import Capabilities, ModelInfo
+from ..protocol.models import Capabilities, ModelInfo, ProviderOptions
 from . import catalogue
 from .credentials import Credentials, check_url, normal_url
 
@@ -90,6 +90,22 @@ class Override(Protocol):
     def key_variable(self) -> str | None:
         """Another environment variable for the key."""
 
+    @property
+    def cache_ttl(self) -> Literal["5m", "1h"] | None:
+        """How long Anthropic keeps prompts in its cache."""
+
+    @property
+    def cache_retention(self) -> Literal["in_memory", "24h"] | None:
+        """How long OpenAI does."""
+
+    @property
+    def service_tier(self) -> str | None:
+        """The price and speed class."""
+
+    @property
+    def media_resolution(self) -> Literal["low", "medium", "high"] | None:
+        """How closely Gemini looks at pictures."""
+
 
 class ModelSettings(Protocol):
     """The settings that matter here (`config.Settings` has them)."""
@@ -121,6 +137,7 @@ class Endpoint:
     twin: str = ""
     local: bool = False
     trusted_url: bool = True
+    options: ProviderOptions = field(default_factory=ProviderOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +153,7 @@ class ResolvedModel:
     key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     local: bool = False
+    options: ProviderOptions = field(default_factory=ProviderOptions)
 
 
 def resolve(
@@ -184,6 +202,7 @@ def resolved(endpoint: Endpoint, info: ModelInfo, key: str | None) -> ResolvedMo
         key=key,
         headers=endpoint.headers,
         local=endpoint.local,
+        options=endpoint.options,
     )
 
 
@@ -224,6 +243,14 @@ def find_endpoint(
         twin=record.twin,
         local=record.local,
         trusted_url=trusted,
+        options=ProviderOptions()
+        if override is None
+        else ProviderOptions(
+            cache_ttl=override.cache_ttl,
+            cache_retention=override.cache_retention,
+            service_tier=override.service_tier,
+            media_resolution=override.media_resolution,
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -16,6 +17,25 @@ class ToolDefinition:
     name: str
     description: str
     parameters: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOptions:
+    """What a vendor lets its customers choose for each request. None: the vendor's own way.
+
+    Attributes:
+        cache_ttl: how long Anthropic keeps a prompt in its cache, "5m" or "1h".
+        cache_retention: how long OpenAI does, "in_memory" or "24h".
+        service_tier: the price and speed class, by the vendor's own name.
+        media_resolution: how closely Gemini looks at pictures, "low", "medium" or "high".
+        eager_tools: whether a call's arguments are streamed as the model writes them.
+    """
+
+    cache_ttl: Literal["5m", "1h"] | None = None
+    cache_retention: Literal["in_memory", "24h"] | None = None
+    service_tier: str | None = None
+    media_resolution: Literal["low", "medium", "high"] | None = None
+    eager_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from ._errors import MAX_RETRY_AFTER, error_from_response, redact
 from ._guards import check_request
 from ._history import has_seals, repair, without_seals
 from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
+from ._options import with_options
 from ._schemas import simplest, without_bounds
 from ._structured import REFUSED, in_words
 
@@ -121,7 +122,7 @@ class HttpProvider(ABC):
             )
             if not self._capabilities.structured_output or self.endpoint.habits.no_response_schema:
                 request = in_words(request)
-            call, decoder = self.prepare(request)
+            call, decoder = self._prepared(request)
         except ProviderError as error:
             yield Failed(error=self._clean(error.info(), request.model))
             return
@@ -149,7 +150,7 @@ class HttpProvider(ABC):
             failure = self._clean(failure, request.model)
             if not begun and (other := self.amended(request, failure)) is not None:
                 request = other
-                call, decoder = self.prepare(request)
+                call, decoder = self._prepared(request)
                 continue
             waits = _is_loading(failure) and time.monotonic() - started < LOADING_PATIENCE
             spent = attempt > self.endpoint.max_retries and not waits
@@ -160,7 +161,11 @@ class HttpProvider(ABC):
             if self.endpoint.on_retry is not None:
                 self.endpoint.on_retry(attempt, delay, failure)
             await asyncio.sleep(delay)
-            call, decoder = self.prepare(request)
+            call, decoder = self._prepared(request)
+
+    def _prepared(self, request: Request) -> tuple[HttpCall, Decoder]:
+        call, decoder = self.prepare(request)
+        return with_options(call, self.endpoint.options, self.api), decoder
 
     def _offered(self, tools: tuple[ToolDefinition, ...]) -> tuple[ToolDefinition, ...]:
         """Return the tools with schemas that this server takes."""

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import ConnectionFailed, ErrorInfo, ParseFailed, StreamInterrupted
+from ..protocol.models import ProviderOptions
 from ._body import Body, Timeouts
 from ._errors import redact
 from ._faults import proxy_for, translate, unsendable
@@ -51,6 +52,7 @@ class Endpoint:
     record_to: str | None = None  # a folder that gets a copy of every answer
     plain_schemas: bool = False  # whether tools' schemas go without bounds
     habits: Habits = field(default_factory=Habits)  # what the server was found not to accept
+    options: ProviderOptions = field(default_factory=ProviderOptions)
     direct: bool = False  # never through a proxy, whatever the environment says
 
 

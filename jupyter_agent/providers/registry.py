@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..protocol.errors import ConfigError, MissingKey, UnknownModel
-from ..protocol.models import Capabilities
+from ..protocol.models import Capabilities, ProviderOptions
 from ._body import Timeouts
 from ._habits import Habits
 from ._http import Endpoint, OnRetry
@@ -43,6 +43,7 @@ class ProviderEntry:
         key_variables: environment variables that may hold its key, the first found wins.
         twin: the provider whose server this is too, spoken to in another protocol.
         local: whether it runs on the user's machine.
+        eager_tools: whether it streams a call's arguments as they are written, if asked to.
         capabilities: what its models can do as far as nothing better is known.
     """
 
@@ -54,6 +55,7 @@ class ProviderEntry:
     key_variables: tuple[str, ...] = ()
     twin: str = ""
     local: bool = False
+    eager_tools: bool = False
     capabilities: Capabilities = _WITH_TOOLS
 
     @property
@@ -81,6 +83,7 @@ class ProviderSpec:
         transport: what carries HTTP instead of the network, for tests.
         record_to: a folder that gets a copy of every answer, without keys, for bug reports.
         habits: what the model's address was found not to accept; filled in as it refuses.
+        options: what was chosen of the vendor's offers.
     """
 
     provider: str
@@ -102,6 +105,7 @@ class ProviderSpec:
     transport: httpx.AsyncBaseTransport | None = None
     record_to: str | None = None
     habits: Habits = field(default_factory=Habits)
+    options: ProviderOptions = field(default_factory=ProviderOptions)
 
 
 def _chat_entry(dialect: Dialect) -> ProviderEntry:
@@ -134,6 +138,7 @@ _ENTRIES = (
         api="anthropic",
         base_url="https://api.anthropic.com",
         key_variables=("ANTHROPIC_API_KEY",),
+        eager_tools=True,
         capabilities=_WITH_VISION,
     ),
     ProviderEntry(
@@ -265,6 +270,8 @@ def make_provider(spec: ProviderSpec) -> Provider:
         # Own servers and gateways may turn schemas into grammars, which cannot take every bound.
         plain_schemas=entry.local or other_address or not entry.base_url,
         habits=spec.habits,
+        # Other servers of the same protocol may refuse a field that only the vendor knows.
+        options=replace(spec.options, eager_tools=entry.eager_tools and not other_address),
     )
     return _MAKERS[api](entry, spec, endpoint, spec.capabilities or entry.capabilities)
 
