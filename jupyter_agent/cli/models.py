@@ -148,7 +148,9 @@ def _print_table(found: ModelList) -> None:
     for reason, count in missing.items():
         models = f" ({count} model{'s' if count != 1 else ''})" if count else ""
         print(visible(f"  {reason}{models}"))
-    source = "as the providers list them now" if found.live else "--live asks the providers"
+    source = "--live asks the providers"
+    if found.live:
+        source = "those that could be asked list theirs as they are now"
     print(f"\nPrices and sizes from the catalogue of {found.dated}; {source}.")
 
 

@@ -356,7 +356,7 @@ class TranscriptBuilder:
         )
 
     def _on_retry(self, event: events.Retry) -> None:
-        text = f"{event.error.message} Trying again in {event.delay:.0f} s."
+        text = f"{event.error.message} Trying again in {max(1.0, event.delay):.0f} s."
         values: dict[str, str | float] = {
             "message": event.error.message,
             "delay": event.delay,

@@ -261,7 +261,7 @@ class Progress:
         self.line("!" if event.level != "info" else "·", event.text)
 
     def _on_retry(self, event: events.Retry) -> None:
-        self.line("!", f"{event.error.message} Trying again in {event.delay:.0f} s.")
+        self.line("!", f"{event.error.message} Trying again in {max(1.0, event.delay):.0f} s.")
 
     def _on_question_start(self, event: events.QuestionStart) -> None:
         self.line("?", event.question)

@@ -8,6 +8,7 @@ import type { Transcript } from '../protocol/types';
 import { IconButton } from './code-block';
 import { useServices } from './services';
 import { useSignal } from './signals';
+import { withCode } from './with-code';
 
 export function Banners({ transcript }: { transcript: Transcript }): JSX.Element {
   const { model, trans } = useServices();
@@ -38,11 +39,6 @@ export function Banners({ transcript }: { transcript: Transcript }): JSX.Element
   );
 }
 
-/** Show what stands between backticks as code. */
-function withCode(text: string): React.ReactNode[] {
-  return text.split('`').map((part, at) => (at % 2 ? <code key={at}>{part}</code> : part));
-}
-
 /** Why the session cannot be shown as it is now. */
 function Failed(): JSX.Element | null {
   const { session } = useServices().model;
@@ -52,7 +48,7 @@ function Failed(): JSX.Element | null {
   }
   return (
     <div className="jp-Agent-banner" data-kind="failed" role="alert">
-      <span className="jp-Agent-bannerText">{session.error.message}</span>
+      <span className="jp-Agent-bannerText">{withCode(session.error.message)}</span>
       <button type="button" className="jp-Agent-button" onClick={() => session.reopen()}>
         {trans.__('Try again')}
       </button>

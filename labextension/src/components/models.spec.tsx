@@ -30,6 +30,7 @@ const PLAIN: Capabilities = {
   parallel_tools: true,
   prefill: false,
   system_prompt: true,
+  structured_output: true,
   requires_key: false
 };
 const model = (id: string, more: Partial<ModelInfo> = {}): ModelInfo => ({

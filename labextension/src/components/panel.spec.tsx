@@ -38,6 +38,7 @@ const NO_CAPABILITIES = {
   parallel_tools: true,
   prefill: false,
   system_prompt: true,
+  structured_output: true,
   requires_key: false
 };
 const model = (id: string, more: Partial<ModelInfo> = {}): ModelInfo => ({

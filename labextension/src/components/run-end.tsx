@@ -8,6 +8,7 @@ import { RequestFailed } from '../model/failures';
 import type { SessionModel } from '../model/session';
 import type { NoticeEntry, RunEntry, RunStatus } from '../protocol/types';
 import { useServices } from './services';
+import { withCode } from './with-code';
 
 const ICONS: Record<RunStatus, LabIcon> = {
   done: infoIcon,
@@ -53,7 +54,9 @@ export const RunEnd = React.memo(function RunEnd(props: {
   return (
     <div className="jp-Agent-runEnd" data-status={entry.status} role="note">
       <Icon.react tag="span" elementSize="normal" />
-      <span className="jp-Agent-runEndText">{entry.error?.message ?? words[entry.status]}</span>
+      <span className="jp-Agent-runEndText">
+        {withCode(entry.error?.message ?? words[entry.status])}
+      </span>
       {last && NEEDS_PROVIDER.has(code) && (
         <button type="button" className="jp-Agent-button" onClick={props.showProviders}>
           {trans.__('Set up models')}
@@ -178,7 +181,7 @@ export const Notice = React.memo(function Notice(props: {
         {code === 'retry' && entry.values ? (
           <RetryWords values={entry.values} live={live} />
         ) : (
-          noticeText(entry, trans)
+          withCode(noticeText(entry, trans))
         )}
       </span>
       {last && code === 'context_overflow' && <MakeRoom session={session} />}

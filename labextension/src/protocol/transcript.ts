@@ -92,7 +92,7 @@ export class TranscriptBuilder {
         return this.addNotice(event.level, event.text, event.code, event.path);
       case 'retry': {
         const { delay, error } = event;
-        const text = `${error.message} Trying again in ${roundHalfEven(delay)} s.`;
+        const text = `${error.message} Trying again in ${roundHalfEven(Math.max(1, delay))} s.`;
         // One line for all attempts of a request.
         const last = this.entries.at(-1);
         const again = last?.type === 'notice' && last.code === 'retry';
