@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "check keys, addresses and models, and say what is wrong",
     "sessions": "list the conversations about the notebooks of a folder",
     "undo": "take back what the last run did to a notebook",
+    "mcp": "give other agents (Claude Code, Codex, …) the tools for notebooks",
     "record": "ask a model once and keep what it really sent, for a report of a fault",
     "replay": "read recorded answers of model APIs",
 }

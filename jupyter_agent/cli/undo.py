@@ -76,7 +76,7 @@ async def _session(manager: Sessions, path: Path, wanted: str | None) -> Session
     owner = owner_of(path.parent)
     if wanted is not None:
         return await manager.get(wanted, owner=owner)
-    for summary in await manager.sessions(owner=owner, notebook_path=path.name):
+    for summary in await manager.sessions_of(path.name, owner=owner):
         session = await manager.get(summary.id, owner=owner)
         if await session.review.checkpoints():
             return session

@@ -198,6 +198,13 @@ class Sessions:
         rows = await store.list_sessions(self._kept_for(owner), notebook_path)
         return [self._summary(row) for row in rows]
 
+    async def sessions_of(self, path: str, *, owner: str) -> list[SessionSummary]:
+        """Return the owner's sessions that belong to a notebook or have changed it, latest first."""
+        store = await self.store()
+        rows = await store.sessions_at(self._kept_for(owner), path)
+        rows.sort(key=lambda row: row.updated_at, reverse=True)
+        return [self._summary(row) for row in rows]
+
     async def search(self, query: str, *, owner: str) -> dict[str, str]:
         """Return the owner's sessions in which all words were said, with the words around them."""
         found = await (await self.store()).search(self._kept_for(owner), query)

@@ -17,13 +17,14 @@ DONE, FAILED, USAGE = 0, 1, 2
 def test_help_lists_commands_and_exit_codes(command):
     outcome = command.run("--help")
     assert outcome.returncode == DONE
-    for name in ("run", "demo", "models", "keys", "doctor", "sessions", "undo", "record", "replay"):
+    for name in ("run", "demo", "models", "keys", "doctor", "sessions", "undo", "mcp", "record"):
         assert f"  {name} " in outcome.stdout
     assert "3    something needed approval and was denied" in outcome.stdout
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "demo", "models", "keys", "doctor", "sessions", "undo", "record", "replay"]
+    "name",
+    ["run", "demo", "models", "keys", "doctor", "sessions", "undo", "mcp", "record", "replay"],
 )
 def test_every_command_explains_itself(command, name):
     outcome = command.run(name, "--help")
