@@ -12,15 +12,13 @@ import binascii
 import io
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 
-from ..protocol.messages import ImagePart, Message, TextPart, ToolResultPart
+from ..protocol.messages import ImagePart
 from .limits import Limits
 
 RASTER = ("image/png", "image/jpeg", "image/webp", "image/gif")
-OLD_IMAGE = "[an image stood here; it was shown in an earlier turn]"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -167,38 +165,3 @@ def _decoded(pillow: ModuleType, raw: bytes, kind: str, limits: Limits) -> tuple
     target = io.BytesIO()
     paper.save(target, format="JPEG", quality=85)
     return target.getvalue(), "image/jpeg"
-
-
-def stub_old_images(messages: Sequence[Message], keep_from: int | None = None) -> list[Message]:
-    """Replace images in tool results of earlier turns by a line of text.
-
-    Messages without one are returned as they are, so an unchanged prefix stays unchanged.
-
-    Args:
-        messages: The conversation.
-        keep_from: Index of the first message of the current turn; None: the last user message.
-    """
-    if keep_from is None:
-        users = [index for index, message in enumerate(messages) if message.role == "user"]
-        keep_from = users[-1] if users else 0
-    return [
-        _without_images(message) if index < keep_from and message.role == "tool" else message
-        for index, message in enumerate(messages)
-    ]
-
-
-def _without_images(message: Message) -> Message:
-    parts = tuple(
-        replace(part, content=tuple(_stub(piece) for piece in part.content))
-        if isinstance(part, ToolResultPart)
-        and any(isinstance(piece, ImagePart) for piece in part.content)
-        else part
-        for part in message.parts
-    )
-    if all(new is old for new, old in zip(parts, message.parts, strict=True)):
-        return message
-    return replace(message, parts=parts)
-
-
-def _stub(piece: TextPart | ImagePart) -> TextPart | ImagePart:
-    return TextPart(text=OLD_IMAGE) if isinstance(piece, ImagePart) else piece

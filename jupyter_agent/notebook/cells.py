@@ -149,12 +149,6 @@ def reference(
     )
 
 
-def first_line(source: str, width: int = 80) -> str:
-    """Return the first line that is not blank, cut to `width` characters."""
-    line = next((line.strip() for line in source.splitlines() if line.strip()), "")
-    return line if len(line) <= width else line[: width - 1] + "…"
-
-
 def source_lines(source: str) -> list[str]:
     """Return a source's lines without their ends; an empty source has none.
 

@@ -1,4 +1,4 @@
-"""Applying changes to cells and taking them back: pure, the reference for every backend."""
+"""Applying changes to cells: pure, the reference for every backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..protocol.rpc import (
     SetCellType,
     SetSource,
 )
-from .cells import output_kinds, same
+from .cells import same
 
 Cells = tuple[CellState, ...]
 
@@ -31,14 +31,6 @@ class OutputsBefore:
     cell_id: str
     outputs: tuple[dict[str, Any], ...]
     execution_count: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inverse:
-    """What takes changes back: first `changes`, then `outputs`."""
-
-    changes: tuple[Change, ...]
-    outputs: tuple[OutputsBefore, ...]
 
 
 def lost_attachments(cell_id: str, names: Iterable[str]) -> str:
@@ -77,40 +69,6 @@ def apply_changes(cells: Sequence[CellState], changes: Sequence[Change]) -> Cell
     for change in changes:
         _STEPS[change.type](working, change)
     return tuple(working)
-
-
-def invert(cells: Sequence[CellState], changes: Sequence[Change]) -> Inverse:
-    """Return what takes `changes` back, given the cells (with outputs) before them.
-
-    Raises:
-        UnknownCell, EditRefused: the changes do not fit these cells.
-    """
-    working = list(cells)
-    back: list[Change] = []
-    for change in changes:
-        back[:0] = _undo(working, change)
-        _STEPS[change.type](working, change)
-    before = {cell.id: cell for cell in cells}
-    lost = {change.id for change in changes if change.type in _LOSING}
-    outputs = tuple(
-        OutputsBefore(
-            cell_id=cell_id,
-            outputs=tuple(before[cell_id].outputs or ()),
-            execution_count=before[cell_id].execution_count,
-        )
-        for cell_id in sorted(lost & before.keys())
-        if before[cell_id].cell_type == "code"
-    )
-    return Inverse(changes=tuple(back), outputs=outputs)
-
-
-def apply_inverse(cells: Sequence[CellState], inverse: Inverse) -> Cells:
-    """Return the cells after an inverse, its outputs put back."""
-    by_id = {item.cell_id: item for item in inverse.outputs}
-    return tuple(
-        _with_outputs(cell, by_id[cell.id]) if cell.id in by_id else cell
-        for cell in apply_changes(cells, inverse.changes)
-    )
 
 
 def touched_ids(changes: Sequence[Change]) -> tuple[str, ...]:
@@ -231,46 +189,3 @@ _STEPS: dict[str, Callable[[list[CellState], Any], None]] = {
     "set_type": _set_type,
     "clear_outputs": _clear_outputs,
 }
-_LOSING = frozenset({"delete", "set_type", "clear_outputs"})
-
-
-def _before(cells: Sequence[CellState], index: int) -> str | None:
-    return cells[index - 1].id if index > 0 else None
-
-
-def _undo(cells: Sequence[CellState], change: Change) -> list[Change]:
-    if isinstance(change, InsertCell):
-        return [DeleteCell(id=change.id)]
-    index = _find(cells, change.id)
-    cell = cells[index]
-    if isinstance(change, SetSource):
-        metadata: dict[str, Any] | None = None
-        if change.metadata is not None:
-            old = cell.metadata or {}
-            metadata = {key: old.get(key) for key in change.metadata}
-        return [SetSource(id=cell.id, source=cell.source, metadata=metadata)]
-    if isinstance(change, DeleteCell):
-        return [
-            InsertCell(
-                id=cell.id,
-                cell_type=cell.cell_type,
-                source=cell.source,
-                after=_before(cells, index),
-                metadata=cell.metadata,
-                attachments=cell.attachments,
-            )
-        ]
-    if isinstance(change, MoveCell):
-        return [MoveCell(id=cell.id, after=_before(cells, index))]
-    if isinstance(change, SetCellType):
-        return [SetCellType(id=cell.id, cell_type=cell.cell_type, attachments=cell.attachments)]
-    return []
-
-
-def _with_outputs(cell: CellState, saved: OutputsBefore) -> CellState:
-    return replace(
-        cell,
-        outputs=saved.outputs,
-        execution_count=saved.execution_count,
-        output_kinds=output_kinds(saved.outputs),
-    )

@@ -10,20 +10,14 @@ import pytest
 from PIL import Image
 
 from jupyter_agent.digest.images import (
-    OLD_IMAGE,
     NotAnImage,
     measure,
     picture,
-    stub_old_images,
 )
 from jupyter_agent.digest.limits import Limits
 from jupyter_agent.digest.outputs import digest_outputs
 from jupyter_agent.protocol.messages import (
     ImagePart,
-    Message,
-    TextPart,
-    ToolResultPart,
-    user_message,
 )
 
 
@@ -125,22 +119,3 @@ def test_only_some_images_are_shown() -> None:
     found = digest_outputs(outputs, cell_id="a", vision=True, limits=Limits(images=2))
     assert sum(isinstance(part, ImagePart) for part in found.content) == 2
     assert found.summary == "5 plots"
-
-
-def test_images_of_earlier_turns_become_a_line() -> None:
-    picture_part = ImagePart(media_type="image/png", data="AAAA")
-
-    def result() -> Message:
-        content = (TextPart(text="seen"), picture_part)
-        part = ToolResultPart(tool_call_id="c", tool_name="run_cells", content=content)
-        return Message(role="tool", parts=(part,))
-
-    first = [user_message("look", picture_part), result()]
-    second = [user_message("again"), result()]
-    found = stub_old_images([*first, *second])
-    assert found[0] is first[0] and found[2] is second[0] and found[3] is second[1]
-    assert found[1].tool_results[0].content == (TextPart(text="seen"), TextPart(text=OLD_IMAGE))
-    assert found[1].id == first[1].id
-    assert stub_old_images(found)[1] is found[1]
-    kept = stub_old_images([*first, *second], keep_from=0)
-    assert kept == [*first, *second]

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from jupyter_agent.notebook.cells import (
-    first_line,
     label,
     line_count,
     output_kinds,
@@ -62,8 +61,6 @@ def test_labels_are_what_lab_shows() -> None:
 
 
 def test_lines_and_kinds() -> None:
-    assert first_line("\n\n  x = 1  \ny") == "x = 1"
-    assert first_line("x" * 200, 10) == "x" * 9 + "…"
     assert [line_count(text) for text in ("", "a", "a\n", "a\nb")] == [0, 1, 2, 2]
     outputs = [stream("a"), result("1"), error("E", "x"), stream("b")]
     assert output_kinds(outputs) == ("stream", "text/plain", "error")
