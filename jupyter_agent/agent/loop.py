@@ -29,6 +29,7 @@ from ..protocol.session_events import (
     TurnEnd,
     TurnStart,
 )
+from ..providers.base import goes_on
 from . import endings
 from .events import to_session_event
 from .execute import Executor, interrupted_result
@@ -108,9 +109,7 @@ class Loop:
             self._asked_again = False
             await self._run_calls(response.message)
         self.emit(TurnEnd(turn=turn))
-        if calls:
-            return True
-        if response.finish.raw == "pause_turn":
+        if goes_on(self.provider, response):
             return True
         if (notice := endings.explained(response)) is not None:
             self.emit(notice)

@@ -36,6 +36,7 @@ from ._http import Endpoint, HttpCall
 from ._json import compact_json
 from ._model_lists import model_info
 from ._structured import closed
+from .base import PAUSED, waits_for_results
 
 API = "anthropic"
 VERSION = "2023-06-01"
@@ -48,7 +49,7 @@ _CACHED_TURNS = 2
 _FINISH: dict[str, FinishKind] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
-    "pause_turn": "other",
+    PAUSED: "other",
     "tool_use": "tool_calls",
     "max_tokens": "length",
     "refusal": "refusal",
@@ -363,7 +364,7 @@ def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
 
 def should_continue(response: Response) -> bool:
     """Whether to ask again: the model waits for tool results, or paused a long turn."""
-    return bool(response.message.tool_calls) or response.finish.raw == "pause_turn"
+    return waits_for_results(response) or response.finish.raw == PAUSED
 
 
 def format_error(
@@ -435,6 +436,10 @@ class AnthropicProvider(HttpProvider):
         super().__init__(name=name, capabilities=capabilities, endpoint=endpoint)
         self._max_output = max_output
         self._vertex = vertex
+
+    def should_continue(self, response: Response) -> bool:
+        """Whether to ask again; see the function of this name."""
+        return should_continue(response)
 
     def auth_headers(self) -> dict[str, str]:
         key = self.endpoint.api_key

@@ -9,6 +9,9 @@ from ..protocol.errors import ParseFailed, error_from_info
 from ..protocol.models import Capabilities, ModelInfo, Request
 from ..protocol.provider_events import ProviderEvent, Response
 
+# How Anthropic ends an answer that it wants to go on with.
+PAUSED = "pause_turn"
+
 
 class Provider(Protocol):
     """A way to reach models. One instance may serve many streams at once."""
@@ -38,6 +41,23 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+
+
+def waits_for_results(response: Response) -> bool:
+    """Return whether a model waits for results: the calls decide, whatever the finish word says."""
+    return bool(response.message.tool_calls)
+
+
+def goes_on(provider: Provider, response: Response) -> bool:
+    """Return whether a model is to be asked again after an answer, with what it waits for.
+
+    A provider may know better than its calls tell, by a method `should_continue(response)`: Anthropic
+    pauses a long turn of its own tools. One reached through a server has the word alone.
+    """
+    own = getattr(provider, "should_continue", None)
+    if own is not None:
+        return bool(own(response))
+    return waits_for_results(response) or response.finish.raw == PAUSED
 
 
 async def complete(provider: Provider, request: Request) -> Response:

@@ -28,7 +28,7 @@ from ..protocol.messages import (
     ToolResultPart,
 )
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
-from ..protocol.provider_events import ProviderEvent, Response
+from ..protocol.provider_events import ProviderEvent
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
@@ -42,6 +42,7 @@ from ._history import WireIds, WireNames, call_ids, split_system, tool_names
 from ._http import Endpoint, HttpCall
 from ._json import parse_json
 from ._model_lists import model_info
+from .base import waits_for_results
 
 API = "bedrock_converse"
 _IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
@@ -412,9 +413,7 @@ def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
     return decode(new_decoder(), chunks)
 
 
-def should_continue(response: Response) -> bool:
-    """Whether the model waits for tool results."""
-    return bool(response.message.tool_calls)
+should_continue = waits_for_results
 
 
 def format_error(

@@ -23,7 +23,7 @@ from ..protocol.messages import (
     ToolResultPart,
 )
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
-from ..protocol.provider_events import ProviderEvent, Response
+from ..protocol.provider_events import ProviderEvent
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
@@ -38,6 +38,7 @@ from ._http import Endpoint, HttpCall
 from ._json import compact_json
 from ._model_lists import model_info
 from ._sse import SseFramer
+from .base import waits_for_results
 
 API = "gemini"
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
@@ -358,9 +359,7 @@ def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
     return decode(new_decoder(), chunks)
 
 
-def should_continue(response: Response) -> bool:
-    """Whether the model waits for tool results: it says STOP then, too."""
-    return bool(response.message.tool_calls)
+should_continue = waits_for_results
 
 
 def format_error(

@@ -23,7 +23,7 @@ from ..protocol.messages import (
     ToolResultPart,
 )
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
-from ..protocol.provider_events import ProviderEvent, Response
+from ..protocol.provider_events import ProviderEvent
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
@@ -37,6 +37,7 @@ from ._json import compact_json, parse_json
 from ._model_lists import model_info
 from ._ndjson import NdjsonFramer
 from ._think_tags import ThinkTags
+from .base import waits_for_results
 
 API = "ollama_chat"
 # A window as large as the model allows can fill the memory of a laptop; a setting overrides this.
@@ -290,9 +291,7 @@ def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
     return decode(new_decoder(), chunks)
 
 
-def should_continue(response: Response) -> bool:
-    """Whether the model waits for tool results."""
-    return bool(response.message.tool_calls)
+should_continue = waits_for_results
 
 
 def format_error(

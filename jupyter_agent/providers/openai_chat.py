@@ -16,7 +16,7 @@ from typing import Any
 from ..protocol.errors import ErrorInfo, Overloaded, ProviderError
 from ..protocol.messages import ImagePart, Message, Part, TextPart, ToolCallPart
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
-from ..protocol.provider_events import ProviderEvent, Response
+from ..protocol.provider_events import ProviderEvent
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
@@ -43,6 +43,7 @@ from ._own_facts import with_own_windows
 from ._structured import json_schema_format
 from ._text_calls import TextCalls
 from ._think_tags import ThinkTags
+from .base import waits_for_results
 from .dialects import DIALECTS, Dialect
 
 # What the model is taken to have said between a tool's result and the person's next words.
@@ -480,9 +481,7 @@ def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
     return decode(new_decoder(), chunks)
 
 
-def should_continue(response: Response) -> bool:
-    """Whether the model waits for tool results; the calls decide, not the finish word."""
-    return bool(response.message.tool_calls)
+should_continue = waits_for_results
 
 
 def format_error(

@@ -22,7 +22,7 @@ from ..protocol.messages import (
     ToolResultPart,
 )
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
-from ..protocol.provider_events import ProviderEvent, Response
+from ..protocol.provider_events import ProviderEvent
 from ..protocol.usage import FinishKind
 from ._adapter import HttpProvider
 from ._assemble import Assembler
@@ -43,6 +43,7 @@ from ._http import Endpoint, HttpCall
 from ._model_lists import read_openai_list
 from ._sse import SseFramer
 from ._structured import json_schema_format
+from .base import waits_for_results
 
 API = "openai_responses"
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -401,9 +402,7 @@ def parse_stream_events(chunks: Iterable[bytes]) -> Iterator[ProviderEvent]:
     return decode(new_decoder(), chunks)
 
 
-def should_continue(response: Response) -> bool:
-    """Whether the model waits for tool results: a tool turn, too, says `completed`."""
-    return bool(response.message.tool_calls)
+should_continue = waits_for_results
 
 
 def format_error(

@@ -547,3 +547,19 @@ async def test_what_a_person_says_meanwhile_is_answered_instead_of_asking_again(
     assert (await rig.loop.run()).status == "done"
     assert rig.history[-1].text == "Yes."
     assert "notice" not in rig.types()
+
+
+async def test_a_provider_says_whether_the_model_goes_on():
+    """One that knows better than the calls in its answers is asked, each time."""
+
+    class Patient(ScriptedProvider):
+        asked = 0
+
+        def should_continue(self, response):
+            self.asked += 1
+            return self.asked < 3
+
+    rig = Rig(turns([]), Echo())
+    rig.loop.provider = Patient(lambda request: "Still at it.")
+    assert (await rig.loop.run()).status == "done"
+    assert len(rig.loop.provider.requests) == 3
