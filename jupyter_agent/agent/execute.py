@@ -55,14 +55,6 @@ class IntentLog(Protocol):
         """Note its result."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmation:
-    """A decision on one call made ahead by the caller instead of the gate."""
-
-    approved: bool
-    reason: str | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class Permits:
     """What the gate decides by. `grants` grows when a person allows more than one call."""
@@ -123,31 +115,19 @@ class Executor:
         self._vision = vision
 
     async def run_calls(
-        self,
-        calls: Sequence[ToolCallPart],
-        results: dict[str, ToolResultPart],
-        confirmations: Sequence[Confirmation] | None = None,
+        self, calls: Sequence[ToolCallPart], results: dict[str, ToolResultPart]
     ) -> None:
         """Run calls in order, filling `results` by call id as each ends.
 
         When it is cancelled, `results` holds what was finished and what was cut short.
 
         Raises:
-            ValueError: `confirmations` is not one for each call. Nothing has run.
             BudgetExceeded: a limit of the run is reached.
         """
-        if confirmations is not None and len(confirmations) != len(calls):
-            raise ValueError(
-                f"{len(confirmations)} confirmations for {len(calls)} tool calls: "
-                "there must be exactly one for each."
-            )
-        ahead = dict(zip((call.id for call in calls), confirmations or (), strict=False))
         for group in self._groups(calls):
             for call in group:
                 self._spent.begin_call(f"{call.name} {call.arguments_raw}")
-            done = await asyncio.gather(
-                *(self._run_one(call, ahead.get(call.id), results) for call in group)
-            )
+            done = await asyncio.gather(*(self._run_one(call, results) for call in group))
             results.update({result.tool_call_id: result for result in done})
 
     def _groups(self, calls: Sequence[ToolCallPart]) -> list[list[ToolCallPart]]:
@@ -164,10 +144,7 @@ class Executor:
         return groups
 
     async def _run_one(
-        self,
-        call: ToolCallPart,
-        confirmation: Confirmation | None,
-        results: dict[str, ToolResultPart],
+        self, call: ToolCallPart, results: dict[str, ToolResultPart]
     ) -> ToolResultPart:
         preview: Preview | None = None
         started: float | None = None
@@ -176,7 +153,7 @@ class Executor:
             if isinstance(prepared, ToolOutput):
                 return self._finalise(call, prepared)
             preview = prepared.preview
-            refusal = await self._gate(prepared, confirmation)
+            refusal = await self._gate(prepared)
             if refusal is not None:
                 return self._finalise(call, refusal, rejected=True, title=preview.title)
             started = time.monotonic()
@@ -223,9 +200,7 @@ class Executor:
         )
         return _Prepared(call, tool, arguments, preview, facts)
 
-    async def _gate(
-        self, prepared: _Prepared, confirmation: Confirmation | None
-    ) -> ToolOutput | None:
+    async def _gate(self, prepared: _Prepared) -> ToolOutput | None:
         """Return None when the call may run, else the output that tells the model why not."""
         verdict = decide(
             prepared.facts,
@@ -235,8 +210,6 @@ class Executor:
         )
         if verdict.effect == "deny":
             return refused_output(verdict.reason)
-        if confirmation is not None:
-            return None if confirmation.approved else refused_output(confirmation.reason)
         if verdict.effect == "allow":
             return None
         return await self._ask(prepared, verdict)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, field_validator, model_validator
 
+from ..policy.broker import Answer
 from ..protocol.errors import ParseFailed, error_from_info
 from ..protocol.messages import (
     Effort,
@@ -26,6 +27,7 @@ from ..protocol.messages import (
     ToolResultPart,
 )
 from ..protocol.models import Request, ToolDefinition
+from ..protocol.session_events import ApprovalStart
 from ..protocol.tools import Permission
 from ..providers.base import Provider
 from ._memory import Memory
@@ -133,6 +135,38 @@ class ToolParameter(Shape):
     description: str = ""
     enum: list[str] | None = None
     items: Items | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolConfirmation:
+    """A person's decision on one call; `Reason` reaches the model when it was not approved."""
+
+    Approved: bool
+    Reason: str = ""
+
+
+def answers(
+    calls: Sequence[ToolCallPart], confirmations: Sequence[ToolConfirmation]
+) -> Callable[[ApprovalStart], Answer]:
+    """Return what answers the gate's questions about these calls, one confirmation for each.
+
+    Raises:
+        ValueError: there is not exactly one for each call. Nothing has run.
+    """
+    if len(confirmations) != len(calls):
+        raise ValueError(
+            f"{len(confirmations)} confirmations for {len(calls)} tool calls: "
+            "there must be exactly one for each."
+        )
+    decided = {call.id: one for call, one in zip(calls, confirmations, strict=True)}
+
+    def answer(approval: ApprovalStart) -> Answer:
+        given = decided.get(approval.call_id)
+        if given is None:
+            return Answer(allow=False, reason="Nobody has decided on this call.")
+        return Answer(allow=given.Approved, reason=given.Reason or None)
+
+    return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,6 @@ from seed_rigs import (
 )
 
 from jupyter_agent import Agent, tool
-from jupyter_agent.agent.execute import Confirmation
 from jupyter_agent.interop import go_api
 from jupyter_agent.models.catalogue import known_models
 from jupyter_agent.policy.broker import Answer
@@ -249,17 +248,22 @@ def test_seed_030_the_parameters_of_a_call_are_an_object(word):
 
 
 async def test_seed_031_one_confirmation_for_each_call_or_nothing_runs():
-    echo = Echo(permission="exec")
-    rig = Rig(turns(), echo)
-    calls = [call(id=id, name="echo", arguments='{"text": "x"}') for id in "ab"]
-    for wrong in (1, 3):
-        given = [Confirmation(approved=True)] * wrong
+    calls = [call(id=id, name="echo", arguments='{"text": "x"}') for id in "abc"]
+    for wrong in (2, 4):
         with pytest.raises(ValueError, match="exactly one"):
-            await rig.executor.run_calls(calls, {}, given)
-    assert echo.ran == []
-    found = {}
-    await rig.executor.run_calls(calls, found, [Confirmation(approved=True)] * 2)
-    assert echo.ran == ["x", "x"] and set(found) == {"a", "b"}
+            go_api.answers(calls, [go_api.ToolConfirmation(Approved=True)] * wrong)
+    decided = [
+        go_api.ToolConfirmation(Approved=True),
+        go_api.ToolConfirmation(Approved=False, Reason="not this one"),
+        go_api.ToolConfirmation(Approved=True),
+    ]
+    echo = Echo(permission="exec")
+    script = turns([Call("echo", {"text": id}, id=id) for id in "abcd"])
+    rig = Rig(script, echo, answer=go_api.answers(calls, decided))
+    await rig.loop.run()
+    assert echo.ran == ["a", "c"]
+    assert [found.rejected for found in rig.results()] == [False, True, False, True]
+    assert "not this one" in rig.results()[1].text
 
 
 async def test_seed_032_of_a_mixed_batch_only_the_approved_run_and_reasons_reach_the_model():

@@ -8,13 +8,13 @@ import time
 import pytest
 from pydantic import BaseModel
 
-from jupyter_agent.agent.execute import Confirmation, Executor, Permits
+from jupyter_agent.agent.execute import Executor, Permits
 from jupyter_agent.agent.inbox import Inbox
 from jupyter_agent.agent.limits import Limits, Spent
 from jupyter_agent.agent.loop import Loop
 from jupyter_agent.policy.broker import Answer
 from jupyter_agent.protocol.errors import ErrorInfo, UnknownCell
-from jupyter_agent.protocol.messages import ToolCallPart, user_message
+from jupyter_agent.protocol.messages import user_message
 from jupyter_agent.protocol.models import Request
 from jupyter_agent.protocol.reduce import reduce_message
 from jupyter_agent.protocol.usage import Usage
@@ -308,24 +308,6 @@ async def test_plan_mode_refuses_without_asking():
     await rig.loop.run()
     assert tool.ran == [] and rig.asked == []
     assert rig.results()[0].rejected and "plan mode" in rig.results()[0].text
-
-
-async def test_confirmations_must_be_one_for_each_call_before_anything_runs():
-    tool = Echo(permission="exec")
-    rig = Rig(turns(), tool)
-    calls = [
-        ToolCallPart(id=i, index=0, name="echo", arguments_raw="", arguments={"text": i})
-        for i in "ab"
-    ]
-    results = {}
-    with pytest.raises(ValueError, match="exactly one"):
-        await rig.executor.run_calls(calls, results, [Confirmation(approved=True)])
-    assert tool.ran == [] and results == {}
-    await rig.executor.run_calls(
-        calls, results, [Confirmation(approved=False, reason="no"), Confirmation(approved=True)]
-    )
-    assert tool.ran == ["b"] and rig.asked == []
-    assert results["a"].rejected and "no" in results["a"].text
 
 
 async def test_what_changed_while_it_waited_is_not_run():
