@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> int:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         print(
-            f"The demo needs {' and '.join(missing)}: pip install 'jupyter-agent[demo]'",
+            f"The demo needs {' and '.join(missing)}: pip install {' '.join(missing)}",
             file=sys.stderr,
         )
         return exits.FAILED
