@@ -30,6 +30,7 @@ from ..models.resolve import (
     resolved,
 )
 from ..protocol.errors import ConfigError, ErrorInfo, UnknownModel
+from ..protocol.models import Capabilities
 from ..protocol.overrides import apply_capabilities
 from ..providers._habits import KnownHabits
 from .redactor import secrets_in
@@ -112,6 +113,13 @@ class Endpoints:
         if "://" in name:
             return own_endpoint(name, self.settings)
         return find_endpoint(name, self.settings, self.credentials, self.table)
+
+    def capabilities(self, name: str) -> Capabilities:
+        """Return what a provider's models can do by default, also where its address is missing."""
+        try:
+            return self.find(name).capabilities
+        except ConfigError:
+            return self.table[name].capabilities if name in self.table else Capabilities()
 
     def key(self, endpoint: Endpoint) -> Key | None:
         """Return the key for an endpoint, None when there is none for it."""

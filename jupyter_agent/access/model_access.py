@@ -26,6 +26,7 @@ from ..models.resolve import (
     OWN_SERVER,
     SCRIPT_PREFIX,
     ResolvedModel,
+    as_spoken,
     check_allowed,
     model_info,
 )
@@ -52,6 +53,7 @@ _SCRIPTED = Capabilities(
     tool_choice=True,
     parallel_tools=True,
     system_prompt=True,
+    structured_output=True,
 )
 _Said = dict[str, dict[str, ModelOverride]]
 # Seconds between two words of the demo at its normal speed.
@@ -358,6 +360,8 @@ class ModelAccess:
             if id.lower() not in listed and reason != NO_ADDRESS
         ]
         plain = {id.lower(): override for id, override in overrides.items()}
+        default = self.endpoints.capabilities(name)
+        models = [as_spoken(model, default) for model in models]
         found = [apply_override(model, plain.get(model.id.lower())) for model in models]
         if reason is not None:
             return [replace(model, available=False, reason=reason) for model in found]

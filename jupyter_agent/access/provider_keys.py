@@ -46,10 +46,10 @@ class ProviderKeys:
         key = endpoints.key(endpoint) if endpoint is not None else None
         reason = endpoints.why_not(name)
         entry = endpoints.table.get(name)
-        default = endpoint.capabilities if endpoint is not None else Capabilities()
+        default = endpoints.capabilities(name)
         variables = endpoint.key_variables if endpoint is not None else ()
         if entry is not None and endpoint is None:
-            default, variables = entry.capabilities, entry.key_variables
+            variables = entry.key_variables
         return {
             "name": name,
             "label": entry.label if entry is not None else name,

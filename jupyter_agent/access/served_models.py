@@ -12,8 +12,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..models.catalogue import known_models
-from ..models.resolve import DEMO, SCRIPT_PREFIX, model_info
+from ..models.catalogue import find
+from ..models.resolve import DEMO, SCRIPT_PREFIX, as_spoken, model_info
 from ..protocol.errors import AgentError, ConfigError, MissingKey, ProviderError, UnknownModel
 from ..protocol.models import ModelInfo, ModelList
 
@@ -129,15 +129,16 @@ class Served:
     def info(self, model_id: str) -> ModelInfo:
         """Return what is known of a model before the server is asked."""
         listed = self._known.models.models if self._known is not None else ()
-        known = {model.id.lower(): model for model in (*known_models(), *listed)}
-        found = known.get(model_id.lower())
-        if found is not None:
-            return replace(found, available=True, reason=None)
+        for model in listed:
+            if model.id.lower() == model_id.lower():
+                return replace(model, available=True, reason=None)
         provider, _, name = model_id.partition("#" if "://" in model_id else "/")
         try:
             return model_info(self._endpoints.find(provider), name)
-        except (ConfigError, KeyError):
-            return ModelInfo(id=model_id, provider=provider, name=name, label=name or model_id)
+        except (ConfigError, KeyError):  # only the server has its address, or it is a script
+            plain = ModelInfo(id=model_id, provider=provider, name=name, label=name or model_id)
+        known = find(provider, name)
+        return plain if known is None else as_spoken(known, self._endpoints.capabilities(provider))
 
     def provider(self, info: ModelInfo, on_retry: OnRetry | None) -> Provider:
         """Return a way to a model through the server."""

@@ -30,7 +30,12 @@ _DEMO_INFO = ModelInfo(
     name=DEMO,
     label="Demo",
     capabilities=Capabilities(
-        tools=True, streaming=True, vision=True, thinking=True, system_prompt=True
+        tools=True,
+        streaming=True,
+        vision=True,
+        thinking=True,
+        system_prompt=True,
+        structured_output=True,
     ),
 )
 
@@ -289,7 +294,7 @@ def model_info(endpoint: Endpoint, name: str) -> ModelInfo:
         if catalogue.without_date(name).lower() == known.name.lower() != name.lower():
             # A dated snapshot: the same facts under the name that was asked for.
             known = replace(known, id=f"{endpoint.provider}/{name}", name=name)
-        return replace(known, capabilities=_as_spoken(known.capabilities, endpoint))
+        return as_spoken(known, endpoint.capabilities)
     return _unknown_model(endpoint, name)
 
 
@@ -302,15 +307,20 @@ def _model_of_twin(endpoint: Endpoint, name: str) -> ModelInfo:
     known = catalogue.find(endpoint.twin, name)
     if known is None:
         return info
-    able = replace(
-        _as_spoken(known.capabilities, endpoint), documents=endpoint.capabilities.documents
-    )
-    return replace(known, id=info.id, provider=info.provider, name=name, capabilities=able)
+    found = as_spoken(known, endpoint.capabilities)
+    able = replace(found.capabilities, documents=endpoint.capabilities.documents)
+    return replace(found, id=info.id, provider=info.provider, name=name, capabilities=able)
 
 
-def _as_spoken(able: Capabilities, endpoint: Endpoint) -> Capabilities:
-    """Return a model's abilities with those that depend on the protocol."""
-    return replace(able, structured_output=endpoint.capabilities.structured_output)
+def as_spoken(model: ModelInfo, default: Capabilities) -> ModelInfo:
+    """Return a model with the abilities that its protocol decides, not the model.
+
+    Args:
+        model: as the catalogue or a provider's list has it; neither knows the protocol.
+        default: what the provider's models can do by default.
+    """
+    able = replace(model.capabilities, structured_output=default.structured_output)
+    return replace(model, capabilities=able)
 
 
 def _unknown_model(endpoint: Endpoint, name: str) -> ModelInfo:

@@ -14,6 +14,7 @@ from jupyter_agent.config import ProviderOverride, Settings
 from jupyter_agent.models.credentials import Credentials
 from jupyter_agent.protocol.errors import ConfigError, NotAllowed, UnknownModel
 from jupyter_agent.protocol.models import ModelOverride
+from jupyter_agent.providers.registry import PROVIDERS
 
 
 def access_to(
@@ -252,6 +253,23 @@ def test_a_model_that_is_not_there_names_the_nearest(tmp_path: Path, typed: str,
         access_to(tmp_path, environment={"A": ""}).open(typed)
     assert hint in caught.value.user_message
     assert (caught.value.details or {})["nearest"]
+
+
+async def test_a_list_says_of_each_model_what_opening_it_says(tmp_path: Path) -> None:
+    keys = {variable: "k" for entry in PROVIDERS.values() for variable in entry.key_variables}
+    with serving(row("claude-9", capabilities={"image_input": {"supported": True}})) as anthropic:
+        access = access_to(tmp_path, environment=keys, anthropic=anthropic)
+        listed = [m for m in (await access.models()).models if m.available and "/" in m.id]
+        live = (await access.models(live=True)).models
+        listed += [model for model in live if model.id == "anthropic/claude-9"]
+        assert len({model.provider for model in listed}) > 15
+        for model in listed:
+            opened = access.open(model.id).model.capabilities
+            assert opened.structured_output == model.capabilities.structured_output, model.id
+            assert opened.tools == model.capabilities.tools, model.id
+    assert any(model.capabilities.structured_output for model in listed)
+    [demo] = [model for model in live if model.id == "demo"]
+    assert demo.capabilities.structured_output
 
 
 async def test_the_default_model_uses_tools(tmp_path: Path) -> None:
