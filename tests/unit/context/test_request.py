@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from jupyter_agent.context.prompt import PromptFacts, system_prompt
-from jupyter_agent.context.request import build_request, characters_for, estimate_tokens
+from jupyter_agent.context.request import build_request, estimate_tokens
 from jupyter_agent.digest.fence import RULE, Fence
+from jupyter_agent.digest.tokens import characters_for
 from jupyter_agent.protocol.messages import (
     ImagePart,
     Message,
@@ -108,27 +112,32 @@ def test_tokens_are_estimated_from_characters_and_images():
     assert estimate_tokens(history) == 300 + 500
 
 
-# What the most wasteful of three tokenizers counts for a text: see benchmarks/prompt_tokens.py.
-COUNTED = [
-    (
-        "The heaviest species here is the Gentoo, whose mean mass is above five kilograms. " * 20,
-        401,
-    ),
-    ("-1.0341  0.2279\n" * 100, 1_600),
-    ("Самый тяжёлый вид пингвинов в этой таблице — папуанский пингвин. " * 20, 1_062),
-    ("这张表里最重的企鹅是巴布亚企鹅，它的平均体重超过五公斤。" * 20, 1_020),
-    ("<tr><td>Adelie</td><td>39.1</td><td>18.7</td></tr>\n" * 60, 1_920),
-    ("def mean(values: list[float]) -> float:\n    return sum(values) / len(values)\n" * 20, 500),
-]
+# Texts of many kinds, with what each of three tokenizers counts: see benchmarks/prompt_tokens.py.
+SAMPLES = json.loads(
+    (Path(__file__).parents[2] / "fixtures" / "token_samples.json").read_text(encoding="utf-8")
+)
 
 
-@pytest.mark.parametrize(("text", "counted"), COUNTED)
-def test_the_estimate_is_not_below_what_tokenizers_count(text, counted):
-    estimate = estimate_tokens([user_message(text)])
-    assert counted * 0.95 <= estimate <= counted * 2
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["name"])
+def test_the_estimate_is_not_below_what_tokenizers_count(sample):
+    estimate, counted = estimate_tokens([user_message(sample["text"])]), max(sample["counts"])
+    assert counted <= estimate <= counted * (1.35 if sample["name"] in PLAIN else 1.75)
+
+
+PLAIN = ("English", "Markdown", "Python", "indented Python")
+
+
+def test_the_estimate_of_much_code_is_the_sum_of_its_pieces():
+    code = "\n\n".join(s["text"] for s in SAMPLES if s["name"] in PLAIN)
+    picture = next(s["text"] for s in SAMPLES if s["name"] == "picture in JSON")
+    apart = sum(estimate_tokens([user_message(text)]) for text in (code, picture))
+    together = estimate_tokens([user_message(f"{code}\n{picture}")])
+    assert abs(together - apart) <= 3, "what is dense is counted where it stands"
 
 
 def test_a_text_is_cut_to_the_tokens_it_takes():
-    for text, _ in COUNTED:
-        cut = text[: characters_for(text, 100)]
-        assert 90 <= estimate_tokens([user_message(cut)]) <= 110
+    for sample in SAMPLES:
+        if sample["name"] not in ("picture in JSON", "progress bars", "upper-case SQL"):
+            text = sample["text"] * 3
+            cut = text[: characters_for(text, 100)]
+            assert 75 <= estimate_tokens([user_message(cut)]) <= 125, sample["name"]
