@@ -326,7 +326,7 @@ def test_the_review_counts_no_change_that_the_person_loaded_away(bench, how):
     page.wait_for_function(
         "jupyterapp.shell.currentWidget.context.listCheckpoints().then(found => found.length)"
     )
-    before = notebook.file.read_bytes()
+    before = notebook.read()
     first, second, third = ids(notebook)
     ops = [
         {"op": "replace", "id": first, "source": "x = 100"},
@@ -342,7 +342,7 @@ def test_the_review_counts_no_change_that_the_person_loaded_away(bench, how):
     told(page)
     expect(page.locator(REVIEW)).to_contain_text("4 cells changed")
     if how == "docmanager:reload":
-        notebook.file.write_bytes(before)
+        nbformat.write(before, notebook.file)
     command(page, how)
     if how == "docmanager:restore-checkpoint":
         page.locator(".jp-Dialog").get_by_role("button", name="Revert").click()

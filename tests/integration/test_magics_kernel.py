@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from awkward_server import ANSWER, MODELS, awkward_server
 from real_kernel import running_kernel
 
 DEADLINE = 30.0
@@ -114,6 +115,12 @@ async def fresh(kernel) -> Cells:
 async def cells(fresh) -> Cells:
     assert (await fresh.run("%load_ext jupyter_agent")).status == "ok"
     return fresh
+
+
+@pytest.fixture(scope="module")
+def awkward():
+    with awkward_server() as made:
+        yield made
 
 
 @pytest.fixture
@@ -507,3 +514,18 @@ async def test_an_error_of_the_agents_code_is_no_error_of_the_cell(cells):
     outcome = await cells.run("%agent --mode auto --model script/code 1/0")
     assert (outcome.status, outcome.error) == ("ok", "")
     assert "ZeroDivisionError" in outcome.text
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_model_that_misbehaves_is_met_as_on_the_command_line(cells, awkward, model):
+    address = awkward.model(model)
+    outcome = await cells.run(f"%agent model {address}\n%agent What is in this notebook?")
+    shown = "\n".join(outcome.lines) + outcome.error + outcome.text
+    if model == "strict-roles":
+        assert "memory" in shown, shown
+    elif model in ("no-tools", "no-tools-404"):
+        assert f"does not let {model} use tools" in shown, shown
+    else:
+        assert ANSWER in shown, shown
+        assert "<tool_call>" not in shown
+    assert "Traceback" not in shown

