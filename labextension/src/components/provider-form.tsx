@@ -5,13 +5,20 @@ import { failureText } from '../model/failures';
 import type { ProviderInfo, ProviderTest } from '../protocol/rest';
 import { useServices } from './services';
 
-export function ProviderForm({ provider }: { provider: ProviderInfo }): JSX.Element {
+/** `tested`: what a test said when the server was added. */
+export function ProviderForm({
+  provider,
+  tested = null
+}: {
+  provider: ProviderInfo;
+  tested?: ProviderTest | null;
+}): JSX.Element {
   const { model, trans, complain } = useServices();
   const [key, setKey] = React.useState('');
   // Null: the address as the server has it, which may become another.
   const [typed, setTyped] = React.useState<string | null>(null);
   const [busy, setBusy] = React.useState(false);
-  const [found, setFound] = React.useState<ProviderTest | null>(null);
+  const [found, setFound] = React.useState(tested);
   const fixed = provider.own || provider.locked;
   const known = provider.base_url ?? '';
   const url = typed ?? known;
@@ -129,7 +136,11 @@ function KeyWords({ provider }: { provider: ProviderInfo }): JSX.Element | null 
 }
 
 /** A server of the person's own: its address is its name, and its models are listed. */
-export function OwnServerForm({ added }: { added: (name: string) => void }): JSX.Element {
+export function OwnServerForm({
+  added
+}: {
+  added: (name: string, tested: ProviderTest | null) => void;
+}): JSX.Element {
   const { model, trans } = useServices();
   const [url, setUrl] = React.useState('');
   const [key, setKey] = React.useState('');
@@ -143,9 +154,10 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
     setBusy(true);
     setProblem(null);
     const before = new Set(model.providers.map(one => one.name));
+    let found: ProviderTest | null = null;
     try {
       if (!untested) {
-        const found = await model.server.testProvider(url.trim(), key ? { key } : {});
+        found = await model.server.testProvider(url.trim(), key ? { key } : {});
         if (!found.ok) {
           setProblem(found.message);
           setFailed(true);
@@ -156,7 +168,7 @@ export function OwnServerForm({ added }: { added: (name: string) => void }): JSX
       await model.server.saveProvider(url.trim(), key ? { key } : {});
       await model.setupChanged();
       const name = model.providers.find(one => one.own && !before.has(one.name))?.name;
-      added(name ?? url.trim());
+      added(name ?? url.trim(), found);
     } catch (error) {
       setProblem(failureText(error, trans));
       setBusy(false);

@@ -2,6 +2,7 @@
 import * as React from 'react';
 
 import { hasModel } from '../model/model-list';
+import type { ProviderTest } from '../protocol/rest';
 import { DemoButton } from './demo-bar';
 import { FOCUS_HOME } from './kept-focus';
 import { ModelFacts } from './model-facts';
@@ -16,6 +17,7 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
   const { model, trans, complain } = useServices();
   useSignal(model.changed);
   const [chosen, setChosen] = React.useState<string | null>(null);
+  const [added, setAdded] = React.useState<{ name: string; tested: ProviderTest | null }>();
   React.useEffect(() => {
     model.refreshProviders().catch(complain);
   }, [model, complain]);
@@ -60,8 +62,21 @@ export function Setup({ close }: { close: () => void }): JSX.Element {
           <option value={OWN}>{trans.__('A server of your own…')}</option>
         </select>
       </label>
-      {adding && <OwnServerForm added={setChosen} />}
-      {provider && <ProviderForm key={provider.name} provider={provider} />}
+      {adding && (
+        <OwnServerForm
+          added={(name, tested) => {
+            setAdded({ name, tested });
+            setChosen(name);
+          }}
+        />
+      )}
+      {provider && (
+        <ProviderForm
+          key={provider.name}
+          provider={provider}
+          tested={added?.name === provider.name ? added.tested : null}
+        />
+      )}
       {ready && <ModelFacts />}
       {!ready && <LookedFor />}
     </section>
