@@ -174,6 +174,7 @@ async def check_provider(
     if target.strip().lower() == DEMO or target.startswith(SCRIPT_PREFIX):
         yield _script(access, target.strip())
         return
+    target = access.endpoints.spelled_out(target)
     mark = "#" if "://" in target else "/"
     place, _, model = target.partition(mark)
     if mark == "/":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..config import Settings, Timeouts
+from ..models.addresses import with_scheme
 from ..models.aws import aws_credentials_seen
 from ..models.resolve import (
     DEMO,
@@ -88,13 +89,24 @@ class Endpoints:
             UnknownModel: there is none of that name; the sentence names the nearest.
             ConfigError: it is not allowed here.
         """
+        name = self.spelled_out(name)
         if "://" in name:
-            return own_endpoint(name.strip(), self.settings).provider
+            return own_endpoint(name, self.settings).provider
         from ..providers.registry import find_provider
 
         found = find_provider(name).name
         check_allowed(found, self.settings)
         return found
+
+    def spelled_out(self, text: str) -> str:
+        """Return a provider, model or address as typed, with the scheme of an address on this machine.
+
+        Raises:
+            UnknownModel: another address lacks its scheme.
+        """
+        from ..providers.registry import ALIASES, PROVIDERS
+
+        return with_scheme(text, PROVIDERS.keys() | ALIASES.keys())
 
     def allowed(self, name: str) -> bool:
         """Say whether an administrator lets people use it."""
@@ -172,7 +184,8 @@ class Endpoints:
         Raises:
             UnknownModel, MissingKey, ConfigError: as `models.resolve.resolve`.
         """
-        provider, mark, name = model_id.strip().partition("/")
+        model_id = self.spelled_out(model_id)
+        provider, mark, name = model_id.partition("/")
         if mark and "://" not in model_id:
             from ..providers.registry import find_provider
 

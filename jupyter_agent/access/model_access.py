@@ -288,6 +288,7 @@ class ModelAccess:
             ConfigError: what is said cannot be understood, or the provider is not allowed.
             NotAllowed: the settings say something of this model.
         """
+        model_id = self.endpoints.spelled_out(model_id)
         provider = self.endpoints.canonical(_provider_name(model_id))
         mark = "#" if "://" in provider else "/"
         id = f"{provider}{mark}{_model_name(model_id)}"

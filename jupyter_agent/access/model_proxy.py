@@ -134,6 +134,7 @@ class ModelServing:
 
     async def _open(self, model_id: str, on_retry: OnRetry | None = None) -> Access:
         """Open a model; an address nobody set up here is not asked on somebody else's behalf."""
+        model_id = self._access.endpoints.spelled_out(model_id)
         if "://" in model_id:
             address = self._access.endpoints.canonical(model_id.partition("#")[0])
             if address not in await asyncio.to_thread(self._access.endpoints.names):

@@ -98,7 +98,7 @@ class ProviderKeys:
     def _store(self, name: str, key: str | None, base_url: str | None) -> None:
         credentials = self._endpoints.credentials
         if "://" in name:
-            if base_url and normal_url(base_url) != name:
+            if base_url and normal_url(self._endpoints.spelled_out(base_url)) != name:
                 raise ConfigError(
                     f"{name} is an address itself: add {base_url} beside it, under its own name."
                 )
@@ -116,7 +116,7 @@ class ProviderKeys:
         Raises:
             NotAllowed: an administrator has set another.
         """
-        url = base_url.strip()
+        url = self._endpoints.spelled_out(base_url)
         if url:
             check_url(url)
         entry, locked = self._endpoints.table[name], self._endpoints.locked_url(name)

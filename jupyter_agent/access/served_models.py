@@ -109,8 +109,9 @@ class Served:
         """
         if model_id.startswith(SCRIPT_PREFIX):
             return self.info(model_id)
+        model_id = self._endpoints.spelled_out(model_id)
         mark = "#" if "://" in model_id else "/"
-        provider, _, name = model_id.strip().partition(mark)
+        provider, _, name = model_id.partition(mark)
         try:
             provider = self._endpoints.canonical(provider)
         except AgentError:

@@ -15,12 +15,12 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from ..protocol.errors import BadRequest, ErrorInfo, ProviderError
+from ..protocol.errors import BadRequest, ErrorInfo, ParseFailed, ProviderError
 from ..protocol.models import Capabilities, ModelInfo, Request, ToolDefinition
 from ..protocol.provider_events import Failed, ProviderEvent
 from ._body import Body
 from ._decode import Decoder
-from ._errors import MAX_RETRY_AFTER, error_from_response, redact
+from ._errors import MAX_RETRY_AFTER, error_from_body, error_from_response, redact
 from ._guards import check_request
 from ._history import has_seals, repair, without_seals
 from ._http import Endpoint, HttpCall, HttpClient, HttpRefused, Refusal
@@ -39,6 +39,7 @@ _STALE_SEAL = re.compile(
     r"|thought.?signature|encrypted.?content",
     re.I,
 )
+_VERSION = re.compile(r"/v\d")
 # A server that cannot compile a tool's schema: llama.cpp (grammar), OpenAI and Anthropic (schema).
 _SCHEMA = re.compile(r"\bgrammar|\bschema|number of repetitions", re.I)
 
@@ -47,6 +48,7 @@ class HttpProvider(ABC):
     """A provider behind HTTP. `api` names the wire, as recordings do."""
 
     api: ClassVar[str]
+    versioned: ClassVar[bool] = False  # whether addresses of this API usually end in `/v1`
 
     def __init__(self, *, name: str, capabilities: Capabilities, endpoint: Endpoint) -> None:
         self._name = name
@@ -65,6 +67,12 @@ class HttpProvider(ABC):
     def spoken_name(self) -> str:
         """What errors call it: a server of the person's own by its address."""
         return self.endpoint.label or self._name
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is: at the address given, or below it where it was found there."""
+        below = "/v1" if self.endpoint.habits.place.below_v1 else ""
+        return self.endpoint.base_url.rstrip("/") + below
 
     @property
     def capabilities(self) -> Capabilities:
@@ -100,6 +108,8 @@ class HttpProvider(ABC):
     def amended(self, request: Request, failure: ErrorInfo) -> Request | None:
         """Return the request without what the server refused of it; None when that is all of it."""
         habits = self.endpoint.habits
+        if self._looks_below(failure):
+            return request
         if request.tools and not habits.simplest_schemas and _SCHEMA.search(failure.message):
             habits.simplest_schemas = True
             return replace(request, tools=simplest(request.tools))
@@ -173,6 +183,43 @@ class HttpProvider(ABC):
             return simplest(tools)
         return without_bounds(tools) if self.endpoint.plain_schemas else tools
 
+    def _looks_below(self, failure: ErrorInfo) -> bool:
+        """Turn to `/v1` when nothing is at the address, and back when nothing is there either.
+
+        Returns whether it is worth asking again. Vendors' own addresses are known.
+        """
+        place, endpoint = self.endpoint.habits.place, self.endpoint
+        known = not (self.versioned and endpoint.plain_schemas) or _VERSION.search(
+            endpoint.base_url
+        )
+        if known or not _is_nothing_there(failure):
+            return False
+        place.below_v1 = not place.below_v1
+        return place.below_v1
+
+    async def get_list(self, path: str) -> Any:
+        """Return what a GET of a list below the API's address answers.
+
+        Raises:
+            ProviderError: it could not be asked, or there is no such list.
+        """
+        try:
+            return await self._get_list(path)
+        except ProviderError as error:
+            if not self._looks_below(error.info()):
+                raise
+        try:
+            return await self._get_list(path)
+        except ProviderError as error:
+            self._looks_below(error.info())
+            raise
+
+    async def _get_list(self, path: str) -> Any:
+        body = await self.get_json(f"{self.base_url}/{path}")
+        if isinstance(body, dict) and body.get("error"):  # LM Studio refuses with status 200
+            raise error_from_body(body, status=None, provider=self.spoken_name, model="")
+        return body
+
     async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """Return what a GET answers.
 
@@ -220,6 +267,12 @@ async def _next_events(body: Body, decoder: Decoder) -> list[ProviderEvent]:
         return events
     except ProviderError as error:
         return decoder.fail(error)
+
+
+def _is_nothing_there(failure: ErrorInfo) -> bool:
+    """Whether a server has no API at an address: it says so, or answers with a web page."""
+    at_fault = (failure.details or {}).get("fault") == "address"
+    return at_fault and failure.code in (BadRequest.code, ParseFailed.code)
 
 
 def _is_loading(failure: ErrorInfo) -> bool:

@@ -178,6 +178,7 @@ def _not_a_stream(body: bytes, provider: str, model: str) -> ProviderError:
         provider=provider,
         model=model,
         body=body[:2000].decode("utf-8", errors="replace"),
+        details={"fault": "address"} if page else None,
     )
 
 

@@ -67,6 +67,8 @@ _OVERLOAD = re.compile(
     re.I,
 )
 _LOADING = re.compile(r"loading model|model is (currently )?loading|model_loading", re.I)
+# LM Studio answers this with status 200.
+_NO_ROUTE = re.compile(r"unexpected endpoint or method", re.I)
 _NO_TOOLS = re.compile(
     r"(does not|doesn't|do not|cannot|not) (currently )?support.{0,20}\b(tools?|function)\b"
     r"|no endpoints found that support tool|tools?( param)? requires? --jinja|requires --jinja"
@@ -204,7 +206,8 @@ def error_from_body(
     """Return the error for a body, or for what came inside a stream (then without a status)."""
     report = read_report(body)
     status = status or report.status
-    kind, sentence, retryable = _classify(report, status, provider, model)
+    rule, sentence = _classify(report, status, provider, model)
+    kind, retryable = rule.kind, rule.retryable
     if in_stream and kind is BadRequest and not (status or report.words or report.kind):
         kind, retryable = StreamInterrupted, True
         sentence = f"{_named(provider)} broke off the answer without saying why. Try again."
@@ -216,12 +219,14 @@ def error_from_body(
         retryable=retryable,
         retry_after=report.retry_after,
         body=report.raw,
-        details=_details(kind, report),
+        details=_details(rule, kind, report),
     )
 
 
-def _details(kind: type[ProviderError], report: Report) -> dict[str, Any] | None:
+def _details(rule: _Rule, kind: type[ProviderError], report: Report) -> dict[str, Any] | None:
     """Return the facts that those who handle the error need, beside its sentence."""
+    if rule.fault:
+        return {"fault": rule.fault}
     if kind is ContextOverflow:
         return sizes_in(report.raw)
     if kind is Overloaded and _LOADING.search(f"{report.kind} {report.words}"):
@@ -231,13 +236,17 @@ def _details(kind: type[ProviderError], report: Report) -> dict[str, Any] | None
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One row: applies when the status is among those and the words match. The first row wins."""
+    """One row: applies when the status is among those and the words match. The first row wins.
+
+    `fault` names what is at fault, as in `_faults.py`.
+    """
 
     kind: type[ProviderError]
     sentence: str
     retryable: bool = False
     statuses: frozenset[int | None] | None = None
     words: re.Pattern[str] | None = None
+    fault: str = ""
 
     def fits(self, status: int | None, text: str) -> bool:
         if self.statuses is not None and status not in self.statuses:
@@ -268,6 +277,10 @@ _FULL = "{provider} has no capacity at the moment{words}. Try again soon."
 _SLOW = "{provider} took too long to answer. Try again."
 _FAULT = "{provider} met a fault of its own{words}. Try again; if it stays, see its status page."
 _OK_ISH = range(200, 300)
+_NOTHING_THERE = (
+    "{provider} found nothing at this address{words}. Check the address (most servers want `/v1` "
+    "at its end) and the model's name."
+)
 
 _RULES = (
     _Rule(
@@ -320,10 +333,13 @@ _RULES = (
         statuses=_of(None, range(200, 500)),
         words=_MODEL,
     ),
+    _Rule(BadRequest, _NOTHING_THERE, statuses=_of(404, 405), fault="address"),
     _Rule(
         BadRequest,
-        "{provider} found nothing at this address{words}. Check the address (most servers want `/v1` at its end) and the model's name.",
-        statuses=_of(404),
+        _NOTHING_THERE,
+        statuses=_of(None, _OK_ISH),
+        words=_NO_ROUTE,
+        fault="address",
     ),
     _Rule(
         ConnectionFailed,
@@ -347,10 +363,8 @@ _RULES = (
 )
 
 
-def _classify(
-    report: Report, status: int | None, provider: str, model: str
-) -> tuple[type[ProviderError], str, bool]:
-    """Choose the class, the sentence and whether trying again can help."""
+def _classify(report: Report, status: int | None, provider: str, model: str) -> tuple[_Rule, str]:
+    """Choose the rule that holds, and fill in its sentence."""
     text = f"{report.kind} {report.words}"[:_MAX_BODY]
     rule = next(rule for rule in _RULES if rule.fits(status, text))
     sentence = rule.sentence.format(
@@ -358,7 +372,7 @@ def _classify(
         model=model or "this model",
         words=quote(report.words),
     )
-    return rule.kind, sentence, rule.retryable
+    return rule, sentence
 
 
 def _named(provider: str) -> str:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a server has its API. `below_v1`: not at the address itself, but under `/v1`."""
+
+    below_v1: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Habits:
-    """What one address does not accept, as far as its refusals have shown.
+    """What one model at one address does not accept, as far as its refusals have shown.
 
     Attributes:
+        place: what is known of the address, shared by all its models.
         simplest_schemas: tools' schemas are sent in their simplest form (`_schemas.simplest`).
         no_usage_option: `stream_options` is left out; the usage is then estimated.
         no_response_schema: the schema of an answer is asked for in words.
         no_system_role: the system text goes into the first user message.
     """
 
+    place: Place = field(default_factory=Place)
     simplest_schemas: bool = False
     no_usage_option: bool = False
     no_system_role: bool = False
@@ -26,8 +35,11 @@ class KnownHabits:
     """The habits of every address that this process has asked."""
 
     def __init__(self) -> None:
-        self._by_address: dict[str, Habits] = {}
+        self._places: dict[str, Place] = {}
+        self._known: dict[tuple[str, str], Habits] = {}
 
     def of(self, base_url: str, model: str) -> Habits:
         """Return the habits of a model at an address; the same object each time."""
-        return self._by_address.setdefault(f"{base_url.rstrip('/')}#{model}", Habits())
+        address = base_url.rstrip("/")
+        place = self._places.setdefault(address, Place())
+        return self._known.setdefault((address, model), Habits(place=place))

@@ -146,6 +146,7 @@ class HttpClient:
             raise ParseFailed(
                 f"{self._whom(call.url)} did not answer with JSON. Check the address.",
                 provider=self._provider,
+                details={"fault": "address"},
             ) from error
 
     async def aclose(self) -> None:

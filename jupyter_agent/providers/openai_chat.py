@@ -502,6 +502,7 @@ class OpenAIChatProvider(HttpProvider):
     """A server of the Chat Completions API."""
 
     api = API
+    versioned = True
 
     def __init__(
         self,
@@ -525,7 +526,7 @@ class OpenAIChatProvider(HttpProvider):
     def prepare(self, request: Request) -> tuple[HttpCall, ChatDecoder]:
         wire = wire_for(request, self._dialect, self.endpoint.habits)
         call = create_stream(
-            request, base_url=self.endpoint.base_url, capabilities=self.capabilities, wire=wire
+            request, base_url=self.base_url, capabilities=self.capabilities, wire=wire
         )
         assembler = Assembler(
             provider=self.name,
@@ -567,9 +568,8 @@ class OpenAIChatProvider(HttpProvider):
         return super().amended(request, failure)
 
     async def list_models(self) -> list[ModelInfo]:
-        url = f"{self.endpoint.base_url.rstrip('/')}/{self._dialect.models_path}"
-        body = await self.get_json(url)
+        body = await self.get_list(self._dialect.models_path)
         models = read_models(body, provider=self.name, default=self.capabilities)
         return await with_own_windows(
-            models, self._dialect.own_facts, base_url=self.endpoint.base_url, get=self.get_json
+            models, self._dialect.own_facts, base_url=self.base_url, get=self.get_json
         )

@@ -423,6 +423,7 @@ class OpenAIResponsesProvider(HttpProvider):
     """OpenAI, or a server of the Responses API."""
 
     api = API
+    versioned = True
 
     def __init__(
         self,
@@ -447,7 +448,7 @@ class OpenAIResponsesProvider(HttpProvider):
     def prepare(self, request: Request) -> tuple[HttpCall, ResponsesDecoder]:
         call = create_stream(
             request,
-            base_url=self.endpoint.base_url,
+            base_url=self.base_url,
             capabilities=self.capabilities,
             cache_key=self._cache_key,
         )
@@ -463,5 +464,5 @@ class OpenAIResponsesProvider(HttpProvider):
         )
 
     async def list_models(self) -> list[ModelInfo]:
-        body = await self.get_json(f"{self.endpoint.base_url.rstrip('/')}/models")
+        body = await self.get_list("models")
         return read_models(body, provider=self.name, default=self.capabilities)

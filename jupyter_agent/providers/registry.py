@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 # The provider whose address only the person knows.
 OWN_SERVER = "openai-compatible"
+# `/models` alone may be the address of an API, as at Azure.
+_ROUTE = re.compile(r"/chat/completions$|(?<=/v\d)/(completions|responses|messages|models)$")
 _PLAIN = Capabilities(streaming=True, system_prompt=True, structured_output=True)
 _WITH_TOOLS = replace(_PLAIN, tools=True, tool_choice=True, parallel_tools=True)
 _WITH_VISION = replace(_WITH_TOOLS, vision=True)
@@ -197,7 +200,7 @@ PROVIDERS: dict[str, ProviderEntry] = {
     for entry in _ENTRIES
 }
 
-_ALIASES = {
+ALIASES = {
     "azure-openai": "azure",
     "aws": "bedrock",
     "claude": "anthropic",
@@ -219,10 +222,10 @@ def find_provider(name: str) -> ProviderEntry:
         UnknownModel: there is none; the sentence names the nearest ones.
     """
     wanted = name.strip().lower()
-    found = PROVIDERS.get(_ALIASES.get(wanted, wanted))
+    found = PROVIDERS.get(ALIASES.get(wanted, wanted))
     if found is not None:
         return found
-    near = difflib.get_close_matches(wanted, [*PROVIDERS, *_ALIASES], n=3)
+    near = difflib.get_close_matches(wanted, [*PROVIDERS, *ALIASES], n=3)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(PROVIDERS)}."
     raise UnknownModel(f"There is no provider {name!r}. {hint}", details={"near": near})
 
@@ -284,11 +287,8 @@ def _region(spec: ProviderSpec) -> str:
 
 def _without_route(base_url: str) -> str:
     """Return the address of the API: what is pasted is often that of one of its routes."""
-    plain = base_url.rstrip("/")
-    for route in ("/chat/completions", "/completions", "/responses", "/messages", "/models"):
-        if plain.endswith(f"/v1{route}"):
-            return plain.removesuffix(route)
-    return base_url
+    found = _ROUTE.search(base_url.rstrip("/"))
+    return base_url if found is None else base_url[: found.start()]
 
 
 def _azure_url(base_url: str) -> str:

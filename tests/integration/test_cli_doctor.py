@@ -53,8 +53,13 @@ class Handler(BaseHTTPRequestHandler):
         shift = next((late[fault] for fault in self.server.faults if fault in late), 0)
         return super().date_time_string(time.time() + shift)
 
+    def is_nowhere(self):
+        return "versioned" in self.server.faults and not self.path.startswith("/v1/")
+
     def do_GET(self):
-        if "key" in self.server.faults:
+        if self.is_nowhere():
+            self.answer(404, {"detail": "Not Found"})
+        elif "key" in self.server.faults:
             self.answer(401, {"error": {"message": "bad key", "type": "invalid_request_error"}})
         elif "list" in self.server.faults:
             self.answer(404, {"error": {"message": "no such route"}})
@@ -64,6 +69,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.is_nowhere():
+            self.answer(404, {"detail": "Not Found"})
+            return
         self.server.questions.append(question)
         if "forces" in self.server.faults and question.get("tool_choice") == "required":
             self.answer(400, {"error": {"message": "tool_choice is not supported"}})
@@ -133,6 +141,15 @@ def test_a_healthy_server_with_a_model_named(command):
         "tools": "ok",
         "images": "skipped",
     }
+
+
+def test_an_address_on_this_machine_needs_neither_scheme_nor_v1(command):
+    with ModelServer("versioned") as server:
+        address = f"127.0.0.1:{server.server_port}"
+        outcome = command.run("doctor", f"{address}#tiny", "--json")
+        assert f"http://{address} can be asked" in outcome.stdout
+    assert outcome.returncode == DONE, outcome.stderr
+    assert outcomes(command, outcome)["models"] == outcomes(command, outcome)["answer"] == "ok"
 
 
 def test_without_a_model_no_question_is_asked(command):

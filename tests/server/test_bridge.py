@@ -220,6 +220,7 @@ async def test_a_model_is_described_as_the_server_knows_it(bridge: Bridge) -> No
         ("anthropic/claude-sonnet-5", MissingKey),
         ("openai-compatible/x", ConfigError),
         ("http://169.254.169.254/v1#x", UnknownModel),
+        ("localhost:9/v1#x", UnknownModel),  # an address all the same
         ("", UnknownModel),
     ],
 )

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from jupyter_agent.protocol.errors import ProviderError
 from jupyter_agent.protocol.messages import Message, TextPart, system_message, user_message
 from jupyter_agent.protocol.models import Request, ToolDefinition
 from jupyter_agent.providers._habits import KnownHabits
-from jupyter_agent.providers.base import Provider
+from jupyter_agent.providers.base import Provider, complete
 from jupyter_agent.providers.registry import ProviderSpec, make_provider
 
 ANSWER = b'data: {"choices":[{"index":0,"delta":{"content":"ok"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
@@ -153,6 +154,94 @@ async def test_neighbouring_prompts_are_joined_so_that_roles_alternate() -> None
         "yes",
         "three",
     ]
+
+
+def nothing_here(kind: str) -> httpx.Response:
+    """Return how a server answers where it has no API."""
+    if kind == "web page":
+        return httpx.Response(200, content=b"<!doctype html><title>Chat</title>")
+    if kind == "status 200":
+        return httpx.Response(200, json={"error": "Unexpected endpoint or method. (POST /x)"})
+    return httpx.Response(int(kind), json={"detail": "Not Found"})
+
+
+class Below:
+    """Has its API under `/v1` alone; notes the paths asked."""
+
+    def __init__(self, kind: str, *, root: str = "") -> None:
+        self.kind, self.root = kind, root
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        if request.url.path == f"{self.root}/v1/chat/completions":
+            return httpx.Response(200, content=ANSWER)
+        if request.url.path == f"{self.root}/v1/models":
+            return httpx.Response(200, json={"data": [{"id": "m", "context_length": 4096}]})
+        return nothing_here(self.kind)
+
+
+KINDS = ["404", "405", "web page", "status 200"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("given", ["http://h", "http://h/", "http://h/chat/completions"])
+async def test_a_missing_v1_is_tried_and_remembered_for_all_models(kind: str, given: str) -> None:
+    server, known = Below(kind), KnownHabits()
+    for model in ("m", "other"):
+        made = provider_at(given, server, known, model)
+        assert await ask(made) == "done"
+    path = "/chat/completions"
+    assert server.asked == [path, f"/v1{path}", f"/v1{path}"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_list_is_looked_for_under_v1_too(kind: str) -> None:
+    server = Below(kind, root="/gateway")
+    made = provider_at("http://h/gateway", server)
+    assert [model.name for model in await made.list_models()] == ["m"]
+    assert await ask(made) == "done"
+    assert server.asked[-1] == "/gateway/v1/chat/completions" and len(server.asked) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_where_nothing_is_the_address_is_at_fault(kind: str) -> None:
+    server, known = Below(kind, root="/elsewhere"), KnownHabits()
+    made = provider_at("http://h", server, known)
+    for _ in range(2):
+        with pytest.raises(ProviderError, match=r"[Cc]heck the address") as caught:
+            await complete(made, Request(model="m", messages=(user_message("hi"),)))
+        assert (caught.value.details or {})["fault"] == "address"
+    with pytest.raises(ProviderError, match=r"[Cc]heck the address"):
+        await made.list_models()
+    await made.aclose()
+    plain = ["/chat/completions", "/v1/chat/completions"]
+    assert server.asked == [*plain, *plain, "/models", "/v1/models"]
+
+
+async def test_a_vendors_own_address_is_not_second_guessed() -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return nothing_here("404")
+
+    made = make_provider(
+        ProviderSpec(provider="deepseek", api_key="k", transport=httpx.MockTransport(handler))
+    )
+    assert await ask(made) == "error" and asked == ["/chat/completions"]
+
+
+def provider_at(url: str, handler: Any, known: KnownHabits | None = None, model: str = "m") -> Any:
+    return make_provider(
+        ProviderSpec(
+            provider="openai-compatible",
+            base_url=url,
+            transport=httpx.MockTransport(handler),
+            max_retries=0,
+            habits=(known or KnownHabits()).of(url, model),
+        )
+    )
 
 
 @pytest.mark.parametrize("route", ["", "/", "/chat/completions", "/chat/completions/", "/models"])
