@@ -1,8 +1,8 @@
 """What a whole notebook costs a model, and how much of what matters arrives.
 
-A notebook of 60 cells and about 5.5 MB is made: logs, progress bars, tables, plots, tracebacks, a
-long print, widgets. Eleven kinds of facts are planted in it, each in several places. Counted are the
-tokens (estimated as the product does, the same for each row) of what a model would be sent, and the
+A notebook of 60 cells and about 6 MB is made: logs, progress bars, tables, plots, tracebacks, a
+long print, widgets. Twelve kinds of facts are planted in it, each in several places. Counted are the
+tokens (estimated as the product does, the same way for each row) of what a model would be sent, and the
 kinds of facts that stand in it. Beside ours: nbconvert's Markdown without pictures, and the raw file.
 
 Aims: 17,500 tokens at a recall of 0.95.

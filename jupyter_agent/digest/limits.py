@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .tokens import characters_for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -14,6 +16,8 @@ class Limits:
     """
 
     stream: int = 8_000
+    # Whether text of many tokens, such as digits and marks, is given less room.
+    by_tokens: bool = False
     call: int = 24_000
     # Raw text looked at from either end of an output; the rest is reached by offset.
     window: int = 250_000
@@ -30,6 +34,9 @@ DEFAULT_LIMITS = Limits()
 # Characters that one of many outputs gets at least: room for its head, its tail, and lines of note.
 _LEAST = 1_500
 
+_SAMPLE = 2_000  # characters from either end of a text that tell how dense it is
+_PROSE = 3.5  # characters for a token
+
 
 def for_several(limits: Limits, cells: int) -> Limits:
     """Return the limits of a call on so many cells: one long output leaves room for the others.
@@ -38,4 +45,19 @@ def for_several(limits: Limits, cells: int) -> Limits:
     handle.
     """
     share = limits.call // (2 * cells) if cells > 1 else limits.stream
-    return replace(limits, stream=min(limits.stream, max(_LEAST, share)))
+    return replace(
+        limits,
+        stream=min(limits.stream, max(_LEAST, share)),
+        by_tokens=limits.by_tokens or cells > 1,
+    )
+
+
+def room_for(text: str, room: int, limits: Limits) -> int:
+    """Return how many characters of a text to show: as many as take the tokens of so much prose.
+
+    At least half, so that what it is can be seen.
+    """
+    if not limits.by_tokens:
+        return room
+    sample = f"{text[:_SAMPLE]}{text[-_SAMPLE:]}"
+    return min(room, max(room // 2, characters_for(sample, room / _PROSE)))

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..protocol.messages import ImagePart, TextPart
 from .images import RASTER, NotAnImage, picture
-from .limits import DEFAULT_LIMITS, Limits
+from .limits import DEFAULT_LIMITS, Limits, room_for
 from .rich import as_text, chart_line, plain_text, svg_words, table_text
 from .text import cut, one_line, read_on, strip_ansi
 from .tracebacks import digest_traceback, exception_line
@@ -180,7 +180,8 @@ def _write_output(writer: _Writer, index: int, output: Mapping[str, Any]) -> Non
 def _write_text(writer: _Writer, index: int, label: str, text: str) -> None:
     if not text.strip():
         return
-    found = cut(text, writer.room, writer.limits.window)
+    room = room_for(text, writer.room, writer.limits)
+    found = cut(text, room, writer.limits.window)
     pieces = [f"{label}:", found.head]
     if found.skipped:
         notice = f"[… {found.skipped:,} of {len(text):,} characters cut; "

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .log_lines import Row, fold_numbers, notable_lines
+from .folding import Row, fold_numbers
+from .log_lines import notable_lines
 
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
@@ -19,6 +20,8 @@ _ESCAPE = re.compile(
 _UNFINISHED_ESCAPE = re.compile(r"\x1b[^@-Z\\^-~]{0,64}\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _MOVE = re.compile(r"\r\n|\n|\r|\x1b\[(\d{0,4})A")
+# Lines of a folded log that are shown for their numbers: fewer, if it fits then.
+_STANDING_OUT = (12, 4, 1)
 _ERASE = re.compile(r"\x1b\[[0-2]?K")
 
 
@@ -136,15 +139,19 @@ def cut(text: str, limit: int, window: int) -> Cut:
     At most `window` raw characters are looked at from either end.
     """
     if len(text) <= 2 * window:
-        found, folded = fold_numbers(rows(text))
-        cleaned = "\n".join(fold(row.text for row in found))
-        if len(cleaned) <= limit:
-            return Cut(
-                head=cleaned,
-                folded=sum(one.count for one in folded),
-                folded_at=folded[0].start if folded else 0,
-            )
-    first, folded = fold_numbers(rows(text[:window]))
+        whole = rows(text)
+        for standing_out in _STANDING_OUT:
+            found, folded = fold_numbers(whole, standing_out)
+            cleaned = "\n".join(fold(row.text for row in found))
+            if len(cleaned) <= limit:
+                return Cut(
+                    head=cleaned,
+                    folded=sum(one.count for one in folded),
+                    folded_at=folded[0].start if folded else 0,
+                )
+            if not folded:
+                break
+    first, folded = fold_numbers(rows(text[: _line_end(text, window)]), _STANDING_OUT[0])
     head, offset, tail, tail_start = _ends(text, first, limit, window)
     room = limit // 6
     notable = notable_lines(text, offset, tail_start, room)
@@ -167,8 +174,22 @@ def _ends(text: str, first: Sequence[Row], limit: int, window: int) -> tuple[str
     """Return head and tail with the offsets between which the rest lies."""
     tail_size = limit // 3
     head, offset = _head(first, limit - tail_size)
+    if text.startswith("\n", offset):
+        offset += 1
     tail, tail_start = _tail(text, offset, tail_size, window)
     return head, offset, tail, tail_start
+
+
+def _line_end(text: str, at: int) -> int:
+    """Return the end of the last whole line before a place; the place itself in one endless line."""
+    end = text.rfind("\n", 0, at + 1)
+    return end if end > 0 and at < len(text) else at
+
+
+def _line_begin(text: str, at: int) -> int:
+    """Return the begin of the first whole line behind a place; the place itself in the last one."""
+    begin = text.find("\n", max(at, 0)) + 1
+    return begin if at > 0 and 0 < begin < len(text) else at
 
 
 def _head(found: Sequence[Row], size: int) -> tuple[str, int]:
@@ -191,8 +212,8 @@ def _head(found: Sequence[Row], size: int) -> tuple[str, int]:
 
 
 def _tail(text: str, offset: int, size: int, window: int) -> tuple[str, int]:
-    base = max(offset, len(text) - window)
-    found, _ = fold_numbers(rows(text[base:], base))
+    base = max(offset, _line_begin(text, len(text) - window))
+    found, _ = fold_numbers(rows(text[base:], base), _STANDING_OUT[-1])
     taken: list[str] = []
     used = 0
     start = len(text)

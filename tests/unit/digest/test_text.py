@@ -49,12 +49,12 @@ def test_short_text_is_whole() -> None:
 
 
 def test_long_text_keeps_head_and_tail_at_line_ends() -> None:
-    text = "".join(f"{'ab'[number % 2]} line {number}\n" for number in range(10_000))
+    text = "".join(f"{'ab'[number % 2]} ; {number}\n" for number in range(10_000))
     found = cut(text, 600, 50_000)
-    assert found.head.startswith("a line 0\nb line 1\n")
-    assert found.tail.endswith("a line 9998\nb line 9999\n")
+    assert found.head.startswith("a ; 0\nb ; 1\n")
+    assert found.tail.endswith("a ; 9998\nb ; 9999\n")
     assert len(found.head) + len(found.tail) <= 600
-    assert text[found.offset + 1 :].startswith(" line ")
+    assert text[found.offset + 1 :].startswith(" ; ")
     assert found.skipped == len(text) - found.offset - len(found.tail)
 
 
